@@ -1,0 +1,60 @@
+"""The errors people may be told about: a sentence for them, the cause for the log."""
+
+from __future__ import annotations
+
+
+class ParleyError(Exception):
+    """Something went wrong that a person can understand.
+
+    The message is one plain sentence: what was wrong and what would be right. It never holds a secret, a path of
+    somebody's machine or untrusted markup. The technical cause travels as `__cause__` and is logged, not shown.
+    """
+
+    @property
+    def sentence(self) -> str:
+        """What to show to the person."""
+        return str(self.args[0]) if self.args else type(self).__name__
+
+
+class ConfigError(ParleyError):
+    """The configuration cannot be used; the message names file, key, what was given and what is allowed."""
+
+
+class StoreError(ParleyError):
+    """The database cannot be opened, migrated or written."""
+
+
+class VoiceError(ParleyError):
+    """A voice session cannot start, go on, or do what was asked."""
+
+
+class SpeechError(ParleyError):
+    """A speech engine cannot be reached or refuses; the message names the engine and its address."""
+
+
+class HearingError(ParleyError):
+    """Speech cannot be turned into text."""
+
+
+class ModelError(ParleyError):
+    """A language model cannot be reached, refuses, or answers nonsense."""
+
+
+class AudioError(ParleyError):
+    """A file or upload is no audio, is damaged, or is too large."""
+
+
+class RecordingError(ParleyError):
+    """A recording cannot start, go on, or be found."""
+
+
+class ConsentError(RecordingError):
+    """Somebody's refusal, or a missing right, stands against it."""
+
+
+class LockdownError(ParleyError):
+    """A lock cannot be registered, taken or undone."""
+
+
+class StudioError(ParleyError):
+    """A picture cannot be looked at or drawn."""

@@ -1,0 +1,189 @@
+"""What happened: frozen facts that travel through the hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Anything that can be published."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuildEvent(Event):
+    """Something that happened in one guild."""
+
+    guild_id: int
+
+
+# Voice sessions -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted(GuildEvent):
+    """The bot is connected and may speak."""
+
+    session_id: str
+    channel_id: int
+    prompt_channel_id: int | None
+    started_by: int | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMoved(GuildEvent):
+    """The session goes on in another voice channel."""
+
+    session_id: str
+    from_channel_id: int
+    channel_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInterrupted(GuildEvent):
+    """The voice connection was lost; the session tries to come back."""
+
+    session_id: str
+    channel_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResumed(GuildEvent):
+    """The voice connection is back after an interruption."""
+
+    session_id: str
+    channel_id: int
+    gap_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded(GuildEvent):
+    """The session is over; `reason` is a sentence for people."""
+
+    session_id: str
+    channel_id: int
+    prompt_channel_id: int | None
+    reason: str
+    at: datetime
+
+
+# Presence -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PersonJoined(GuildEvent):
+    """Somebody came into a voice channel."""
+
+    channel_id: int
+    user_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonLeft(GuildEvent):
+    """Somebody left a voice channel."""
+
+    channel_id: int
+    user_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakingStarted(GuildEvent):
+    """Somebody's audio began, as heard in packets, not as a client claims."""
+
+    channel_id: int
+    user_id: int
+    at_s: float  # time.monotonic of the first packet
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakingStopped(GuildEvent):
+    """Somebody's audio ended."""
+
+    channel_id: int
+    user_id: int
+    at_s: float  # time.monotonic of the last packet
+    duration_s: float
+
+
+# Conversation ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStarted(GuildEvent):
+    """A prompt was taken up."""
+
+    turn_id: str
+    channel_id: int
+    user_id: int
+    voiced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded(GuildEvent):
+    """A reply is over: said in full, stopped, or failed."""
+
+    turn_id: str
+    channel_id: int
+    outcome: str  # "spoken", "text", "stopped", "failed"
+    reply_text: str
+    heard_text: str
+
+
+# Recording ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStarted(GuildEvent):
+    """A recording runs."""
+
+    recording_id: str
+    channel_id: int
+    folder: str
+    started_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStopped(GuildEvent):
+    """A recording is closed; its files are being rendered."""
+
+    recording_id: str
+    channel_id: int
+    folder: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRendered(GuildEvent):
+    """A recording's finished files are there."""
+
+    recording_id: str
+    channel_id: int
+    folder: str
+
+
+# Lockdown -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureLocked(Event):
+    """A feature gives way."""
+
+    feature: str
+    holder: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureReleased(Event):
+    """A feature is back."""
+
+    feature: str
+    holder: str

@@ -1,0 +1,3 @@
+"""Tables and queries: what survives the process."""
+
+from __future__ import annotations
