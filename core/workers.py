@@ -8,7 +8,7 @@ import multiprocessing
 import os
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from core.errors import ConfigError
 
@@ -71,11 +71,11 @@ class Workers:
         if not self._scheduler:
             return ProcessPoolExecutor(self._processes, mp_context=multiprocessing.get_context("spawn"))
         try:
-            from distributed import Client  # pyright: ignore[reportMissingImports, reportUnknownVariableType] - optional
+            import distributed  # pyright: ignore[reportMissingImports] - optional
         except ImportError as error:
             raise ConfigError(
                 "[workers] scheduler is set, but Dask is not installed: pip install dask distributed."
             ) from error
-        client: Any = Client(self._scheduler)
+        client: Any = cast("Any", distributed).Client(self._scheduler)
         self._client = client
         return client.get_executor()

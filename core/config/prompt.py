@@ -29,6 +29,6 @@ class PromptSection(Section):
         default=60, ge=0, description="Reading aloud: the same person's name is not said again within."
     )
     allow_roles: list[Snowflake] = Field(
-       default= default_factory=list[int], description="If any, only these roles are answered."
+        default_factory=list[int], description="If any, only these roles are answered."
     )
     block_users: list[Snowflake] = Field(default_factory=list[int])
