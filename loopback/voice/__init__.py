@@ -1,0 +1,1 @@
+"""The voice plane: gateway version 8 over TLS, UDP relay, DAVE delivery service."""
