@@ -1,0 +1,3 @@
+"""Samples, frames and files."""
+
+from __future__ import annotations
