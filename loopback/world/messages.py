@@ -1,0 +1,261 @@
+"""Messages with their attachments, reactions and mentions."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from loopback.world.events import now, timestamp
+
+if TYPE_CHECKING:
+    from loopback.world.channels import Channel
+    from loopback.world.guilds import Role
+    from loopback.world.users import User
+    from loopback.world.webhooks import Webhook
+
+DEFAULT = 0
+REPLY = 19
+PINS_ADD = 6
+COMMAND_ANSWER = 20
+
+SUPPRESS_EMBEDS = 1 << 2
+EPHEMERAL = 1 << 6
+LOADING = 1 << 7
+SUPPRESS_NOTIFICATIONS = 1 << 12
+VOICE_MESSAGE = 1 << 13
+COMPONENTS_V2 = 1 << 15
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file on its way in: what a client sent."""
+
+    filename: str
+    data: bytes = field(repr=False)
+    content_type: str | None = None
+    description: str | None = None
+    duration_s: float | None = None
+    waveform: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A stored file. `url` is served by this Discord."""
+
+    id: int
+    filename: str
+    data: bytes = field(repr=False)
+    content_type: str | None
+    url: str
+    description: str | None = None
+    width: int | None = None
+    height: int | None = None
+    duration_s: float | None = None
+    waveform: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Discord's attachment object."""
+        shown: dict[str, Any] = {
+            "id": str(self.id),
+            "filename": self.filename,
+            "size": len(self.data),
+            "url": self.url,
+            "proxy_url": self.url,
+        }
+        optional = {
+            "content_type": self.content_type,
+            "description": self.description,
+            "width": self.width,
+            "height": self.height,
+            "duration_secs": self.duration_s,
+            "waveform": self.waveform,
+        }
+        return shown | {key: value for key, value in optional.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Emoji:
+    """A unicode emoji (no id) or a custom one."""
+
+    name: str
+    id: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Emoji:
+        """Read `👍`, `name:id` or `<:name:id>`."""
+        name, _, emoji_id = text.strip("<>").removeprefix("a:").removeprefix(":").partition(":")
+        return cls(name, int(emoji_id)) if emoji_id.isdigit() else cls(text)
+
+    def to_json(self) -> dict[str, Any]:
+        """Discord's partial emoji object."""
+        return {"id": None if self.id is None else str(self.id), "name": self.name, "animated": False}
+
+
+@dataclass(slots=True)
+class Mentions:
+    """Whom a message mentions with effect: allowed by `allowed_mentions` and by the author's permissions."""
+
+    everyone: bool = False
+    users: list[User] = field(default_factory=list)
+    roles: list[Role] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return self.everyone or bool(self.users) or bool(self.roles)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a client asks to be posted, checked but not yet a message.
+
+    `allowed_mentions` is Discord's object as sent; None means it was not given.
+    """
+
+    content: str = ""
+    embeds: tuple[dict[str, Any], ...] = ()
+    components: tuple[dict[str, Any], ...] = ()
+    uploads: tuple[Upload, ...] = ()
+    allowed_mentions: dict[str, Any] | None = None
+    reply_to: Message | None = None
+    flags: int = 0
+    tts: bool = False
+    nonce: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What a message said from one moment on."""
+
+    at: datetime.datetime
+    content: str
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """One message. `pings` is whom it notified when it was posted; edits notify nobody.
+
+    `revisions` starts with the first text and gains one entry an edit.
+    """
+
+    id: int
+    channel: Channel
+    author: User
+    content: str = ""
+    kind: int = DEFAULT
+    embeds: list[dict[str, Any]] = field(default_factory=list)
+    components: list[dict[str, Any]] = field(default_factory=list)
+    attachments: list[Attachment] = field(default_factory=list)
+    mentions: Mentions = field(default_factory=Mentions)
+    pings: Mentions = field(default_factory=Mentions)
+    reactions: dict[Emoji, list[User]] = field(default_factory=dict)
+    reply_to: Message | None = None
+    reply_to_id: int | None = None
+    created_at: datetime.datetime = field(default_factory=now)
+    edited_at: datetime.datetime | None = None
+    pinned_at: datetime.datetime | None = None
+    flags: int = 0
+    tts: bool = False
+    nonce: str | int | None = None
+    deleted: bool = False
+    webhook: Webhook | None = None
+    webhook_name: str | None = None
+    application_id: int | None = None
+    interaction_metadata: dict[str, Any] | None = None
+    thread: Channel | None = None
+    revisions: list[Revision] = field(default_factory=list)
+
+    @property
+    def is_ephemeral(self) -> bool:
+        """Whether only one person can see it."""
+        return bool(self.flags & EPHEMERAL)
+
+    def to_json(self, viewer: User | None = None, *, for_gateway: bool = False) -> dict[str, Any]:
+        """Discord's message object as `viewer` sees it; the gateway's carries guild and member besides."""
+        shown: dict[str, Any] = {
+            "id": str(self.id),
+            "type": self.kind,
+            "channel_id": str(self.channel.id),
+            "author": self._author_json(),
+            "content": self.content,
+            "timestamp": timestamp(self.created_at),
+            "edited_timestamp": timestamp(self.edited_at),
+            "tts": self.tts,
+            "mention_everyone": self.mentions.everyone,
+            "mentions": [self._mentioned_json(user, for_gateway=for_gateway) for user in self.mentions.users],
+            "mention_roles": [str(role.id) for role in self.mentions.roles],
+            "attachments": [attachment.to_json() for attachment in self.attachments],
+            "embeds": [] if self.flags & SUPPRESS_EMBEDS else self.embeds,
+            "components": self.components,
+            "pinned": self.pinned_at is not None,
+            "flags": self.flags,
+        }
+        shown |= self._reference_json(viewer)
+        if self.reactions:
+            shown["reactions"] = [self._reaction_json(emoji, users, viewer) for emoji, users in self.reactions.items()]
+        if self.webhook is not None:
+            shown["webhook_id"] = str(self.webhook.id)
+        if self.application_id is not None:
+            shown["application_id"] = str(self.application_id)
+            shown.setdefault("webhook_id", str(self.application_id))
+        if self.interaction_metadata is not None:
+            shown["interaction_metadata"] = self.interaction_metadata
+        if self.thread is not None:
+            shown["thread"] = self.thread.to_json()
+        if for_gateway:
+            shown |= self._gateway_json()
+        return shown
+
+    def _author_json(self) -> dict[str, Any]:
+        if self.webhook is None:
+            return self.author.to_json()
+        shown = self.webhook.author_json()
+        return shown | ({"username": self.webhook_name} if self.webhook_name else {})
+
+    def _mentioned_json(self, user: User, *, for_gateway: bool) -> dict[str, Any]:
+        guild = self.channel.guild
+        if not for_gateway or guild is None or user.id not in guild.members:
+            return user.to_json()
+        return user.to_json() | {"member": guild.members[user.id].to_partial_json()}
+
+    def _reference_json(self, viewer: User | None) -> dict[str, Any]:
+        if self.reply_to_id is None:
+            return {}
+        reference = {"type": 0, "message_id": str(self.reply_to_id), "channel_id": str(self.channel.id)}
+        if self.channel.guild is not None:
+            reference["guild_id"] = str(self.channel.guild.id)
+        shown: dict[str, Any] = {"message_reference": reference}
+        if self.kind == REPLY:
+            gone = self.reply_to is None or self.reply_to.deleted
+            shown["referenced_message"] = None if gone else self.reply_to.without_reference().to_json(viewer)
+        return shown
+
+    def without_reference(self) -> Message:
+        """A copy that refers to nothing: Discord nests replies one level deep only."""
+        copy = Message(self.id, self.channel, self.author)
+        for name in Message.__slots__:
+            setattr(copy, name, getattr(self, name))
+        copy.reply_to = copy.reply_to_id = None
+        return copy
+
+    @staticmethod
+    def _reaction_json(emoji: Emoji, users: list[User], viewer: User | None) -> dict[str, Any]:
+        return {
+            "emoji": emoji.to_json(),
+            "count": len(users),
+            "count_details": {"burst": 0, "normal": len(users)},
+            "me": viewer in users,
+            "me_burst": False,
+            "burst_colors": [],
+        }
+
+    def _gateway_json(self) -> dict[str, Any]:
+        shown: dict[str, Any] = {"channel_type": int(self.channel.kind)}
+        if self.nonce is not None:
+            shown["nonce"] = self.nonce
+        guild = self.channel.guild
+        if guild is not None:
+            shown["guild_id"] = str(guild.id)
+            member = guild.members.get(self.author.id)
+            if member is not None and self.webhook is None:
+                shown["member"] = member.to_partial_json()
+        return shown

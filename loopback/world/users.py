@@ -1,0 +1,90 @@
+"""Users and the applications behind bots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+GATEWAY_PRESENCE = 1 << 12
+GATEWAY_GUILD_MEMBERS = 1 << 14
+GATEWAY_MESSAGE_CONTENT = 1 << 18
+
+
+@dataclass(slots=True, eq=False)
+class User:
+    """An account: a person or a bot. The token opens REST and gateway for it."""
+
+    id: int
+    name: str
+    token: str
+    bot: bool = False
+    global_name: str | None = None
+    avatar: str | None = None
+    avatar_bytes: bytes = field(default=b"", repr=False)
+    application: Application | None = None
+
+    @property
+    def mention(self) -> str:
+        """The text that mentions this user in a message."""
+        return f"<@{self.id}>"
+
+    def to_json(self) -> dict[str, Any]:
+        """Discord's public user object."""
+        return {
+            "id": str(self.id),
+            "username": self.name,
+            "global_name": self.global_name,
+            "discriminator": "0",
+            "avatar": self.avatar,
+            "bot": self.bot,
+            "public_flags": 0,
+        }
+
+    def to_own_json(self) -> dict[str, Any]:
+        """The user object its owner sees at `/users/@me`."""
+        return self.to_json() | {
+            "verified": True,
+            "mfa_enabled": False,
+            "flags": 0,
+            "email": None,
+            "locale": "en-US",
+            "premium_type": 0,
+        }
+
+
+@dataclass(slots=True, eq=False)
+class Application:
+    """The application of a user; its id is the user's, as for every application made since 2016.
+
+    `privileged`: which of the intents that need approval the developer portal grants ("members", "presences", "content").
+    """
+
+    id: int
+    user: User
+    owner: User
+    privileged: frozenset[str] = frozenset({"members", "presences", "content"})
+
+    @property
+    def flags(self) -> int:
+        """Discord's application flags for the approved intents."""
+        bits = {"presences": GATEWAY_PRESENCE, "members": GATEWAY_GUILD_MEMBERS, "content": GATEWAY_MESSAGE_CONTENT}
+        return sum(bits[name] for name in self.privileged)
+
+    def to_json(self) -> dict[str, Any]:
+        """Discord's application object."""
+        return {
+            "id": str(self.id),
+            "name": self.user.name,
+            "icon": None,
+            "description": "",
+            "bot_public": True,
+            "bot_require_code_grant": False,
+            "verify_key": "0" * 64,
+            "owner": self.owner.to_json(),
+            "team": None,
+            "flags": self.flags,
+            "redirect_uris": [],
+            "interactions_endpoint_url": None,
+            "approximate_guild_count": 1,
+            "bot": self.user.to_json(),
+        }

@@ -1,0 +1,126 @@
+"""Who is in which voice channel, and the rules for getting in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from loopback.world.events import Audience, Events
+from loopback.world.permissions import Permission, in_channel
+
+if TYPE_CHECKING:
+    from loopback.world.channels import Channel
+    from loopback.world.guilds import Guild, Member
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceState:
+    """One member's place in a guild's voice channels; `channel` None means just left.
+
+    `session_id` is the gateway session that joined: only it is told where the voice server is.
+    """
+
+    guild: Guild
+    member: Member
+    channel: Channel | None
+    session_id: str
+    self_mute: bool = False
+    self_deaf: bool = False
+    suppress: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Discord's voice state object with its member."""
+        return {
+            "guild_id": str(self.guild.id),
+            "channel_id": None if self.channel is None else str(self.channel.id),
+            "user_id": str(self.member.user.id),
+            "member": self.member.to_json(),
+            "session_id": self.session_id,
+            "deaf": self.member.deafened,
+            "mute": self.member.muted,
+            "self_deaf": self.self_deaf,
+            "self_mute": self.self_mute,
+            "self_video": False,
+            "suppress": self.suppress,
+            "request_to_speak_timestamp": None,
+        }
+
+
+VoiceWatcher = Callable[[VoiceState | None, VoiceState], None]
+
+
+class Voice:
+    """Changes voice states and publishes them. Watchers hear `(before, after)` of each change of place or session."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self._watchers: list[VoiceWatcher] = []
+
+    def watch(self, watcher: VoiceWatcher) -> None:
+        """Call `watcher(before, after)` whenever a member joins, moves, leaves or joins again."""
+        self._watchers.append(watcher)
+
+    def may_join(self, member: Member, channel: Channel) -> bool:
+        """Whether Discord would let the member in: VIEW_CHANNEL, CONNECT and a free place.
+
+        MOVE_MEMBERS (and so ADMINISTRATOR) passes a full channel.
+        """
+        granted = in_channel(channel, member.user)
+        if channel.guild is None or not granted & Permission.VIEW_CHANNEL or not granted & Permission.CONNECT:
+            return False
+        others = [state for state in channel.guild.in_voice(channel) if state.member is not member]
+        full = 0 < channel.user_limit <= len(others)
+        return not full or bool(granted & Permission.MOVE_MEMBERS)
+
+    def join(
+        self, guild: Guild, member: Member, channel: Channel, session_id: str, *, mute: bool = False, deaf: bool = False
+    ) -> bool:
+        """Put the member into the channel as one gateway session asks; False, and nothing happens, if it may not."""
+        before = guild.voice_states.get(member.user.id)
+        stays = before is not None and before.channel is channel and before.session_id == session_id
+        if not stays and not self.may_join(member, channel):
+            return False
+        after = VoiceState(guild, member, channel, session_id, self_mute=mute, self_deaf=deaf)
+        only_flags = stays and before != after
+        self._set(after)
+        if not only_flags:
+            self._tell(before, after)
+        return True
+
+    def leave(self, guild: Guild, user_id: int) -> None:
+        """Take the member out of voice: it left, was kicked, or its session ended. No effect if it is not there."""
+        before = guild.voice_states.pop(user_id, None)
+        if before is None:
+            return
+        after = replace(before, channel=None)
+        self._publish(after)
+        self._tell(before, after)
+
+    def move(self, guild: Guild, user_id: int, channel: Channel) -> bool:
+        """Drag the member to another channel; limits and CONNECT do not matter. False if it is not in voice."""
+        before = guild.voice_states.get(user_id)
+        if before is None:
+            return False
+        if before.channel is not channel:
+            after = replace(before, channel=channel)
+            self._set(after)
+            self._tell(before, after)
+        return True
+
+    def refresh(self, guild: Guild, user_id: int) -> None:
+        """Publish the member's voice state again, after a server mute or deafening."""
+        state = guild.voice_states.get(user_id)
+        if state is not None:
+            self._publish(state)
+
+    def _set(self, state: VoiceState) -> None:
+        state.guild.voice_states[state.member.user.id] = state
+        self._publish(state)
+
+    def _publish(self, state: VoiceState) -> None:
+        self._events.publish("VOICE_STATE_UPDATE", state.to_json(), Audience(guild_id=state.guild.id))
+
+    def _tell(self, before: VoiceState | None, after: VoiceState) -> None:
+        for watcher in self._watchers:
+            watcher(before, after)
