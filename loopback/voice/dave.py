@@ -48,6 +48,8 @@ class _Member:
     user_id: int
     package: KeyPackage | None = None
     """Sent by the client and not yet used in an accepted commit."""
+    lost: bool = False
+    """It said it cannot follow (op 31), and its new key package is still on the way."""
     has_sender: bool = False
     """Op 25 went out. It must never be repeated to an active client."""
 
@@ -190,6 +192,7 @@ class DeliveryService:
             self._reject(user_id, MlsError(f"key package of user {package.user_id}"))
             return
         member.package = package
+        member.lost = False
         self._answered(user_id)
         self._gather()
 
@@ -225,8 +228,9 @@ class DeliveryService:
             return
         _log.info("user %d could not follow transition %d of channel %d", user_id, transition_id, self.channel_id)
         self.counters.recoveries += 1
-        # Until the new key package is here, the transition is not answered: no proposals can go to this member.
+        # The transition stays unanswered until the new key package is here: no proposals go to this member meanwhile.
         member.package = None
+        member.lost = True
 
     # proposals
 
@@ -263,7 +267,7 @@ class DeliveryService:
 
     def _propose_changes(self, fresh: list[KeyPackage]) -> None:
         returning = {package.user_id for package in fresh}
-        gone = {i: user for i, user in self.leaves.items() if user in returning or user not in self._members}
+        gone = {i: user for i, user in self.leaves.items() if user in returning or self._is_gone(user)}
         recipients = self.group - set(gone.values())
         if not recipients:
             self._restart()
@@ -279,6 +283,10 @@ class DeliveryService:
             {proposal.reference: package for proposal, package in adds.items()},
         )
         self._append([*removes, *adds], recipients)
+
+    def _is_gone(self, user_id: int) -> bool:
+        member = self._members.get(user_id)
+        return member is None or member.lost
 
     def _open(self, epoch: int, recipients: set[int], removes: dict[bytes, int], adds: dict[bytes, KeyPackage]) -> None:
         timer = self.schedule(COMMIT_TIMEOUT_S, self._no_commit)
@@ -298,7 +306,7 @@ class DeliveryService:
     def _accept(self, committer: int, batch: _Batch, commit: Commit) -> None:
         batch.timer.cancel()
         self._batch = None
-        existing = {committer} if batch.epoch == 0 else batch.recipients & set(self._members)
+        existing = {committer} if batch.epoch == 0 else {user for user in batch.recipients if not self._is_gone(user)}
         if batch.epoch == 0:
             self.leaves.add(committer)
         for index in batch.removes.values():
@@ -396,6 +404,7 @@ class DeliveryService:
         for user_id in spent & set(self._members):
             member = self._members[user_id]
             member.package = None
+            member.lost = False
             self.counters.restarts += 1
             self.wire.send_json(user_id, Op.PREPARE_EPOCH, {"protocol_version": self.protocol_version, "epoch": 1})
             self._introduce(member)
