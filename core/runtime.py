@@ -1,0 +1,225 @@
+"""What the cogs share: one `Runtime` on the bot, which opens the rooms, outlives every reload, and closes with the bot.
+
+This is also the Python API for other people's code; see docs/api.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from core.clock import SystemClock
+from core.errors import ParleyError
+from core.hub import Hub
+from core.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import discord
+    from discord.ext import commands
+
+    from core.clock import Clock
+    from core.config import Config, Environment
+    from core.conversation.service import Conversation
+    from core.llm.models import Models
+    from core.store.history import HistoryRepository
+    from core.store.settings import SettingsRepository
+    from core.store.store import Store
+    from core.voice.service import VoiceService
+    from core.workers import Workers
+
+_log = logging.getLogger(__name__)
+
+ATTRIBUTE = "parley"  # the runtime is `bot.parley`
+LINGER_S = 2.0  # a cog that is reloaded is away for a moment; after this long without any, the runtime closes
+CONFIG_VARIABLE = "PARLEY_CONFIG"
+
+
+class Runtime:
+    """Everything that lives longer than a command. Get it with `await Runtime.attach(bot)`."""
+
+    config: Config
+    environ: Environment
+    hub: Hub
+    store: Store
+    settings: SettingsRepository
+    history: HistoryRepository
+    workers: Workers
+    models: Models
+    voice: VoiceService
+    conversation: Conversation
+
+    def __init__(self, bot: commands.Bot, clock: Clock | None = None) -> None:
+        self.bot = bot
+        self.clock = clock or SystemClock()
+        self.tasks = Tasks("runtime")
+        self._owners: set[int] = set()
+        self._lingering: asyncio.TimerHandle | None = None
+        self._listeners: list[tuple[str, Callable[..., Awaitable[None]]]] = []
+        self._closing: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+        self._opened: asyncio.Future[None] | None = None
+
+    @classmethod
+    async def attach(
+        cls,
+        bot: commands.Bot,
+        *,
+        owner: object | None = None,
+        config: Config | None = None,
+        environ: Environment | None = None,
+    ) -> Runtime:
+        """The bot's runtime, opened if this is the first call.
+
+        Args:
+            bot: The bot it lives on, as `bot.parley`.
+            owner: A cog, which calls `detach(self)` when it goes; when the last owner is gone the runtime closes.
+            config: Settings to use; by default `config.toml` of the checkout, or the file that the environment
+                variable PARLEY_CONFIG names.
+            environ: Variables that hold the secrets; by default the process's and those of `.env`.
+
+        Raises:
+            ConfigError: The configuration cannot be used.
+            StoreError: The database cannot be opened.
+        """
+        runtime: Runtime | None = getattr(bot, ATTRIBUTE, None)
+        if runtime is None:
+            runtime = cls(bot)
+            setattr(bot, ATTRIBUTE, runtime)
+            runtime._opened = asyncio.get_running_loop().create_future()
+            try:
+                await runtime._open(config, environ)
+            except BaseException as error:
+                await runtime.close()
+                if not runtime._opened.done():
+                    runtime._opened.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
+                    runtime._opened.exception()  # those who wait raise it themselves; nobody waiting is no fault
+                raise
+            runtime._opened.set_result(None)
+        elif runtime._opened is not None:
+            await asyncio.shield(runtime._opened)
+        if owner is not None:
+            runtime._owners.add(id(owner))
+            if runtime._lingering is not None:
+                runtime._lingering.cancel()
+                runtime._lingering = None
+        return runtime
+
+    def detach(self, owner: object) -> None:
+        """A cog goes. Without any cog left for two seconds, sessions end and the runtime closes."""
+        self.hub.drop(owner)
+        self._owners.discard(id(owner))
+        if not self._owners and self._lingering is None:
+            loop = asyncio.get_running_loop()
+            self._lingering = loop.call_later(LINGER_S, lambda: self.tasks.start(self.close(), "close"))
+
+    async def close(self) -> None:
+        """End sessions, stop tasks, close the store; called by the bot's own close. A second call does nothing."""
+        if getattr(self.bot, ATTRIBUTE, None) is not self:
+            return
+        delattr(self.bot, ATTRIBUTE)
+        if self._lingering is not None:
+            self._lingering.cancel()
+        for what, step in reversed(self._closing):
+            try:
+                await step()
+            except Exception:  # noqa: BLE001 - every later step must still run; the log has the cause
+                _log.exception("closing the %s failed", what)
+        self._closing.clear()
+        for name, listener in self._listeners:
+            self.bot.remove_listener(cast("Any", listener), name)
+        self._listeners.clear()
+        await self.tasks.cancel_all()
+        _log.info("closed")
+
+    def listen(self, name: str, listener: Callable[..., Awaitable[None]]) -> None:
+        """Attach a listener for one of discord.py's events, taken away when the runtime closes."""
+        self.bot.add_listener(cast("Any", listener), name)
+        self._listeners.append((name, listener))
+
+    # Opening ----------------------------------------------------------------------------------------------------------
+
+    async def _open(self, config: Config | None, environ: Environment | None) -> None:
+        from core.config import Environment, load
+
+        if config is None:
+            named = os.environ.get(CONFIG_VARIABLE)
+            config = await asyncio.to_thread(load, Path(named) if named else None)
+        self.config = config
+        self.environ = environ if environ is not None else await asyncio.to_thread(Environment.read)
+        self.hub = Hub()
+        self.hub.bind(asyncio.get_running_loop())
+        self._closing.append(("event hub", self.hub.close))
+        await self._open_store()
+        self._open_workers()
+        self._open_rooms()
+        self._close_with_bot()
+        _log.info("ready")
+
+    async def _open_store(self) -> None:
+        from core.store.history import HistoryRepository
+        from core.store.settings import SettingsRepository
+        from core.store.store import Store
+
+        self.store = Store(self.config.store.url, base=self.config.base)
+        await self.store.open()
+        self._closing.append(("store", self.store.close))
+        self.settings = SettingsRepository(self.store)
+        self.history = HistoryRepository(self.store)
+
+    def _open_workers(self) -> None:
+        from core.workers import Workers
+
+        self.workers = Workers(self.config.workers.processes, self.config.workers.scheduler)
+        self._closing.append(("workers", self.workers.close))
+
+    def _open_rooms(self) -> None:
+        from core.conversation.service import Conversation
+        from core.llm.models import Models
+        from core.voice.service import VoiceService
+
+        self.models = Models(self.config.model.routes, environ=self.environ)
+        self._closing.append(("model clients", self.models.close))
+        self.voice = VoiceService(self.bot, self.config.voice, self.hub, self.clock, self._make_speaker)
+        self.conversation = Conversation(self)
+        self._closing.append(("voice sessions", self.voice.close))
+        self._closing.append(("conversations", self.conversation.close))
+        for name, listener in self.voice.listeners().items():
+            self.listen(name, listener)
+
+    def _make_speaker(self) -> Any:
+        from core.speech.engine import create_engine
+        from core.speech.speaker import Speaker
+
+        return Speaker(create_engine(self.config.speech, self.environ, self.config.base), self.config.speech)
+
+    def _close_with_bot(self) -> None:
+        """Run `close` before the bot's own: sessions still have a connection then, to leave and to say goodbye."""
+        bot: Any = self.bot
+        original = bot.close
+
+        async def close() -> None:
+            await self.close()
+            await original()
+
+        async def restore() -> None:
+            if bot.__dict__.get("close") is close:
+                del bot.close
+
+        bot.close = close
+        self._closing.append(("bot's close", restore))
+
+
+def of(bot: discord.Client) -> Runtime:
+    """The runtime of a bot that is attached already.
+
+    Raises:
+        ParleyError: No cog of Parley's is loaded.
+    """
+    runtime = getattr(bot, ATTRIBUTE, None)
+    if runtime is None:
+        raise ParleyError("Parley is not loaded on this bot.")
+    return runtime

@@ -1,0 +1,178 @@
+"""Slash commands of several cogs under one name: `/voice` is filled by whichever cogs are loaded.
+
+Also the base of Parley's cogs: attach to the runtime, fill the shared groups, answer errors with a sentence.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.errors import ParleyError
+from core.runtime import Runtime
+
+_log = logging.getLogger(__name__)
+
+GROUPS = {
+    "voice": "Join, speak, play and record in voice channels.",
+    "prompt": "What the bot answers, where, and as whom.",
+}
+UNEXPECTED = "Something went wrong on my side, and it is in the log under `{reference}`. Please try again."
+NO_PINGS = discord.AllowedMentions.none()
+
+_MARK = "__parley_subcommand__"
+F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, None]])
+
+
+def subcommand(group: str, name: str, description: str) -> Callable[[F], F]:
+    """Mark a cog's method as `/group name`; `ParleyCog` adds it to the shared group on load and removes it on unload.
+
+    Goes above the decorators of `discord.app_commands` that describe parameters.
+    """
+
+    def mark(function: F) -> F:
+        setattr(function, _MARK, (group, name, description))
+        return function
+
+    return mark
+
+
+class SharedGroup(app_commands.Group):
+    """A slash group that belongs to no cog; it stands in the tree while any cog has a command in it."""
+
+
+async def answer(interaction: discord.Interaction, text: str, *, ephemeral: bool = True) -> None:
+    """Answer an interaction whether or not it was answered or deferred before; nothing in `text` pings."""
+    if interaction.response.is_done():
+        await interaction.followup.send(text, ephemeral=ephemeral, allowed_mentions=NO_PINGS)
+    else:
+        await interaction.response.send_message(text, ephemeral=ephemeral, allowed_mentions=NO_PINGS)
+
+
+class ParleyCog(commands.Cog):
+    """A cog that shares the runtime. Subclasses mark their subcommands and hold no state that a reload may not lose."""
+
+    runtime: Runtime
+
+    def __init__(self, bot: commands.Bot) -> None:
+        self.bot = bot
+        self._subcommands: list[tuple[str, str]] = []
+
+    async def cog_load(self) -> None:
+        """Attach to the runtime and add the commands; leaves nothing behind when it raises."""
+        self._refuse_collisions()
+        self.runtime = await Runtime.attach(self.bot, owner=self)
+        self._fill_groups()
+
+    async def cog_unload(self) -> None:
+        """Take the commands and subscriptions away; sessions and recordings stay with the runtime."""
+        self._empty_groups()
+        self.runtime.hub.drop(self)
+        self.runtime.detach(self)
+
+    async def cog_app_command_error(
+        self, interaction: discord.Interaction, error: app_commands.AppCommandError
+    ) -> None:
+        """Say what went wrong; the log has the cause."""
+        await tell_error(interaction, error)
+
+    def _marked(self) -> list[tuple[str, str, str, Callable[..., Coroutine[Any, Any, None]]]]:
+        found: list[tuple[str, str, str, Callable[..., Coroutine[Any, Any, None]]]] = []
+        for attribute in dir(type(self)):
+            mark = getattr(getattr(type(self), attribute), _MARK, None)
+            if mark is not None:
+                found.append((*mark, getattr(self, attribute)))
+        return found
+
+    def _refuse_collisions(self) -> None:
+        """Discord's library finds a name taken only after the cog has started work; look before."""
+        tree = self.bot.tree
+        wanted = {group for group, *_ in self._marked()}
+        taken = [name for name in wanted if (there := tree.get_command(name)) and not isinstance(there, SharedGroup)]
+        taken += [command.name for command in self.__cog_app_commands__ if tree.get_command(command.name)]
+        if taken:
+            names = ", ".join(f"/{name}" for name in sorted(taken))
+            raise ParleyError(
+                f"{type(self).__name__} cannot load: this bot already has {names}. Rename or unload that first."
+            )
+
+    def _fill_groups(self) -> None:
+        tree = self.bot.tree
+        for group_name, name, description, callback in self._marked():
+            group = tree.get_command(group_name)
+            if not isinstance(group, SharedGroup):
+                group = SharedGroup(name=group_name, description=GROUPS[group_name], guild_only=True)
+                tree.add_command(group)
+            group.add_command(app_commands.Command(name=name, description=description, callback=callback))
+            self._subcommands.append((group_name, name))
+
+    def _empty_groups(self) -> None:
+        tree = self.bot.tree
+        for group_name, name in self._subcommands:
+            group = tree.get_command(group_name)
+            if isinstance(group, SharedGroup):
+                group.remove_command(name)
+                if not group.commands:
+                    tree.remove_command(group_name)
+        self._subcommands.clear()
+
+
+async def tell_error(interaction: discord.Interaction, error: Exception) -> None:
+    """Show a person the sentence of an error and log its cause; never a stack trace for people."""
+    cause = getattr(error, "original", error)
+    name = interaction.command.qualified_name if interaction.command else "component"
+    if isinstance(cause, ParleyError):
+        _log.info("/%s refused: %s", name, cause.sentence, exc_info=cause.__cause__)
+        sentence = cause.sentence
+    elif isinstance(cause, app_commands.CheckFailure):
+        sentence = describe_refusal(cause)
+    else:
+        reference = secrets.token_hex(4)
+        _log.error("/%s failed (%s)", name, reference, exc_info=cause)
+        sentence = UNEXPECTED.format(reference=reference)
+    try:
+        await answer(interaction, sentence)
+    except discord.HTTPException:
+        _log.warning("/%s: the person could not be told", name, exc_info=True)
+
+
+def describe_refusal(error: app_commands.CheckFailure) -> str:
+    """A failed check as a sentence."""
+    if isinstance(error, app_commands.MissingPermissions):
+        return f"You need the permission {_permissions(error.missing_permissions)} for this."
+    if isinstance(error, app_commands.BotMissingPermissions):
+        return f"I need the permission {_permissions(error.missing_permissions)} for this; an admin can give it to my role."
+    if isinstance(error, app_commands.NoPrivateMessage):
+        return "This works in a server only."
+    if isinstance(error, app_commands.CommandOnCooldown):
+        return f"Please wait {error.retry_after:.0f} s."
+    return str(error) or "You may not use this."
+
+
+def _permissions(names: list[str]) -> str:
+    return ", ".join(f"“{name.replace('_', ' ').replace('guild', 'server').title()}”" for name in names)
+
+
+async def is_admin(interaction: discord.Interaction) -> bool:
+    """Whether the caller owns the bot or administers the guild."""
+    bot = interaction.client
+    if isinstance(bot, commands.Bot) and await bot.is_owner(interaction.user):
+        return True
+    return interaction.guild is not None and interaction.permissions.administrator
+
+
+def admins_only() -> Callable[[F], F]:
+    """Check: the bot's owner or a guild's administrators."""
+
+    async def predicate(interaction: discord.Interaction) -> bool:
+        if await is_admin(interaction):
+            return True
+        raise app_commands.CheckFailure("Only administrators of this server or the bot's owner can do this.")
+
+    return app_commands.check(predicate)
