@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from loopback.world.events import now, timestamp
-from loopback.world.permissions import Permission
 
 if TYPE_CHECKING:
+    import datetime
+
     from loopback.world.channels import Channel
+    from loopback.world.permissions import Permission
     from loopback.world.users import User
     from loopback.world.voice import VoiceState
 
@@ -150,7 +151,7 @@ class Guild:
             "threads": [channel for channel in channels if channel["type"] == 11],
             "members": [member.to_json() for member in self.members.values()],
             "voice_states": [state.to_json() for state in self.voice_states.values()],
-            "presences": [],
+            "presences": [one.user.presence_json(self.id) for one in self.members.values() if one.user.is_online],
             "stage_instances": [],
             "guild_scheduled_events": [],
             "soundboard_sounds": [],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from loopback.world.events import now, timestamp
 
 if TYPE_CHECKING:
+    import datetime
+
     from loopback.world.channels import Channel
     from loopback.world.guilds import Role
     from loopback.world.users import User

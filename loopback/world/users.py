@@ -22,6 +22,13 @@ class User:
     avatar: str | None = None
     avatar_bytes: bytes = field(default=b"", repr=False)
     application: Application | None = None
+    status: str = "offline"
+    activities: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def is_online(self) -> bool:
+        """Whether others see the user as present."""
+        return self.status not in ("offline", "invisible")
 
     @property
     def mention(self) -> str:
@@ -38,6 +45,17 @@ class User:
             "avatar": self.avatar,
             "bot": self.bot,
             "public_flags": 0,
+        }
+
+    def presence_json(self, guild_id: int) -> dict[str, Any]:
+        """Discord's presence object for one guild; invisible looks like offline."""
+        shown = self.status if self.is_online else "offline"
+        return {
+            "user": {"id": str(self.id)},
+            "guild_id": str(guild_id),
+            "status": shown,
+            "activities": self.activities if self.is_online else [],
+            "client_status": {"desktop": shown} if self.is_online else {},
         }
 
     def to_own_json(self) -> dict[str, Any]:

@@ -69,6 +69,14 @@ class World:
             if user.id in guild.members:
                 self._member_changed(guild, guild.members[user.id])
 
+    def set_presence(self, user: User, status: str, activities: list[dict[str, Any]]) -> None:
+        """Show the user as "online", "idle", "dnd", "invisible" or "offline", doing these things."""
+        user.status, user.activities = status, activities
+        for guild in self.guilds.values():
+            if user.id in guild.members:
+                others = frozenset(guild.members) - {user.id}
+                self._events.publish("PRESENCE_UPDATE", user.presence_json(guild.id), Audience(guild.id, None, others))
+
     def add_guild(self, name: str, owner: User | None = None) -> Guild:
         """A new guild with its `@everyone` role; without an owner given, one is made."""
         owner = owner or self.add_user("owner")
