@@ -70,7 +70,7 @@ class Loopback:
         self.faults = Faults(self.sessions)
         self.limits = RateLimits()
         self.registry = CommandRegistry(self.world.ids.next)
-        self.interactions = Interactions(self.world.ids.next, self.sessions.dispatch_to_application)
+        self.interactions = Interactions(self.world, self.sessions.dispatch_to_application)
         self.unknown_routes: list[str] = []
         self.rest = ""
         self.gateway = ""
