@@ -72,10 +72,10 @@ def find_leaf(command: Mapping[str, Any], words: Sequence[str]) -> tuple[list[Ma
     for word in words:
         node = next((child for child in _nested(node) if child["name"] == word), None)
         if node is None:
-            raise Refused(f"/{command['name']} has no subcommand {' '.join(words)!r}; it has {_leaves(command)}")
+            raise Refused(f"/{command['name']} has no subcommand {' '.join(words)!r}; it has {leaves(command)}")
         way.append(node)
     if _nested(node):
-        raise Refused(f"/{' '.join([command['name'], *words])} is not complete; it has {_leaves(command)}")
+        raise Refused(f"/{' '.join([command['name'], *words])} is not complete; it has {leaves(command)}")
     return way, node
 
 
@@ -130,8 +130,9 @@ def _nested(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [child for child in node.get("options", ()) if child["type"] in (SUBCOMMAND, GROUP)]
 
 
-def _leaves(node: Mapping[str, Any]) -> list[str]:
-    return [" ".join([child["name"], rest]).strip() for child in _nested(node) for rest in (_leaves(child) or [""])]
+def leaves(node: Mapping[str, Any]) -> list[str]:
+    """The subcommands below a command, as `"group name"`; none if it is a command by itself."""
+    return [" ".join([child["name"], rest]).strip() for child in _nested(node) for rest in (leaves(child) or [""])]
 
 
 def _checked(

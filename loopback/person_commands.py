@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from loopback.command_form import CHAT_INPUT
-from loopback.command_options import Refused, fill
+from loopback.command_options import Refused, fill, leaves
 from loopback.world.permissions import Permission, in_channel
 
 if TYPE_CHECKING:
@@ -60,6 +60,11 @@ class SlashMenu:
         if needed is None or self._granted & Permission.ADMINISTRATOR:
             return True
         return int(needed) != 0 and int(self._granted) & int(needed) == int(needed)
+
+    def lines(self) -> list[str]:
+        """Everything a person can run: `["ping", "voice join", ...]`."""
+        commands = [offer.command for offer in self.offers if offer.command["type"] == CHAT_INPUT]
+        return [" ".join([command["name"], leaf]).strip() for command in commands for leaf in leaves(command) or [""]]
 
     def find(self, name: str, kind: int, bot: User | None = None) -> Offer:
         """The offered command of that name; raises Refused with the reason if the client shows none, or several."""

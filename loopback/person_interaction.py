@@ -22,10 +22,10 @@ class PersonInteraction:
         raw: The interaction as this Discord keeps it.
     """
 
-    def __init__(self, interactions: Interactions, raw: Interaction) -> None:
+    def __init__(self, interactions: Interactions, raw: Interaction, *, source_revisions: int = 0) -> None:
         self.raw = raw
         self._interactions = interactions
-        self._source_revisions = 0 if raw.source is None else len(raw.source.revisions)
+        self._source_revisions = source_revisions
 
     @property
     def failed(self) -> bool:
@@ -57,6 +57,10 @@ class PersonInteraction:
             return next((message for message in self._readable() if predicate(message)), None)
 
         return await self._until(look, timeout, "a fitting message")
+
+    async def choices(self, timeout: float = FIRST_RESPONSE_S) -> list[dict[str, Any]]:
+        """Wait for the choices of an autocomplete."""
+        return await self._until(lambda: self.raw.choices, timeout, "choices")
 
     async def modal(self, timeout: float = FIRST_RESPONSE_S) -> dict[str, Any]:
         """Wait for a modal to open, and give it as the application sent it."""
