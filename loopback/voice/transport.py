@@ -20,7 +20,7 @@ from nacl.exceptions import CryptoError
 KEY_SIZE = 32
 TAG_SIZE = 16
 NONCE_SIZE = 4
-_NONCE = struct.Struct("<I")
+_NONCE = struct.Struct(">I")
 
 
 class TransportError(ValueError):
@@ -36,6 +36,10 @@ class Transport(Protocol):
 
     def open(self, header: bytes, sealed: bytes) -> bytes:
         """The body of `sealed` (ciphertext, tag, nonce). Raises `TransportError` when not authentic."""
+        ...
+
+    def skip(self, nonces: int) -> None:
+        """Leaves nonces to somebody else who seals under the same key."""
         ...
 
 
@@ -63,6 +67,10 @@ class Aes256Gcm:
         except InvalidTag:
             raise TransportError("packet is not authentic") from None
 
+    def skip(self, nonces: int) -> None:
+        """See `Transport`."""
+        self._counter = self._counter + nonces & 0xFFFFFFFF
+
 
 class XChaCha20Poly1305:
     """`aead_xchacha20_poly1305_rtpsize`."""
@@ -87,6 +95,10 @@ class XChaCha20Poly1305:
             return crypto_aead_xchacha20poly1305_ietf_decrypt(sealed[:-NONCE_SIZE], header, nonce, self._key)
         except CryptoError:
             raise TransportError("packet is not authentic") from None
+
+    def skip(self, nonces: int) -> None:
+        """See `Transport`."""
+        self._counter = self._counter + nonces & 0xFFFFFFFF
 
 
 MODES: dict[str, type[Aes256Gcm | XChaCha20Poly1305]] = {
