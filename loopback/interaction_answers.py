@@ -65,7 +65,8 @@ class Answers:
             return self.edit(original, changes, draft.uploads)
         return self._write(interaction, draft, follows=True)
 
-    def find(self, interaction: Interaction, message_id: int | None) -> Message:
+    @staticmethod
+    def find(interaction: Interaction, message_id: int | None) -> Message:
         """The original response (None) or a follow-up; raises 10008 if there is none, 10015 if none was made."""
         if message_id is None:
             if interaction.original is None:
