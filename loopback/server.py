@@ -17,6 +17,7 @@ from loopback.faults import Faults
 from loopback.gateway import Gateway
 from loopback.interactions import Interactions
 from loopback.redirect import Redirect
+from loopback.rest import cdn
 from loopback.rest.app import LOOPBACK, PREFIX, make_api
 from loopback.rest.limits import RateLimits
 from loopback.rest.routes import TABLES
@@ -145,6 +146,7 @@ class Loopback:
         app = web.Application()
         app[LOOPBACK] = self
         app.router.add_get("/", self.sessions.handle)
+        app.add_routes(cdn.routes)
         app.add_subapp(PREFIX, make_api(self, TABLES))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()

@@ -58,7 +58,7 @@ class World:
         self._tokens[user.token] = user
         return user
 
-    def edit_user(self, user: User, *, name: str | None = None, avatar: tuple[str, bytes] | None = None) -> None:
+    def edit_user(self, user: User, *, name: str | None = None, avatar: tuple[str | None, bytes] | None = None) -> None:
         """Rename a user or give it a new avatar (hash and picture), and tell those who know it."""
         if name is not None:
             user.name = name
@@ -164,8 +164,13 @@ class World:
     def add_channel(self, guild: Guild, kind: ChannelKind, name: str, **attributes: Any) -> Channel:
         """A new channel of any kind in a guild."""
         attributes.setdefault("position", len(guild.channels))
-        channel = Channel(self.ids.next(), kind, name, guild, **attributes)
-        guild.channels[channel.id] = self.channels[channel.id] = channel
+        return self.put_channel(Channel(self.ids.next(), kind, name, guild, **attributes))
+
+    def put_channel(self, channel: Channel) -> Channel:
+        """Put a channel or thread that was made elsewhere into its guild."""
+        if channel.guild is not None:
+            channel.guild.channels[channel.id] = channel
+        self.channels[channel.id] = channel
         self._channel_event("CREATE", channel)
         return channel
 

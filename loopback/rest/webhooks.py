@@ -1,0 +1,171 @@
+"""Webhooks: managing them, and posting, editing and deleting through them.
+
+Interaction tokens share these paths; their routes come first and their tokens have a prefix of their own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from loopback.form import FormErrors
+from loopback.rest.access import channel_of, id_in, require, world_of
+from loopback.rest.app import answer, no_content, user_of
+from loopback.rest.drafts import changes_of, draft_of
+from loopback.rest.errors import ApiError, invalid_form, unknown
+from loopback.rest.forms import read_form, read_json, uploads_of
+from loopback.world.channels import ChannelKind
+from loopback.world.permissions import Permission, in_channel
+
+if TYPE_CHECKING:
+    from loopback.world.channels import Channel
+    from loopback.world.messages import Message
+    from loopback.world.webhooks import Webhook
+
+routes = web.RouteTableDef()
+
+WEBHOOKS_LIMIT = 15
+_TRUE = ("1", "true", "True")
+_MANAGED = "/webhooks/{webhook_id:\\d+}"
+_OPEN = "/webhooks/{webhook_id:\\d+}/{token}"
+
+
+@routes.post("/channels/{channel_id}/webhooks")
+async def create(request: web.Request) -> web.Response:
+    """A new webhook; needs MANAGE_WEBHOOKS."""
+    channel = channel_of(request, Permission.MANAGE_WEBHOOKS)
+    if channel.kind not in (ChannelKind.TEXT, ChannelKind.VOICE, ChannelKind.STAGE):
+        raise ApiError(400, 50024, "Cannot execute action on this channel type")
+    name = (await read_json(request)).get("name")
+    _check_name(name)
+    if len([one for one in world_of(request).webhooks.values() if one.channel is channel]) >= WEBHOOKS_LIMIT:
+        raise ApiError(400, 30007, f"Maximum number of webhooks reached ({WEBHOOKS_LIMIT})")
+    return answer(world_of(request).add_webhook(channel, user_of(request), name).to_json())
+
+
+@routes.get("/channels/{channel_id}/webhooks")
+async def of_channel(request: web.Request) -> web.Response:
+    """The webhooks of a channel; needs MANAGE_WEBHOOKS."""
+    channel = channel_of(request, Permission.MANAGE_WEBHOOKS)
+    return answer([one.to_json() for one in world_of(request).webhooks.values() if one.channel is channel])
+
+
+@routes.get(_MANAGED)
+async def get(request: web.Request) -> web.Response:
+    """A webhook with its token; needs MANAGE_WEBHOOKS."""
+    return answer(_managed(request).to_json())
+
+
+@routes.patch(_MANAGED)
+async def edit(request: web.Request) -> web.Response:
+    """Rename a webhook."""
+    webhook = _managed(request)
+    body = await read_json(request)
+    if "name" in body:
+        _check_name(body["name"])
+        webhook.name = body["name"]
+    return answer(webhook.to_json())
+
+
+@routes.delete(_MANAGED)
+async def delete(request: web.Request) -> web.Response:
+    """Delete a webhook."""
+    world_of(request).delete_webhook(_managed(request))
+    return no_content()
+
+
+@routes.get(_OPEN)
+async def get_with_token(request: web.Request) -> web.Response:
+    """A webhook without the user who made it, for whoever knows the token."""
+    shown = _opened(request).to_json()
+    del shown["user"]
+    return answer(shown)
+
+
+@routes.delete(_OPEN)
+async def delete_with_token(request: web.Request) -> web.Response:
+    """Delete a webhook, for whoever knows the token."""
+    world_of(request).delete_webhook(_opened(request))
+    return no_content()
+
+
+@routes.post(_OPEN)
+async def execute(request: web.Request) -> web.Response:
+    """Post through a webhook; answers the message only with `?wait=true`."""
+    webhook = _opened(request)
+    form = await read_form(request)
+    channel = _channel(request, webhook)
+    draft = draft_of(form.payload, form, channel)
+    name = form.payload.get("username")
+    if name is not None:
+        _check_name(name)
+    message = world_of(request).messages.create(channel, webhook.creator, draft, webhook=webhook, webhook_name=name)
+    return answer(message.to_json()) if request.query.get("wait") in _TRUE else no_content()
+
+
+@routes.get(_OPEN + "/messages/{message_id:\\d+}")
+async def get_message(request: web.Request) -> web.Response:
+    """One of the webhook's messages."""
+    return answer(_message(request, _opened(request)).to_json())
+
+
+@routes.patch(_OPEN + "/messages/{message_id:\\d+}")
+async def edit_message(request: web.Request) -> web.Response:
+    """Edit one of the webhook's messages."""
+    message = _message(request, _opened(request))
+    form = await read_form(request)
+    changes = changes_of(form.payload, message, form)
+    uploads = uploads_of(form.files, form.payload.get("attachments"))
+    return answer(world_of(request).messages.edit(message, changes, uploads).to_json())
+
+
+@routes.delete(_OPEN + "/messages/{message_id:\\d+}")
+async def delete_message(request: web.Request) -> web.Response:
+    """Delete one of the webhook's messages."""
+    world_of(request).messages.delete(_message(request, _opened(request)))
+    return no_content()
+
+
+def _managed(request: web.Request) -> Webhook:
+    webhook = world_of(request).webhooks.get(id_in(request, "webhook_id"))
+    if webhook is None:
+        raise unknown("Webhook")
+    require(in_channel(webhook.channel, user_of(request)), Permission.MANAGE_WEBHOOKS)
+    return webhook
+
+
+def _opened(request: web.Request) -> Webhook:
+    webhook = world_of(request).webhooks.get(id_in(request, "webhook_id"))
+    if webhook is None:
+        raise unknown("Webhook")
+    if webhook.token != request.match_info["token"]:
+        raise ApiError(401, 50027, "Invalid Webhook Token")
+    return webhook
+
+
+def _channel(request: web.Request, webhook: Webhook) -> Channel:
+    asked = request.query.get("thread_id")
+    if asked is None:
+        return webhook.channel
+    thread = world_of(request).channels.get(int(asked))
+    if thread is None or thread.parent is not webhook.channel:
+        raise unknown("Channel")
+    return thread
+
+
+def _message(request: web.Request, webhook: Webhook) -> Message:
+    message = _channel(request, webhook).messages.get(id_in(request, "message_id"))
+    if message is None or message.webhook is not webhook:
+        raise unknown("Message")
+    return message
+
+
+def _check_name(name: Any) -> None:
+    errors = FormErrors()
+    if not isinstance(name, str) or not 1 <= len(name) <= 80:
+        errors.length(("name",), 1, 80)
+    elif any(word in name.casefold() for word in ("clyde", "discord")):
+        errors.add(("name",), "USERNAME_INVALID_CONTAINS", 'Username cannot contain "discord"')
+    if errors:
+        raise invalid_form(errors.tree)
