@@ -112,12 +112,7 @@ class Mouth:
         Raises:
             discord.ClientException: not connected, or already speaking.
         """
-        if isinstance(sound, bytes):
-            pcm = sound
-        elif isinstance(sound, Path):
-            pcm = await asyncio.to_thread(read_audio, sound, RATE_HZ)
-        else:
-            pcm = sound.astype("<i2", copy=False).tobytes()
+        pcm = await asyncio.to_thread(read_audio, sound, RATE_HZ) if isinstance(sound, Path) else _samples(sound)
         pcm += bytes(-len(pcm) % _FRAME_BYTES)
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
@@ -135,6 +130,10 @@ class Mouth:
     async def say(self, text: str, *, voice: str = "en") -> None:
         """Speaks a text, synthesised in a child process. Raises `loopback.espeak.SpeechError`."""
         await self.play(await synthesise(text, voice=voice))
+
+
+def _samples(sound: bytes | np.ndarray) -> bytes:
+    return sound if isinstance(sound, bytes) else sound.astype("<i2", copy=False).tobytes()
 
 
 def _finish(ended: asyncio.Future[None], error: Exception | None) -> None:
