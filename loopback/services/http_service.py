@@ -43,6 +43,7 @@ class HttpService(Service[B]):
         """Opens the port."""
         app = web.Application(middlewares=[self._meet], client_max_size=BODY_LIMIT)
         app.add_routes(self.routes())
+        app.on_response_prepare.append(_drop_empty_type)
         self._runner = runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, self.host, self.port).start()
@@ -120,6 +121,12 @@ class HttpService(Service[B]):
         finally:
             recorded.ended_s = time.monotonic()
             self.note()
+
+
+async def _drop_empty_type(_request: web.Request, response: web.StreamResponse) -> None:
+    """An empty Content-Type stands for an answer without that header."""
+    if response.headers.get("Content-Type") == "":
+        del response.headers["Content-Type"]
 
 
 def _cut(request: web.Request) -> None:

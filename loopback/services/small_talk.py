@@ -11,6 +11,7 @@ WORD = re.compile(r"[^\W\d_][\w'-]*")
 GREETING = re.compile(r"\b(hi|hello|hey|good (morning|evening|afternoon))\b", re.IGNORECASE)
 THANKS = re.compile(r"\b(thanks|thank you|cheers)\b", re.IGNORECASE)
 FAREWELL = re.compile(r"\b(bye|goodbye|good night|see you)\b", re.IGNORECASE)
+PRESENCE = re.compile(r"\b(hear me|are you (there|here|awake)|can you talk)\b", re.IGNORECASE)
 QUESTION = re.compile(
     r"^(what|who|where|when|why|how|which|can|could|do|does|is|are|will|would|should)\b", re.IGNORECASE
 )
@@ -20,6 +21,7 @@ FILLER = frozenset(
         "a about actually all am an and any are as at be because been but by can could did do does for from give go had has "
         "have he hello hey hi how i if in into is it it's its just know let like make me more my need not now of on one or "
         "our please say she should so some talk tell than that the their them then there these they this to us use very "
+        "anything anyone everyone today tomorrow yesterday work works mean think thing things something like "
         "want was we were what what's when where which who why will with would you your",
     )
 )
@@ -60,8 +62,10 @@ def small_talk(messages: list[dict[str, Any]]) -> str:
         return f"You are welcome{name}. It was a pleasure."
     if FAREWELL.search(text):
         return f"Goodbye{name}, until next time."
+    if PRESENCE.search(text):
+        return f"Yes{name}, loud and clear. Ask me whatever you like."
     topic = _topic(text)
-    if GREETING.search(text) and not topic:
+    if GREETING.search(text) and (not topic or len(text.split()) <= 3):
         return _pick(GREETINGS, seed, name, topic)
     asked = text.endswith("?") or QUESTION.match(text) is not None
     return _pick(ANSWERS if asked else REMARKS, seed, name, topic or "that")
@@ -78,13 +82,14 @@ def _pick(lines: tuple[str, ...], seed: int, name: str, topic: str) -> str:
 
 
 def _topic(text: str) -> str:
-    """The last two words in a row that carry a meaning, or the longest one."""
-    words = [word for word in WORD.findall(text) if word.casefold() not in FILLER]
-    pairs = re.findall(r"[^\W\d_][\w'-]* [^\W\d_][\w'-]*", text)
-    for pair in reversed(pairs):
-        if all(word in words for word in pair.split()):
-            return pair
-    return max(words, key=len, default="")
+    """What it is about: "the sky", "rye bread", or the last word that carries a meaning."""
+    meant = [word for word in WORD.findall(text) if word.casefold() not in FILLER]
+    phrases = re.findall(r"(?=\b([^\W\d_][\w'-]* [^\W\d_][\w'-]*))", text)
+    for phrase in reversed(phrases):
+        first, last = phrase.split()
+        if last in meant and (first in meant or first.casefold() == "the"):
+            return phrase
+    return meant[-1] if meant else ""
 
 
 def _content(message: dict[str, Any]) -> tuple[str, int]:
