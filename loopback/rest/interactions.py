@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -13,11 +13,13 @@ from loopback.interactions import TOKEN_PREFIX
 from loopback.rest.access import id_in, world_of
 from loopback.rest.app import LOOPBACK, answer, no_content
 from loopback.rest.drafts import changes_of, draft_of
+from loopback.rest.errors import ApiError
 from loopback.rest.forms import read_form, uploads_of
 from loopback.world.messages import Draft
 
 if TYPE_CHECKING:
     from loopback.interaction import Interaction
+    from loopback.rest.forms import Form
     from loopback.world.messages import Message
 
 routes = web.RouteTableDef()
@@ -35,12 +37,12 @@ async def callback(request: web.Request) -> web.Response:
     interactions = request.app[LOOPBACK].interactions
     interaction = interactions.to_respond(id_in(request, "interaction_id"), request.match_info["token"])
     kind, data = check_callback(interaction, form.payload)
-    draft, changes = Draft(), {}
-    if kind in (Callback.MESSAGE, Callback.DEFER):
-        draft = draft_of(data, form, interaction.channel, may_be_empty=kind is Callback.DEFER)
-    elif kind is Callback.UPDATE and interaction.source is not None:
-        changes = changes_of(data, interaction.source, form)
-        draft = Draft(uploads=uploads_of(form.files, data.get("attachments")))
+    try:
+        draft, changes = _message_in(interaction, kind, data, form)
+    except ApiError as error:
+        if error.errors is not None:
+            error.errors = {"data": error.errors}
+        raise
     Answers(world_of(request).messages).respond(interaction, kind, data, draft, changes)
     interactions.bell.ring()
     if request.query.get("with_response") in _TRUE:
@@ -80,6 +82,18 @@ async def delete_message(request: web.Request) -> web.Response:
     Answers(world_of(request).messages).delete(_message(request))
     request.app[LOOPBACK].interactions.bell.ring()
     return no_content()
+
+
+def _message_in(
+    interaction: Interaction, kind: Callback, data: dict[str, Any], form: Form
+) -> tuple[Draft, dict[str, Any]]:
+    """The message a callback brings: a draft, and what to change if it updates the component's message."""
+    if kind in (Callback.MESSAGE, Callback.DEFER):
+        return draft_of(data, form, interaction.channel, may_be_empty=kind is Callback.DEFER), {}
+    if kind is Callback.UPDATE and interaction.source is not None:
+        changes = changes_of(data, interaction.source, form)
+        return Draft(uploads=uploads_of(form.files, data.get("attachments"))), changes
+    return Draft(), {}
 
 
 def _interaction(request: web.Request) -> Interaction:
