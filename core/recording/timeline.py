@@ -1,0 +1,306 @@
+"""Where a person's packets belong in time: the RTP clock within a talk-spurt, filtered arrival between spurts.
+
+Every sender counts samples on a clock of its own: it starts anywhere, runs up to 100 ppm fast or slow, and with some
+clients stands still through silence. What the network adds to the arrival of a packet says little; the middle of many
+arrivals says a lot. So a spurt begins where the median of its first packets says, weighed against where the sender's
+clock says; within the spurt packets follow each other to the sample, and a slow tracker takes drift out, one sample a
+packet at most, which a renderer can stretch unheard.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING
+
+from core.audio.frames import FRAME_SAMPLES, OPUS_SILENCE, RATE_HZ
+from core.audio.opus import packet_samples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from core.audio.frames import OpusFrame
+
+HOLD_S = 0.3  # how long a missing packet is waited for, and how much of a spurt is looked at before it is placed
+
+_PAUSE = 0.1 * RATE_HZ  # packets further apart than this on arrival may belong to different spurts
+_PAUSE_AFTER_SILENCE = 0.04 * RATE_HZ  # the same after a silence frame, which ends most spurts
+_RESTART = 300 * RATE_HZ  # after so long nothing of a sender's clock is worth keeping
+_TOO_OLD = 1000  # packets behind; a sender that goes on like that has started anew
+_RESTART_AFTER = 10  # that many packets in a row
+_STALL_LIMIT = 1.0 * RATE_HZ  # the longest the network is believed to have held packets back
+_JUMP = 0.025 * RATE_HZ  # the least by which a clock is believed to have jumped
+_JITTER = 0.015 * RATE_HZ  # what is assumed of a network not yet known
+_LEAST_JITTER = 0.002 * RATE_HZ
+_DRIFT = 100e-6  # of clocks, in samples a sample
+_MEMORY = 200  # packets; how well the tracker can know an offset
+_MEDIAN = 1.57  # variance of a median compared with that of a mean
+_SLEW_BEGIN, _SLEW_END = 0.002 * RATE_HZ, 0.0002 * RATE_HZ
+_LATE_KEPT = 512
+
+
+@dataclass(slots=True)
+class PacketCounts:
+    """What became of one person's packets."""
+
+    received: int = 0
+    lost: int = 0
+    late: int = 0  # came after their place had been written
+    duplicate: int = 0
+    malformed: int = 0  # no Opus
+    overlapping: int = 0  # from a second device, while the first still spoke
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A packet and its place."""
+
+    position: int  # in samples since the recording's start
+    samples: int
+    payload: bytes
+    lost_before: int = 0  # packets that are missing right before this one
+    starts_spurt: bool = False  # what lies before is silence, not loss
+
+
+@dataclass(slots=True)
+class _Waiting:
+    sequence: int  # without wraps
+    timestamp: int  # without wraps
+    arrival: float  # in samples since the recording's start
+    samples: int
+    payload: bytes
+
+
+@dataclass(slots=True)
+class _Clock:
+    """What is known of one sender's clock: `timestamp + offset` is its time in the recording."""
+
+    offset: float
+    heard: int = 0
+    jitter: float = _JITTER
+    runs: bool = False  # seen to run through silence
+    freezes: bool = False  # seen to stand still through silence
+
+    def follow(self, packet: _Waiting) -> None:
+        """Take one packet of a spurt into account: the offset moves by one sample, as a running median does."""
+        residual = packet.arrival - packet.timestamp - self.offset
+        self.offset += 1 if residual > 0 else -1
+        self.jitter += (min(abs(residual), 8 * _JITTER) - self.jitter) / 64
+        self.heard += 1
+
+    def anchor(self, window: list[_Waiting], silence: float, paused: bool) -> bool:
+        """Weigh the first packets of a spurt against what is known; whether the clock turned out to have jumped.
+
+        Args:
+            window: The first packets of the spurt.
+            silence: Samples since the last packet before them.
+            paused: Whether the timestamps themselves show a pause.
+        """
+        residuals = [packet.arrival - packet.timestamp - self.offset for packet in window]
+        middle = median(residuals)
+        spread = _MEDIAN * (1.25 * max(self.jitter, _LEAST_JITTER)) ** 2
+        known = spread / min(max(self.heard, 1), _MEMORY) + (_DRIFT * silence) ** 2
+        seen = spread / len(window)
+        limit = max(_JUMP, 4 * (known + seen) ** 0.5)
+        jumped = middle < -limit or (middle > limit and min(residuals) > limit / 2)
+        if jumped and not paused and self.runs and not self.freezes and 0 < middle < _STALL_LIMIT:
+            jumped = False  # this clock runs through silence: the network held the packets back
+        if jumped:
+            self.freezes = self.freezes or (not paused and middle > 0)
+            self.heard = 0
+        elif paused:
+            self.runs = True
+        self.offset += middle if jumped else middle * known / (known + seen)
+        return jumped
+
+
+@dataclass(slots=True)
+class _Stream:
+    """The packets of one SSRC that wait for their place, in the sender's order."""
+
+    newest_sequence: int
+    newest_timestamp: int
+    newest_arrival: float
+    waiting: dict[int, _Waiting] = field(default_factory=lambda: dict[int, _Waiting]())
+    order: list[int] = field(default_factory=lambda: list[int]())
+    given_up: set[int] = field(default_factory=lambda: set[int]())
+    last: _Waiting | None = None  # placed last
+    clock: _Clock | None = None
+    too_old: int = 0
+
+    def next(self) -> _Waiting:
+        return self.waiting[self.order[0]]
+
+    def take(self) -> _Waiting:
+        return self.waiting.pop(heapq.heappop(self.order))
+
+
+class Timeline:
+    """Puts one person's packets, over all their SSRCs and devices, onto one track.
+
+    `push` takes packets as they arrive; `drain` gives those whose place is certain, in order, never overlapping.
+    """
+
+    def __init__(self, start_s: float) -> None:
+        """Begin at `start_s` on the clock of the packets' arrival: position 0."""
+        self.counts = PacketCounts()
+        self._start_s = start_s
+        self._streams: dict[int, _Stream] = {}  # by SSRC, oldest first
+        self._end = 0  # of what was placed last
+        self._slew = 0
+
+    def push(self, frame: OpusFrame) -> None:
+        """Take a packet as it arrives."""
+        samples = packet_samples(frame.payload)
+        if samples == 0:
+            self.counts.malformed += 1
+            return
+        arrival = (frame.arrival_s - self._start_s) * RATE_HZ
+        stream = self._streams.get(frame.ssrc)
+        if stream is None or self._restarted(stream, frame, arrival):
+            stream = self._streams[frame.ssrc] = self._renewed(frame, arrival, stream)
+        sequence = _unwrap(frame.sequence, stream.newest_sequence, 16)
+        timestamp = _unwrap(frame.rtp_timestamp, stream.newest_timestamp, 32)
+        if sequence in stream.waiting or (stream.last is not None and sequence <= stream.last.sequence):
+            self._count_unwanted(stream, sequence)
+            return
+        self.counts.received += 1
+        stream.too_old = 0
+        if sequence >= stream.newest_sequence:
+            stream.newest_sequence, stream.newest_timestamp = sequence, timestamp
+        stream.newest_arrival = max(stream.newest_arrival, arrival)
+        stream.waiting[sequence] = _Waiting(sequence, timestamp, arrival, samples, frame.payload)
+        heapq.heappush(stream.order, sequence)
+
+    def drain(self, now_s: float | None) -> Iterator[Placed]:
+        """Packets whose place is certain by `now_s`, in order; with None, all that are left."""
+        now = None if now_s is None else (now_s - self._start_s) * RATE_HZ - HOLD_S * RATE_HZ
+        for ssrc, stream in list(self._streams.items()):
+            yield from self._drain(stream, now)
+            if stream.waiting:
+                return  # an older device's packets go before a newer one's
+            if stream is not self._streams.get(ssrc):
+                continue
+            if len(self._streams) > 1 and now is not None and stream.newest_arrival < now - _RESTART:
+                del self._streams[ssrc]
+
+    def _drain(self, stream: _Stream, now: float | None) -> Iterator[Placed]:
+        while stream.order:
+            packet, last = stream.next(), stream.last
+            gap = last is None or packet.sequence != last.sequence + 1
+            border = last is None or _is_border(last, packet)
+            if (gap or border) and now is not None and packet.arrival > now:
+                return  # what is missing may still come, and a spurt's beginning is looked at as a whole
+            placed = self._place(stream, packet, border)
+            stream.take()
+            stream.last = packet
+            if placed is not None:
+                yield placed
+
+    def _place(self, stream: _Stream, packet: _Waiting, border: bool) -> Placed | None:
+        last = stream.last
+        lost, paused, jumped = 0, True, last is None
+        if last is not None:
+            lost = self._lost(stream, last, packet)
+            paused = packet.timestamp - last.timestamp != (packet.sequence - last.sequence) * last.samples
+        if border:
+            jumped = self._anchor(stream, packet, paused) or jumped
+        clock = stream.clock
+        assert clock is not None  # noqa: S101 - the first packet of a stream is always a border
+        clock.follow(packet)
+        target = round(packet.timestamp + clock.offset)
+        if paused or jumped:
+            if self._end - target > RATE_HZ // 2:
+                self.counts.overlapping += 1
+                return None
+            position = max(target, self._end)
+            self._slew = 0
+        else:
+            position = self._follow(self._end + lost * packet.samples, target)
+        starts = self._end == 0 or paused or jumped
+        self._end = position + packet.samples
+        return Placed(position, packet.samples, packet.payload, lost, starts)
+
+    def _anchor(self, stream: _Stream, packet: _Waiting, paused: bool) -> bool:
+        window = _beginning(stream, packet)
+        if stream.clock is None:
+            stream.clock = _Clock(median(each.arrival - each.timestamp for each in window))
+            return True
+        assert stream.last is not None  # noqa: S101 - a stream with a clock has placed a packet
+        return stream.clock.anchor(window, packet.arrival - stream.last.arrival, paused)
+
+    def _follow(self, expected: int, target: int) -> int:
+        """The next place within a spurt: right behind the last packet, or one sample off while drift is taken out."""
+        error = target - expected
+        if abs(error) > _SLEW_BEGIN:
+            self._slew = 1 if error > 0 else -1
+        elif error * self._slew < _SLEW_END:
+            self._slew = 0
+        return expected + self._slew
+
+    def _lost(self, stream: _Stream, last: _Waiting, packet: _Waiting) -> int:
+        lost = packet.sequence - last.sequence - 1
+        if lost == 0:
+            return 0
+        possible = 2 * (packet.arrival - last.arrival) / last.samples + 50
+        if lost > possible:
+            return 0  # the sender counts anew: so many were never sent
+        self.counts.lost += lost
+        stream.given_up.update(range(max(last.sequence + 1, packet.sequence - _LATE_KEPT), packet.sequence))
+        if len(stream.given_up) > 2 * _LATE_KEPT:
+            stream.given_up = {s for s in stream.given_up if s > packet.sequence - _LATE_KEPT}
+        return lost
+
+    def _count_unwanted(self, stream: _Stream, sequence: int) -> None:
+        if sequence in stream.given_up:
+            stream.given_up.discard(sequence)
+            self.counts.late += 1
+        else:
+            self.counts.duplicate += 1
+
+    def _restarted(self, stream: _Stream, frame: OpusFrame, arrival: float) -> bool:
+        """Whether nothing of this SSRC's counting holds any more: a long silence, or a sender that began anew."""
+        if arrival - stream.newest_arrival > _RESTART:
+            return True
+        behind = stream.newest_sequence - _unwrap(frame.sequence, stream.newest_sequence, 16)
+        if behind <= _TOO_OLD:
+            return False
+        stream.too_old += 1
+        return stream.too_old >= _RESTART_AFTER
+
+    def _renewed(self, frame: OpusFrame, arrival: float, before: _Stream | None) -> _Stream:
+        if before is not None and before.waiting:
+            self.counts.late += len(before.waiting)
+        self._streams.pop(frame.ssrc, None)  # a renewed stream goes behind the others
+        return _Stream(frame.sequence + (1 << 16), frame.rtp_timestamp + (1 << 32), arrival)
+
+
+def _is_border(last: _Waiting, packet: _Waiting) -> bool:
+    """Whether a new spurt may begin here: the timestamps leave a gap, or the arrival does."""
+    steps = packet.sequence - last.sequence
+    if packet.timestamp - last.timestamp != steps * last.samples:
+        return True
+    pause = packet.arrival - last.arrival - steps * last.samples
+    silence = last.payload == OPUS_SILENCE and packet.payload != OPUS_SILENCE
+    return pause > (_PAUSE_AFTER_SILENCE if silence else _PAUSE) - FRAME_SAMPLES
+
+
+def _beginning(stream: _Stream, first: _Waiting) -> list[_Waiting]:
+    """The packets that wait from `first` on, as far as they belong to one spurt."""
+    window = [first]
+    for sequence in sorted(stream.waiting):
+        packet = stream.waiting[sequence]
+        if packet is first:
+            continue
+        steps = packet.sequence - first.sequence
+        if packet.timestamp - first.timestamp != steps * first.samples or _is_border(window[-1], packet):
+            break
+        window.append(packet)
+    return window
+
+
+def _unwrap(value: int, near: int, bits: int) -> int:
+    """The number congruent to `value` that is nearest to `near`."""
+    half = 1 << (bits - 1)
+    return near + ((value - near + half) & ((1 << bits) - 1)) - half
