@@ -101,9 +101,12 @@ class Connection:
     def _take(self, text: str) -> None:
         try:
             payload = json.loads(text)
-            op, data = payload["op"], payload.get("d")
+            self._obey(payload["op"], payload.get("d"))
         except (ValueError, KeyError, TypeError) as error:
+            _log.exception("gateway payload not understood: %.200s", text)
             raise Refused(4002, "Error while decoding payload.") from error
+
+    def _obey(self, op: int, data: Any) -> None:
         if op == 1:
             if self._gateway.answers_heartbeats:
                 self.send_op(11, None)

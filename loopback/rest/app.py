@@ -57,7 +57,7 @@ def api_path(request: web.Request) -> str:
 def make_api(loopback: Loopback, tables: Iterable[web.RouteTableDef]) -> web.Application:
     """The API as a sub-application to be mounted at `PREFIX`."""
     api = web.Application(
-        middlewares=[_word_errors, _limit, _apply_faults, _authenticate], client_max_size=MAX_BODY_BYTES
+        middlewares=[_limit, _apply_faults, _word_errors, _authenticate], client_max_size=MAX_BODY_BYTES
     )
     api[LOOPBACK] = loopback
     for table in tables:

@@ -134,7 +134,9 @@ class World:
         guild.members[user.id] = member
         data = member.to_json() | {"guild_id": str(guild.id)}
         self._events.publish("GUILD_MEMBER_ADD", data, Audience(user_ids=others))
-        self._events.publish("GUILD_CREATE", guild.to_gateway_json(), Audience(user_ids=frozenset({user.id})))
+        arrival = guild.to_gateway_json()
+        del arrival["unavailable"]  # its absence tells a new guild from one that is back from an outage
+        self._events.publish("GUILD_CREATE", arrival, Audience(user_ids=frozenset({user.id})))
         return member
 
     def remove_member(self, guild: Guild, user: User) -> None:

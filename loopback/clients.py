@@ -1,0 +1,81 @@
+"""Runs discord.py clients for as long as a block lasts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import discord
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from loopback.server import Loopback
+
+Client = TypeVar("Client", bound=discord.Client)
+
+READY_AFTER_LAST_GUILD_S = 0.05
+
+
+def client_options(loopback: Loopback, intents: discord.Intents | None = None) -> dict[str, Any]:
+    """Keyword arguments for any discord.py client that is to use this loopback.
+
+    discord.py waits `guild_ready_timeout` after the last guild, 2 s by default: here all guilds come at once.
+    """
+    return {
+        "intents": discord.Intents.all() if intents is None else intents,
+        "connector": loopback.connector(),
+        "guild_ready_timeout": READY_AFTER_LAST_GUILD_S,
+    }
+
+
+class Listening(discord.Client):
+    """A client that keeps every event it dispatched, so that one can wait for what may have come already."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.events: list[tuple[str, tuple[Any, ...]]] = []
+        self._news = asyncio.Event()
+
+    def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
+        """Keep the event after the usual handlers were started."""
+        super().dispatch(event, *args, **kwargs)
+        self.events.append((event, args))
+        self._news.set()
+
+    async def heard(self, event: str, check: Callable[..., bool] = lambda *_: True, *, timeout_s: float = 5.0) -> Any:
+        """The arguments of the first such event, past or to come; a single argument is given bare."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                for name, args in self.events:
+                    if name == event and check(*args):
+                        return args[0] if len(args) == 1 else args
+                self._news.clear()
+                await self._news.wait()
+
+    def all_heard(self, event: str) -> list[Any]:
+        """The first argument of every such event so far."""
+        return [args[0] for name, args in self.events if name == event]
+
+
+@contextlib.asynccontextmanager
+async def running(client: Client, token: str, *, timeout_s: float = 10.0) -> AsyncIterator[Client]:
+    """Log the client in, wait until it is ready, and close it afterwards.
+
+    Raises:
+        Whatever ends the client before it is ready, such as `discord.LoginFailure`, or TimeoutError.
+    """
+    async with client:
+        task = asyncio.create_task(client.start(token), name="discord-client")
+        ready = asyncio.create_task(client.wait_until_ready(), name="discord-client-ready")
+        try:
+            async with asyncio.timeout(timeout_s):
+                await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                await task
+            yield client
+        finally:
+            ready.cancel()
+            await client.close()
+            await asyncio.gather(task, ready, return_exceptions=True)
