@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loopback.person_interacting import Interacting
+from loopback.person_talking import Talking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from loopback.world.guilds import Guild, Role
 
 
-class Person(Interacting):
+class Person(Talking):
     """A person of this Discord. Everything they do is checked as their client would check it.
 
     Args:
