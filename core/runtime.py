@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.config import Config, Environment
     from core.conversation.service import Conversation
+    from core.conversation.voices import VoiceWishes
     from core.llm.models import Models
     from core.store.history import HistoryRepository
     from core.store.settings import SettingsRepository
     from core.store.store import Store
     from core.voice.service import VoiceService
+    from core.voice.sounds import Sounds
     from core.workers import Workers
 
 _log = logging.getLogger(__name__)
@@ -52,6 +54,8 @@ class Runtime:
     models: Models
     voice: VoiceService
     conversation: Conversation
+    sounds: Sounds
+    voice_wishes: VoiceWishes
 
     def __init__(self, bot: commands.Bot, clock: Clock | None = None) -> None:
         self.bot = bot
@@ -111,6 +115,8 @@ class Runtime:
     def detach(self, owner: object) -> None:
         """A cog goes. Without any cog left for two seconds, sessions end and the runtime closes."""
         self.hub.drop(owner)
+        if getattr(self.bot, ATTRIBUTE, None) is not self:
+            return  # closed already: the bot is on its way out
         self._owners.discard(id(owner))
         if not self._owners and self._lingering is None:
             loop = asyncio.get_running_loop()
@@ -178,12 +184,16 @@ class Runtime:
 
     def _open_rooms(self) -> None:
         from core.conversation.service import Conversation
+        from core.conversation.voices import VoiceWishes
         from core.llm.models import Models
         from core.voice.service import VoiceService
+        from core.voice.sounds import Sounds
 
         self.models = Models(self.config.model.routes, environ=self.environ)
         self._closing.append(("model clients", self.models.close))
-        self.voice = VoiceService(self.bot, self.config.voice, self.hub, self.clock, self._make_speaker)
+        self.voice = VoiceService(self.bot, self.config.voice, self.hub, self.clock, self.settings, self._make_speaker)
+        self.sounds = Sounds(self.config.path(self.config.voice.sounds), self.config.voice)
+        self.voice_wishes = VoiceWishes(self.settings)
         self.conversation = Conversation(self)
         self._closing.append(("voice sessions", self.voice.close))
         self._closing.append(("conversations", self.conversation.close))

@@ -17,6 +17,7 @@ class VoiceSection(Section):
     leave_when_alone_s: float = Field(default=60, ge=0, description="Leave when nobody is left for this long; 0 stays.")
     connect_timeout_s: float = Field(default=20, gt=0, le=120)
     volume: float = Field(default=1.0, ge=0, le=2, description="1 is as the engine gives it.")
+    sounds: str = Field(default="data/sounds", min_length=1, description="Folder whose files /voice play offers.")
     upload_limit_mb: float = Field(default=25, gt=0, le=500, description="Largest file that /voice play takes.")
     play_limit_s: float = Field(default=3600, gt=0, description="Longest file that /voice play takes, in seconds.")
     speaking_silence_ms: int = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import discord
@@ -17,10 +17,13 @@ from core.voice.presence import Presence
 from core.voice.session import Connection, VoiceSession
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from core.clock import Clock
     from core.config.voice import VoiceSection
     from core.hub import Hub
     from core.speech.speaker import Speaker
+    from core.store.settings import SettingsRepository
     from core.voice.client import ParleyVoiceClient
 
 _log = logging.getLogger(__name__)
@@ -50,7 +53,13 @@ class VoiceService:
     """Every voice session of this process. Lives on the runtime; cogs come and go."""
 
     def __init__(
-        self, bot: discord.Client, section: VoiceSection, hub: Hub, clock: Clock, make_speaker: Callable[[], Speaker]
+        self,
+        bot: discord.Client,
+        section: VoiceSection,
+        hub: Hub,
+        clock: Clock,
+        settings: SettingsRepository,
+        make_speaker: Callable[[], Speaker],
     ) -> None:
         self.bot = bot
         self.presence = Presence(hub)
@@ -58,6 +67,7 @@ class VoiceService:
         self._section = section
         self._hub = hub
         self._clock = clock
+        self._settings = settings
         self._make_speaker = make_speaker
         self._sessions: dict[int, VoiceSession] = {}
         self._starting: set[int] = set()
@@ -132,6 +142,12 @@ class VoiceService:
         session = self.require(guild_id)
         await asyncio.shield(self._end(session, reason))
 
+    async def set_volume(self, session: VoiceSession, volume: float) -> None:
+        """Set a session's volume (1 is as the engine gives it) and keep it for the guild."""
+        session.player.volume = volume
+        kept = await self._settings.guild(session.guild.id)
+        await self._settings.save_guild(replace(kept, volume=volume))
+
     async def close(self) -> None:
         """End every session."""
         for session in self.sessions:
@@ -164,7 +180,8 @@ class VoiceService:
                 undo.append(lambda gate=gate: gate.release(session_id))
             client = await self._connect(channel)
             undo.append(lambda: client.disconnect(force=True))
-            client.player.volume = self._section.volume
+            kept = await self._settings.guild(channel.guild.id)
+            client.player.volume = self._section.volume if kept.volume is None else kept.volume
             speaking = SpeakingDetector(
                 self._hub,
                 channel.guild.id,

@@ -14,6 +14,7 @@ from core.errors import ParleyError
 from core.events import SessionInterrupted, SessionMoved, SessionResumed
 from core.tasks import Tasks
 from core.voice.checks import VoiceRoom, name_of
+from core.voice.media import Media
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +77,7 @@ class VoiceSession:
         self._clock = clock
         self._away_since: float | None = None
         self._tasks = Tasks(f"session {session_id}")
+        self.media = Media(connection.client.player)
 
     @staticmethod
     def new_id() -> str:
@@ -151,6 +153,7 @@ class VoiceSession:
         """Stop sound, leave the channel, close the engine. Each step runs even if one before failed."""
         self.ended.set()
         await self._tasks.cancel_all()
+        await self.media.close()
         self.player.stop_all()
         await self.speaking.close()
         for step, what in ((self._disconnect, "voice connection"), (self.speaker.close, "speech engine")):

@@ -1,0 +1,260 @@
+"""PromptCog: messages become prompts; `/prompt` says where, and as whom they are answered."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import core
+
+if getattr(core, "PARLEY", None) != "parley":
+    raise ImportError(f"Parley's cogs need Parley's package “core”, but Python found another: {core.__file__}.")
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.conversation.gather import Gather
+from core.conversation.live_text import LiveText
+from core.conversation.turn import Prompt
+from core.errors import ParleyError
+from core.slash import NO_PINGS, ParleyCog, answer, subcommand
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from core.voice.session import VoiceSession
+
+_log = logging.getLogger(__name__)
+
+CHANNEL_SET = "Prompts are now typed in {channel}."
+CLEARED = "I have forgotten what was said in {channel}."
+PERSONA_SET = "From now on I am: {persona}"
+PERSONA_RESET = "I am back to my configured self."
+PERSONA_NOW = "I am: {persona}"
+EMPTY_PROMPT = "Yes?"
+
+
+class PromptCog(ParleyCog, name="Prompt"):
+    """Turns messages into prompts."""
+
+    def __init__(self, bot: commands.Bot) -> None:
+        super().__init__(bot)
+        self._channels: dict[int, int] = {}
+
+    async def cog_load(self) -> None:
+        """Attach, and read which channels are prompt channels."""
+        await super().cog_load()
+        section = self.runtime.config.prompt
+        self._gather = Gather(self._take, self.runtime.clock, idle_s=section.gather_idle_s, max_s=section.gather_max_s)
+        self._messages: dict[tuple[int, int], list[discord.Message]] = {}
+        self._channels = await self.runtime.settings.prompt_channels()
+
+    async def cog_unload(self) -> None:
+        """Take up what is being gathered; turns under way go on."""
+        await self._gather.flush()
+        await super().cog_unload()
+
+    # Messages ---------------------------------------------------------------------------------------------------------
+
+    @commands.Cog.listener()
+    async def on_message(self, message: discord.Message) -> None:
+        """Take up a message that is meant for the bot."""
+        if message.author.bot or message.webhook_id or message.type not in _WRITTEN or not self._may_ask(message):
+            return
+        session = self.runtime.voice.session_of_prompt_channel(message.channel.id)
+        addressed = self._addresses_me(message)
+        if session is None and not addressed and not self._listens_to(message):
+            return
+        if message.flags.silent and not addressed:
+            return
+        if not self.runtime.conversation.has_model and session is None:
+            return
+        if await self._is_command(message):
+            return
+        key = (message.channel.id, message.author.id)
+        self._messages.setdefault(key, []).append(message)
+        await self._gather.add(self._prompt_of(message))
+
+    @commands.Cog.listener()
+    async def on_typing(
+        self, channel: discord.abc.Messageable, user: discord.User | discord.Member, when: datetime
+    ) -> None:
+        """Somebody who is still typing has not finished the thought."""
+        del when
+        self._gather.typing(getattr(channel, "id", 0), user.id)
+
+    async def _take(self, prompt: Prompt) -> None:
+        """A prompt is complete: put it in line, acknowledge it, or say why not."""
+        messages = self._messages.pop((prompt.channel_id, prompt.author_id), [])
+        if not messages:
+            return
+        last = messages[-1]
+        session = self._voice_for(last)
+        conversation = self.runtime.conversation
+        try:
+            if not conversation.has_model:
+                turn = await conversation.read_aloud(prompt, session) if session else None
+                if turn is None:
+                    return
+            else:
+                await conversation.submit(prompt, LiveText(_Reply(last), self.runtime.clock), session=session)
+        except ParleyError as error:
+            await _reply(last, error.sentence)
+            return
+        await self._acknowledge(last)
+
+    async def _acknowledge(self, message: discord.Message) -> None:
+        emoji = self.runtime.config.prompt.acknowledge
+        if not emoji:
+            return
+        try:
+            await message.add_reaction(emoji)
+        except discord.HTTPException as error:  # no permission, or the message is gone: the reply still comes
+            _log.info("a prompt could not be acknowledged: %s", error)
+
+    def _voice_for(self, message: discord.Message) -> VoiceSession | None:
+        """In voice if the author is in the bot's channel, else in text."""
+        session = self.runtime.voice.session(message.guild.id) if message.guild else None
+        if session is None or message.author.id not in session.channel.voice_states:
+            return None
+        return session
+
+    def _prompt_of(self, message: discord.Message) -> Prompt:
+        return Prompt(
+            conversation_id=message.channel.id,
+            guild_id=message.guild.id if message.guild else None,
+            channel_id=message.channel.id,
+            author_id=message.author.id,
+            author_name=message.author.display_name,
+            text=_readable(message, self.bot.user) or ("" if message.attachments else EMPTY_PROMPT),
+            attachments=tuple(_kind(attachment) for attachment in message.attachments),
+        )
+
+    def _may_ask(self, message: discord.Message) -> bool:
+        section = self.runtime.config.prompt
+        if message.author.id in section.block_users:
+            return False
+        roles: Sequence[discord.Role] = getattr(message.author, "roles", [])
+        return not section.allow_roles or any(role.id in section.allow_roles for role in roles)
+
+    def _addresses_me(self, message: discord.Message) -> bool:
+        section = self.runtime.config.prompt
+        if message.guild is None:
+            return section.direct_messages
+        me = self.bot.user
+        return section.mentions and me is not None and me in message.mentions
+
+    def _listens_to(self, message: discord.Message) -> bool:
+        here = message.channel.id
+        guild_id = message.guild.id if message.guild else 0
+        return here in self.runtime.config.prompt.channels or self._channels.get(guild_id) == here
+
+    async def _is_command(self, message: discord.Message) -> bool:
+        """A prefix command of the host's is not a prompt."""
+        context = await self.bot.get_context(message)
+        return context.valid
+
+    # Commands ---------------------------------------------------------------------------------------------------------
+
+    @subcommand("prompt", "channel", "Choose the text channel whose messages are prompts.")
+    @app_commands.describe(channel="This one by default")
+    @app_commands.checks.has_permissions(manage_channels=True)
+    async def channel(self, interaction: discord.Interaction, channel: discord.TextChannel | None = None) -> None:
+        """Set the prompt channel of the guild and of its running session."""
+        chosen = channel or interaction.channel
+        if not isinstance(chosen, discord.abc.Messageable) or interaction.guild is None:
+            raise ParleyError("Name a text channel of this server.")
+        guild_id, channel_id = interaction.guild.id, getattr(chosen, "id", 0)
+        kept = await self.runtime.settings.guild(guild_id)
+        await self.runtime.settings.save_guild(replace(kept, prompt_channel_id=channel_id))
+        self._channels[guild_id] = channel_id
+        session = self.runtime.voice.session(guild_id)
+        if session is not None:
+            session.prompt_channel = chosen
+        await answer(interaction, CHANNEL_SET.format(channel=f"<#{channel_id}>"))
+
+    @subcommand("prompt", "clear", "Forget what was said in this channel.")
+    @app_commands.checks.has_permissions(manage_messages=True)
+    async def clear(self, interaction: discord.Interaction) -> None:
+        """Clear the history of this channel."""
+        await self.runtime.history.clear(interaction.channel_id or 0)
+        await answer(interaction, CLEARED.format(channel=f"<#{interaction.channel_id}>"))
+
+    @subcommand("prompt", "persona", "Show or set who the bot is on this server.")
+    @app_commands.describe(text="A standing instruction for the model; “default” for the configured one")
+    @app_commands.checks.has_permissions(manage_guild=True)
+    async def persona(
+        self, interaction: discord.Interaction, text: app_commands.Range[str, 1, 1500] | None = None
+    ) -> None:
+        """Set the persona of the guild."""
+        guild_id = interaction.guild_id or 0
+        kept = await self.runtime.settings.guild(guild_id)
+        configured = self.runtime.config.prompt.persona
+        if text is None:
+            await answer(interaction, PERSONA_NOW.format(persona=kept.persona or configured))
+            return
+        reset = text.strip().casefold() == "default"
+        await self.runtime.settings.save_guild(replace(kept, persona=None if reset else text))
+        await answer(interaction, PERSONA_RESET if reset else PERSONA_SET.format(persona=text))
+
+
+_WRITTEN = (discord.MessageType.default, discord.MessageType.reply)
+
+
+def _readable(message: discord.Message, me: discord.ClientUser | None) -> str:
+    """The text without the mention that called the bot, and with names for the other mentions."""
+    text = message.content
+    if me is not None:
+        text = text.replace(f"<@{me.id}>", "").replace(f"<@!{me.id}>", "")
+    for user in message.mentions:
+        text = text.replace(f"<@{user.id}>", user.display_name).replace(f"<@!{user.id}>", user.display_name)
+    for role in message.role_mentions:
+        text = text.replace(f"<@&{role.id}>", role.name)
+    for channel in message.channel_mentions:
+        text = text.replace(f"<#{channel.id}>", channel.name)
+    return text.strip()
+
+
+def _kind(attachment: discord.Attachment) -> str:
+    kind = (attachment.content_type or "").split("/")[0]
+    return kind if kind in ("image", "video", "audio") else "file"
+
+
+async def _reply(message: discord.Message, text: str) -> discord.Message:
+    """Answer a message without pinging anybody; if it is gone, write to its channel."""
+    reference = message.to_reference(fail_if_not_exists=False)
+    return await message.channel.send(text, reference=reference, allowed_mentions=NO_PINGS, suppress_embeds=True)
+
+
+class _Shown:
+    """A message of ours that is edited as the reply grows."""
+
+    def __init__(self, message: discord.Message) -> None:
+        self._message = message
+
+    async def edit(self, text: str) -> None:
+        """Replace the text."""
+        await self._message.edit(content=text, allowed_mentions=NO_PINGS)
+
+
+class _Reply:
+    """Writes the reply: the first message answers the prompt, later ones follow it."""
+
+    def __init__(self, prompt: discord.Message) -> None:
+        self._prompt = prompt
+        self._first = True
+
+    async def post(self, text: str) -> _Shown:
+        """Send a message."""
+        if self._first:
+            self._first = False
+            return _Shown(await _reply(self._prompt, text))
+        return _Shown(await self._prompt.channel.send(text, allowed_mentions=NO_PINGS, suppress_embeds=True))
+
+
+async def setup(bot: commands.Bot) -> None:
+    """Load the cog."""
+    await bot.add_cog(PromptCog(bot))

@@ -1,0 +1,185 @@
+"""VoiceCog: join, speak, play, and say how it is going."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import core
+
+if getattr(core, "PARLEY", None) != "parley":
+    raise ImportError(f"Parley's cogs need Parley's package “core”, but Python found another: {core.__file__}.")
+
+import discord
+from discord import app_commands
+
+from core.conversation.voices import describe
+from core.errors import AudioError, VoiceError
+from core.slash import NO_PINGS, ParleyCog, answer, subcommand
+
+if TYPE_CHECKING:
+    from discord.ext import commands
+
+    from core.voice.checks import VoiceRoom
+    from core.voice.session import VoiceSession
+
+JOINED = "I am in {channel}. Write here, and I will {do}."
+ANSWER, READ = "answer aloud", "read it aloud"
+LEFT = "I left {channel}."
+SAYING = "Saying it."
+PLAYING = "Playing **{title}**{after}."
+STOPPED = "Stopped{count}."
+NOTHING = "I was not saying or playing anything."
+VOLUME = "Volume is {volume:.0%}."
+VOICE_SET = "Your messages are read with {how}."
+NOT_IN_VOICE = "You are in no voice channel. Join one, or name one: `/voice join channel:`."
+
+
+class VoiceCog(ParleyCog, name="Voice"):
+    """Commands of the voice session."""
+
+    # Sessions ---------------------------------------------------------------------------------------------------------
+
+    @subcommand("voice", "join", "Join your voice channel, or the one you name; prompts are typed here.")
+    @app_commands.describe(channel="Which voice channel; yours by default")
+    async def join(
+        self, interaction: discord.Interaction, channel: discord.VoiceChannel | discord.StageChannel | None = None
+    ) -> None:
+        """Start a session; this text channel becomes its prompt channel."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        room = channel or self._channel_of(interaction)
+        prompt_channel = interaction.channel if isinstance(interaction.channel, discord.abc.Messageable) else None
+        session = await self.runtime.voice.join(room, prompt_channel=prompt_channel, started_by=interaction.user.id)
+        do = ANSWER if self.runtime.conversation.has_model else READ
+        await answer(interaction, JOINED.format(channel=session.channel.mention, do=do))
+
+    @subcommand("voice", "leave", "Leave the voice channel.")
+    async def leave(self, interaction: discord.Interaction) -> None:
+        """End the session."""
+        session = self._session(interaction)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await self.runtime.voice.leave(session.guild.id)
+        await answer(interaction, LEFT.format(channel=session.channel.mention))
+
+    @subcommand("voice", "status", "Show what the voice session is doing.")
+    async def status(self, interaction: discord.Interaction) -> None:
+        """Show channel, people, encryption, engine, model, latency and queue."""
+        from core.status import session_fields
+
+        session = self._session(interaction)
+        embed = discord.Embed(title="Voice session", colour=discord.Colour.blurple())
+        for field in session_fields(self.runtime, session):
+            embed.add_field(name=field.title, value=field.value[:1024], inline=field.inline)
+        await interaction.response.send_message(embed=embed, ephemeral=True, allowed_mentions=NO_PINGS)
+
+    # Sound ------------------------------------------------------------------------------------------------------------
+
+    @subcommand("voice", "say", "Say a text in the voice channel.")
+    @app_commands.describe(text="What to say")
+    async def say(self, interaction: discord.Interaction, text: app_commands.Range[str, 1, 2000]) -> None:
+        """Say a text as it is."""
+        session = self._session(interaction)
+        self._require_listener(interaction, session)
+        self.runtime.conversation.say(session, text, author_id=interaction.user.id)
+        await answer(interaction, SAYING)
+
+    async def _files(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
+        """Complete the names of the sounds folder, from memory."""
+        del interaction
+        return [app_commands.Choice(name=name, value=name) for name in await self.runtime.sounds.matching(partial)]
+
+    @subcommand("voice", "play", "Play an uploaded sound, or one of the files of the sounds folder.")
+    @app_commands.describe(upload="A sound or video file", file="A file of the sounds folder")
+    @app_commands.autocomplete(file=_files)
+    async def play(
+        self, interaction: discord.Interaction, upload: discord.Attachment | None = None, file: str | None = None
+    ) -> None:
+        """Queue a file behind those that play."""
+        session = self._session(interaction)
+        self._require_listener(interaction, session)
+        if (upload is None) == (file is None):
+            raise AudioError("Give one thing to play: upload a file, or pick one of the sounds folder.")
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        waiting = len(session.media.tracks)
+        if upload is not None:
+            track = await self.runtime.sounds.play_upload(session, upload, by=interaction.user.id)
+        else:
+            track = await self.runtime.sounds.play_file(session, file or "", by=interaction.user.id)
+        title = discord.utils.escape_markdown(track.title)
+        await answer(interaction, PLAYING.format(title=title, after=f" after {waiting} other(s)" if waiting else ""))
+
+    @subcommand("voice", "stop", "Stop speaking and playing, and drop what waits.")
+    async def stop(self, interaction: discord.Interaction) -> None:
+        """Cut everything."""
+        session = self._session(interaction)
+        count = self.runtime.conversation.stop(session) + session.media.stop()
+        await answer(interaction, STOPPED.format(count=f" {count}" if count > 1 else "") if count else NOTHING)
+
+    @subcommand("voice", "skip", "Skip what is being said, or else what is being played.")
+    async def skip(self, interaction: discord.Interaction) -> None:
+        """Cut one thing; the next goes on."""
+        session = self._session(interaction)
+        skipped = self.runtime.conversation.stop(session, everything=False) or session.media.skip()
+        await answer(interaction, "Skipped." if skipped else NOTHING)
+
+    @subcommand("voice", "volume", "Show or set how loud the bot is.")
+    @app_commands.describe(percent="0 to 200; 100 is as recorded")
+    async def volume(
+        self, interaction: discord.Interaction, percent: app_commands.Range[int, 0, 200] | None = None
+    ) -> None:
+        """Set the volume of this session; it is kept for the server."""
+        session = self._session(interaction)
+        if percent is not None:
+            await self.runtime.voice.set_volume(session, percent / 100)
+        await answer(interaction, VOLUME.format(volume=session.player.volume))
+
+    async def _voice_names(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
+        """Complete the names of voices, from memory."""
+        del interaction
+        return [app_commands.Choice(name=name, value=name) for name in self.runtime.voice_wishes.matching(partial)]
+
+    @subcommand("voice", "voices", "Choose the voice in which your messages are read.")
+    @app_commands.describe(
+        voice="Name of a voice; “default” for the bot's own",
+        rate="Speed: 50 to 200 percent",
+        pitch="Pitch: -12 to 12 semitones",
+        nickname="What to call you when reading aloud",
+    )
+    @app_commands.autocomplete(voice=_voice_names)
+    async def voices(
+        self,
+        interaction: discord.Interaction,
+        voice: str | None = None,
+        rate: app_commands.Range[int, 50, 200] | None = None,
+        pitch: app_commands.Range[int, -12, 12] | None = None,
+        nickname: app_commands.Range[str, 1, 32] | None = None,
+    ) -> None:
+        """Set or show a person's own voice."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        wish = await self.runtime.voice_wishes.set(
+            interaction.user.id, voice=voice, rate=None if rate is None else rate / 100, pitch=pitch, nickname=nickname
+        )
+        await answer(interaction, VOICE_SET.format(how=discord.utils.escape_markdown(describe(wish))))
+
+    # Who asks ---------------------------------------------------------------------------------------------------------
+
+    def _session(self, interaction: discord.Interaction) -> VoiceSession:
+        if interaction.guild_id is None:
+            raise VoiceError("This works in a server only.")
+        return self.runtime.voice.require(interaction.guild_id)
+
+    def _channel_of(self, interaction: discord.Interaction) -> VoiceRoom:
+        state = interaction.user.voice if isinstance(interaction.user, discord.Member) else None
+        if state is None or state.channel is None:
+            raise VoiceError(NOT_IN_VOICE)
+        return state.channel
+
+    def _require_listener(self, interaction: discord.Interaction, session: VoiceSession) -> None:
+        """Only who is in the channel, or moderates it, decides what is heard there."""
+        inside = interaction.user.id in session.channel.voice_states
+        if not inside and not interaction.permissions.move_members:
+            raise VoiceError(f"Join {session.channel.mention} first: only who listens decides what is heard there.")
+
+
+async def setup(bot: commands.Bot) -> None:
+    """Load the cog."""
+    await bot.add_cog(VoiceCog(bot))

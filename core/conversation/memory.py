@@ -1,0 +1,35 @@
+"""What the model is told: who it is, what was said before, and the prompt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.llm.messages import Message
+from core.store.history import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from core.conversation.turn import Prompt, Turn
+
+
+def messages(persona: str, history: Sequence[Line], prompt: Prompt) -> list[Message]:
+    """Persona, history and prompt as the model takes them; people are named in their messages."""
+    told = [Message("system", persona)] if persona else []
+    told += [
+        Message(line.role, f"{line.name}: {line.content}" if line.role == "user" and line.name else line.content)
+        for line in history
+    ]
+    told.append(Message("user", f"{prompt.author_name}: {prompt.text}"))
+    return told
+
+
+def lines(turn: Turn, at: datetime) -> list[Line]:
+    """What to remember of a turn: the prompt, and of the reply exactly what was heard."""
+    prompt = turn.prompt
+    kept = [Line(turn.id, "user", prompt.text, at, prompt.author_id, prompt.author_name)]
+    heard = turn.heard_text.strip()
+    if heard:
+        kept.append(Line(turn.id, "assistant", heard, at))
+    return kept

@@ -1,0 +1,146 @@
+"""One turn from its text to its sound: every stage pulls from the one before, none waits for it to finish."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from core.conversation.heard import HeardText
+from core.errors import ParleyError, SpeechError
+
+if TYPE_CHECKING:
+    from core.clock import Clock
+    from core.conversation.turn import Turn
+    from core.speech.engine import Voice
+    from core.speech.mood import Mood
+    from core.speech.speakable import Names
+    from core.speech.speaker import Speaker
+    from core.voice.playback.player import Player
+
+_log = logging.getLogger(__name__)
+
+QUEUED_S = 10.0  # sound that may wait in the player before the engine is asked for more
+
+
+class TextFork:
+    """A stream of text for two: the written reply takes all of it as it comes, the voice at its own pace."""
+
+    def __init__(self, turn: Turn, clock: Clock) -> None:
+        self._turn = turn
+        self._clock = clock
+        self._pieces: asyncio.Queue[str | None] = asyncio.Queue()
+
+    async def pump(self, source: AsyncIterator[str]) -> None:
+        """Drain the source into the written reply and the voice's queue."""
+        turn = self._turn
+        try:
+            async for piece in source:
+                now = self._clock.monotonic()
+                if turn.timings.first_token_s is None:
+                    turn.timings.first_token_s = now
+                turn.timings.last_token_s = now
+                turn.timings.tokens += 1
+                turn.reply_text += piece
+                self._pieces.put_nowait(piece)
+                await turn.sink.update(turn.reply_text)
+        finally:
+            self._pieces.put_nowait(None)
+
+    async def pieces(self) -> AsyncGenerator[str]:
+        """The voice's share."""
+        while (piece := await self._pieces.get()) is not None:
+            yield piece
+
+
+async def speak(
+    turn: Turn,
+    text: AsyncIterator[str],
+    *,
+    speaker: Speaker,
+    player: Player,
+    voice: Voice,
+    names: Names | None = None,
+    mood: Mood | None = None,
+) -> None:
+    """Turn text into sound and sound into frames, until all of it was heard or the line was cut.
+
+    Raises:
+        SpeechError: The engine failed; what was said before stands.
+    """
+    line = turn.line = player.line(turn.id)
+    heard = turn.heard = HeardText()
+    try:
+        async with aclosing(
+            speaker.speak(text, voice, queued_s=lambda: line.queued_s, names=names, mood=mood)
+        ) as chunks:
+            async for chunk in chunks:
+                heard.add(chunk.text, len(chunk.samples))
+                line.write(chunk.samples)
+                await line.below(QUEUED_S)
+    except BaseException:
+        if not heard.samples:
+            line.stop()
+        raise
+    finally:
+        line.end()
+    await line.finished()
+    turn.underruns = line.underruns
+    turn.timings.first_audio_s = line.first_frame_at_s
+
+
+async def run(
+    turn: Turn,
+    source: AsyncIterator[str],
+    clock: Clock,
+    *,
+    speaker: Speaker | None = None,
+    player: Player | None = None,
+    voice: Voice | None = None,
+    names: Names | None = None,
+    mood: Mood | None = None,
+) -> SpeechError | None:
+    """Carry a turn to its end; gives the speech error if the voice failed and the text went on.
+
+    Raises:
+        ParleyError: The model failed; what came before stands.
+    """
+    fork = TextFork(turn, clock)
+    speaking: asyncio.Task[None] | None = None
+    if speaker is not None and player is not None and voice is not None:
+        speaking = asyncio.create_task(
+            speak(turn, fork.pieces(), speaker=speaker, player=player, voice=voice, names=names, mood=mood),
+            name=f"speak {turn.id}",
+        )
+    failed: SpeechError | None = None
+    try:
+        problem = await _pump(fork, source)
+        await turn.sink.finish(turn.reply_text)
+        if speaking is not None:
+            try:
+                await speaking
+            except SpeechError as error:
+                failed = error
+                _log.warning("turn %s: voice failed: %s", turn.id, error.sentence, exc_info=error.__cause__)
+        if problem is not None:
+            raise problem
+    finally:
+        if speaking is not None and not speaking.done():
+            speaking.cancel()
+            await asyncio.wait([speaking])
+    turn.outcome = "text" if speaking is None or failed else "spoken"
+    return failed
+
+
+async def _pump(fork: TextFork, source: AsyncIterator[str]) -> ParleyError | None:
+    """Drain the model; its failure is kept until what it did say has been said."""
+    try:
+        await fork.pump(source)
+    except ParleyError as error:
+        return error
+    finally:
+        if isinstance(source, AsyncGenerator):
+            await source.aclose()
+    return None

@@ -1,0 +1,234 @@
+"""Conversations: prompts wait in line, become turns, and are remembered as they were heard."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from core.conversation import memory, reply
+from core.conversation.aloud import ReadAloud
+from core.conversation.turn import Prompt, TextSink, Timings, Turn
+from core.errors import ParleyError
+from core.events import TurnEnded, TurnStarted
+from core.speech.engine import Voice
+from core.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from core.runtime import Runtime
+    from core.speech.mood import Mood
+    from core.voice.session import VoiceSession
+
+_log = logging.getLogger(__name__)
+
+FULL = "{count} prompts are waiting already. Please let me answer those first, or use `/voice stop`."
+VOICE_FAILED = "My voice failed ({reason}), so this one is text only."
+BROKEN = "Something went wrong on my side; the log has the details. Please ask again."
+KEPT_TURNS = 50
+
+Work = Callable[["Turn", "VoiceSession | None"], Awaitable[None]]
+
+
+class _Queue:
+    """The turns of one conversation: the first is under way, the others wait for the lock in order."""
+
+    def __init__(self) -> None:
+        self.turns: list[Turn] = []
+        self.lock = asyncio.Lock()
+
+
+class Conversation:
+    """Takes prompts, gives replies, remembers. One queue a voice session, or a text channel outside of one."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._section = runtime.config.prompt
+        self._clock = runtime.clock
+        self._queues: dict[int, _Queue] = {}
+        self._tasks = Tasks("conversation")
+        self.aloud = ReadAloud(
+            runtime.clock, names=self._section.read_names, same_speaker_s=self._section.same_speaker_s
+        )
+        self.mood: Mood | None = None
+        self.recent: deque[Turn] = deque(maxlen=KEPT_TURNS)
+
+    @property
+    def has_model(self) -> bool:
+        """Whether prompts are answered; without a model they are read aloud."""
+        return bool(self._runtime.config.model.routes)
+
+    def waiting(self, session: VoiceSession) -> int:
+        """Turns of a session that wait behind the current one."""
+        queue = self._queues.get(session.guild.id)
+        return max(len(queue.turns) - 1, 0) if queue else 0
+
+    async def submit(self, prompt: Prompt, sink: TextSink, *, session: VoiceSession | None = None) -> Turn:
+        """Put a prompt in line for the model; the turn is carried out in the background.
+
+        Args:
+            prompt: What was written or said.
+            sink: Where the written reply goes.
+            session: The voice session that speaks the reply; None for text only.
+
+        Raises:
+            ParleyError: Too many prompts wait.
+        """
+        return self._enqueue(Turn(prompt, sink, Timings(self._clock.monotonic())), session, self._answer)
+
+    async def read_aloud(self, prompt: Prompt, session: VoiceSession) -> Turn | None:
+        """Put a message in line to be read; None if there is nothing in it that can be said."""
+        wanted = await self._runtime.settings.person_voice(prompt.author_id)
+        words = self.aloud.words(prompt, wanted.nickname)
+        return self.say(session, words, author_id=prompt.author_id) if words else None
+
+    def say(self, session: VoiceSession, text: str, *, author_id: int = 0) -> Turn:
+        """Put a text in line to be said as it is, in the voice of `author_id` if they chose one.
+
+        Raises:
+            ParleyError: Too much waits already.
+        """
+        prompt = Prompt(session.channel.id, session.guild.id, session.channel.id, author_id, "", text)
+        turn = Turn(prompt, Unwritten(), Timings(self._clock.monotonic()))
+
+        async def recite(turn: Turn, session: VoiceSession | None) -> None:
+            await self._voiced(turn, session, _once(text))
+
+        return self._enqueue(turn, session, recite)
+
+    def stop(self, session: VoiceSession, *, everything: bool = True) -> int:
+        """Cut what is being said; with `everything`, drop what waits too. Gives how many turns that were."""
+        queue = self._queues.get(session.guild.id)
+        turns = list(queue.turns) if queue else []
+        chosen = turns if everything else turns[:1]
+        for turn in chosen:
+            turn.stop()
+        return len(chosen)
+
+    async def finished(self, turn: Turn) -> None:
+        """Wait until a turn is over, however it ended."""
+        if turn.task is not None:
+            await asyncio.wait([turn.task])
+
+    async def close(self) -> None:
+        """Stop every turn."""
+        for queue in self._queues.values():
+            for turn in queue.turns:
+                turn.stop()
+        await self._tasks.cancel_all()
+
+    # One turn ---------------------------------------------------------------------------------------------------------
+
+    def _enqueue(self, turn: Turn, session: VoiceSession | None, work: Work) -> Turn:
+        key = session.guild.id if session else turn.prompt.conversation_id
+        queue = self._queues.setdefault(key, _Queue())
+        if len(queue.turns) > self._section.queue_limit:
+            raise ParleyError(FULL.format(count=len(queue.turns) - 1))
+        queue.turns.append(turn)
+        turn.task = self._tasks.start(self._in_line(queue, key, turn, session, work), f"turn {turn.id}")
+        return turn
+
+    async def _in_line(self, queue: _Queue, key: int, turn: Turn, session: VoiceSession | None, work: Work) -> None:
+        try:
+            async with queue.lock:
+                await self._carry(turn, session, work)
+        finally:
+            queue.turns.remove(turn)
+            if not queue.turns and self._queues.get(key) is queue:
+                del self._queues[key]
+
+    async def _carry(self, turn: Turn, session: VoiceSession | None, work: Work) -> None:
+        """Run one turn, tell its author what failed, and publish how it ended."""
+        prompt = turn.prompt
+        guild_id = prompt.guild_id or 0
+        if session is not None and session.ended.is_set():
+            session = None
+        self.recent.append(turn)
+        self._runtime.hub.publish(
+            TurnStarted(guild_id, turn.id, prompt.channel_id, prompt.author_id, session is not None)
+        )
+        try:
+            await work(turn, session)
+        except ParleyError as error:
+            turn.outcome = "failed"
+            _log.warning("turn %s failed: %s", turn.id, error.sentence, exc_info=error.__cause__)
+            await turn.sink.finish("\n\n".join(part for part in (turn.reply_text.strip(), error.sentence) if part))
+        except asyncio.CancelledError:
+            turn.outcome = "stopped"
+            await turn.sink.finish(turn.reply_text)
+            raise
+        except Exception:  # noqa: BLE001 - a fault in one turn must not end the queue; the log has the cause
+            turn.outcome = "failed"
+            _log.exception("turn %s failed", turn.id)
+            await turn.sink.finish("\n\n".join(part for part in (turn.reply_text.strip(), BROKEN) if part))
+        finally:
+            self._runtime.hub.publish(
+                TurnEnded(
+                    guild_id, turn.id, prompt.channel_id, turn.outcome or "failed", turn.reply_text, turn.heard_text
+                )
+            )
+
+    async def _answer(self, turn: Turn, session: VoiceSession | None) -> None:
+        """Ask the model, speak and write its answer, remember what was heard."""
+        runtime = self._runtime
+        prompt = turn.prompt
+        history = await runtime.history.newest(prompt.conversation_id, self._section.history_messages)
+        persona = await self._persona(prompt)
+        source = runtime.models.stream(memory.messages(persona, history, prompt))
+        try:
+            await self._voiced(turn, session, source)
+        finally:
+            await asyncio.shield(self._remember(turn))
+
+    async def _voiced(self, turn: Turn, session: VoiceSession | None, source: AsyncIterator[str]) -> None:
+        if session is None:
+            await reply.run(turn, source, self._clock)
+            return
+        failed = await reply.run(
+            turn,
+            source,
+            self._clock,
+            speaker=session.speaker,
+            player=session.player,
+            voice=await self._voice(turn.prompt.author_id),
+            names=session.names,
+            mood=self.mood,
+        )
+        if failed is not None:
+            await session.notice(VOICE_FAILED.format(reason=failed.sentence.rstrip(".")))
+
+    async def _persona(self, prompt: Prompt) -> str:
+        if prompt.guild_id is None:
+            return self._section.persona
+        settings = await self._runtime.settings.guild(prompt.guild_id)
+        return settings.persona or self._section.persona
+
+    async def _voice(self, user_id: int) -> Voice:
+        """The voice a person chose, over the configured one."""
+        wanted = await self._runtime.settings.person_voice(user_id)
+        speech = self._runtime.config.speech
+        return Voice(
+            wanted.voice or "",
+            speech.rate if wanted.rate is None else wanted.rate,
+            speech.pitch if wanted.pitch is None else wanted.pitch,
+        )
+
+    async def _remember(self, turn: Turn) -> None:
+        await self._runtime.history.add(turn.prompt.conversation_id, *memory.lines(turn, self._clock.now()))
+
+
+class Unwritten:
+    """A sink for what is only said."""
+
+    async def update(self, text: str) -> None:
+        """Show nothing."""
+
+    async def finish(self, text: str) -> None:
+        """Show nothing."""
+
+
+async def _once(text: str) -> AsyncGenerator[str]:
+    yield text

@@ -1,0 +1,114 @@
+"""A turn: one prompt, its reply, and how much of it was heard."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from core.conversation.heard import HeardText
+    from core.voice.playback.line import Line
+
+Outcome = Literal["spoken", "text", "stopped", "failed", "silent"]
+
+
+class TextSink(Protocol):
+    """Where the written reply appears, as it grows."""
+
+    async def update(self, text: str) -> None:
+        """Show the whole reply so far; called often, must return soon."""
+        ...
+
+    async def finish(self, text: str) -> None:
+        """Show the final text."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What somebody wrote, or said, to the bot.
+
+    `conversation_id` is the channel whose history it belongs to. `text` is as written; it may hold anything.
+    `attachments` names the kinds of what came along ("image", "file"), for reading aloud.
+    """
+
+    conversation_id: int
+    guild_id: int | None
+    channel_id: int
+    author_id: int
+    author_name: str
+    text: str
+    attachments: tuple[str, ...] = ()
+
+    def joined(self, later: Prompt) -> Prompt:
+        """This prompt with another message of the same burst behind it."""
+        return Prompt(
+            self.conversation_id,
+            self.guild_id,
+            self.channel_id,
+            self.author_id,
+            self.author_name,
+            "\n".join(part for part in (self.text, later.text) if part),
+            self.attachments + later.attachments,
+        )
+
+
+@dataclass(slots=True)
+class Timings:
+    """Moments of a turn on the `time.monotonic` clock; None until they come."""
+
+    prompted_s: float
+    first_token_s: float | None = None
+    first_audio_s: float | None = None
+    last_token_s: float | None = None
+    tokens: int = 0
+
+    @property
+    def first_token_ms(self) -> float | None:
+        """Prompt to the model's first text."""
+        return None if self.first_token_s is None else (self.first_token_s - self.prompted_s) * 1000
+
+    @property
+    def first_audio_ms(self) -> float | None:
+        """Prompt to the first frame sent."""
+        return None if self.first_audio_s is None else (self.first_audio_s - self.prompted_s) * 1000
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Pieces of text a second, from the first to the last."""
+        if self.first_token_s is None or self.last_token_s is None or self.last_token_s <= self.first_token_s:
+            return None
+        return (self.tokens - 1) / (self.last_token_s - self.first_token_s)
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """One prompt on its way to a reply."""
+
+    prompt: Prompt
+    sink: TextSink
+    timings: Timings
+    id: str = field(default_factory=lambda: secrets.token_hex(6))
+    reply_text: str = ""
+    outcome: Outcome | None = None
+    line: Line | None = None
+    heard: HeardText | None = None
+    task: asyncio.Task[None] | None = None
+    underruns: int = 0
+
+    @property
+    def heard_text(self) -> str:
+        """What of the reply was really heard; without a voice, what was written."""
+        if self.line is None or self.heard is None or self.outcome == "text":
+            return self.reply_text
+        return self.heard.upto(self.line.heard_samples)
+
+    def stop(self) -> None:
+        """Cut the sound now, then cancel everything behind it."""
+        if self.line is not None:
+            self.line.stop()
+        if self.task is not None:
+            self.task.cancel()

@@ -1,0 +1,89 @@
+"""Where `/voice play` finds its files: a folder of the host's, and what people upload."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from core.errors import AudioError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.config.voice import VoiceSection
+    from core.voice.media import Track
+    from core.voice.session import VoiceSession
+
+CHOICES = 25  # what Discord shows at most
+NAME_LIMIT = 100  # characters of one choice
+FRESH_S = 30.0  # how long a look into the folder serves
+
+
+class Upload(Protocol):
+    """An attachment as discord.py gives it."""
+
+    filename: str
+    size: int
+
+    async def read(self) -> bytes:
+        """The bytes."""
+        ...
+
+
+class Sounds:
+    """Opens files and uploads for a session's media queue."""
+
+    def __init__(self, folder: Path, section: VoiceSection) -> None:
+        self._folder = folder
+        self._section = section
+        self._names: list[str] = []
+        self._seen_s = float("-inf")
+
+    async def matching(self, partial: str) -> list[str]:
+        """Names of the folder's files that contain `partial`, at most 25; from memory, refreshed now and then."""
+        now = time.monotonic()
+        if now - self._seen_s > FRESH_S:
+            self._seen_s = now
+            self._names = await asyncio.to_thread(_list, self._folder)
+        wanted = partial.casefold()
+        return [name for name in self._names if wanted in name.casefold() and len(name) <= NAME_LIMIT][:CHOICES]
+
+    async def play_file(self, session: VoiceSession, name: str, *, by: int) -> Track:
+        """Queue a file of the folder.
+
+        Raises:
+            AudioError: There is no such file, or it holds no sound.
+        """
+        names = await asyncio.to_thread(_list, self._folder)
+        if name not in names:
+            known = f"There are: {', '.join(names[:10])}." if names else "The folder is empty."
+            raise AudioError(f"The sounds folder has no such file. {known}")
+        return await self._play(session, name, self._folder / name, by)
+
+    async def play_upload(self, session: VoiceSession, upload: Upload, *, by: int) -> Track:
+        """Queue an upload.
+
+        Raises:
+            AudioError: It is too large, empty, or holds no sound.
+        """
+        limit_mb = self._section.upload_limit_mb
+        if upload.size > limit_mb * 1_000_000:
+            size_mb = upload.size / 1_000_000
+            raise AudioError(f"That file is too large ({size_mb:.0f} MB); I take up to {limit_mb:.0f} MB.")
+        if not upload.size:
+            raise AudioError("That file is empty.")
+        return await self._play(session, upload.filename, await upload.read(), by)
+
+    async def _play(self, session: VoiceSession, title: str, source: Path | bytes, by: int) -> Track:
+        from core.audio.decode import decode
+
+        blocks = decode(source, name=title, limit_s=self._section.play_limit_s)
+        return await session.media.add(title, blocks, by=by)
+
+
+def _list(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    except OSError:  # no such folder: nothing to offer
+        return []

@@ -1,0 +1,69 @@
+"""Bursts become one prompt; a finished sentence does not wait."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.conversation.gather import Gather
+from core.conversation.turn import Prompt
+
+
+def said(text: str, author: int = 1, conversation: int = 7) -> Prompt:
+    return Prompt(conversation, 3, conversation, author, "Ada", text)
+
+
+@pytest.fixture
+async def gathered(clock):
+    got: list[tuple[float, str]] = []
+
+    async def take(prompt: Prompt) -> None:
+        got.append((clock.monotonic(), prompt.text))
+
+    gather = Gather(take, clock, idle_s=1.0, max_s=4.0)
+    gather.got = got  # type: ignore[attr-defined]
+    yield gather
+    await gather.flush()
+
+
+async def test_a_finished_sentence_goes_on_at_once(gathered) -> None:
+    await gathered.add(said("How are you?"))
+    assert gathered.got == [(0.0, "How are you?")]
+
+
+async def test_lines_of_one_thought_become_one_prompt(gathered, clock) -> None:
+    for line in ("hey", "so I was thinking", "what about tea"):
+        await gathered.add(said(line))
+        await clock.advance(0.5)
+    assert gathered.got == []
+    await clock.advance(1.0)
+    assert [text for _, text in gathered.got] == ["hey\nso I was thinking\nwhat about tea"]
+
+
+async def test_a_sentence_that_ends_the_burst_ends_the_waiting(gathered, clock) -> None:
+    await gathered.add(said("hey"))
+    await clock.advance(0.3)
+    await gathered.add(said("what time is it?"))
+    await clock.advance(0.01)
+    assert gathered.got == [(pytest.approx(0.3, abs=0.02), "hey\nwhat time is it?")]
+
+
+async def test_typing_keeps_the_burst_open_but_not_for_ever(gathered, clock) -> None:
+    await gathered.add(said("hey"))
+    for _ in range(12):
+        await clock.advance(0.5)
+        gathered.typing(7, 1)
+    assert gathered.got == [(pytest.approx(4.0, abs=0.6), "hey")]
+
+
+async def test_other_people_and_other_channels_do_not_mix(gathered, clock) -> None:
+    await gathered.add(said("from Ada", author=1))
+    await gathered.add(said("from Bob", author=2))
+    await gathered.add(said("elsewhere", author=1, conversation=8))
+    await clock.advance(1.1)
+    assert sorted(text for _, text in gathered.got) == ["elsewhere", "from Ada", "from Bob"]
+
+
+async def test_flushing_delivers_what_waits(gathered) -> None:
+    await gathered.add(said("hey"))
+    await gathered.flush()
+    assert gathered.got == [(0.0, "hey")]

@@ -1,0 +1,107 @@
+"""The store opens, migrates, keeps, and says why when it cannot."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import inspect, text
+
+from core.errors import StoreError
+from core.store.base import Base
+from core.store.history import HistoryRepository, Line
+from core.store.settings import GuildSettings, PersonVoice, SettingsRepository
+from core.store.store import Store
+
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def store(tmp_path):
+    store = Store("sqlite+aiosqlite:///data/parley.db", base=tmp_path)
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def test_a_relative_path_starts_at_the_base_and_its_folder_is_made(store, tmp_path) -> None:
+    assert (tmp_path / "data" / "parley.db").exists()
+
+
+async def test_sqlite_runs_in_wal_mode_with_foreign_keys(store) -> None:
+    async with store.transaction() as session:
+        assert (await session.execute(text("PRAGMA journal_mode"))).scalar() == "wal"
+        assert (await session.execute(text("PRAGMA foreign_keys"))).scalar() == 1
+
+
+async def test_migrations_make_exactly_the_tables_that_the_code_describes(store) -> None:
+    def describe(connection):
+        found = inspect(connection)
+        return {
+            table: {column["name"]: bool(column["nullable"]) for column in found.get_columns(table)}
+            for table in found.get_table_names()
+            if table != "alembic_version"
+        }
+
+    async with store.transaction() as session:
+        migrated = await session.run_sync(lambda inner: describe(inner.connection()))
+    described = {
+        table.name: {column.name: bool(column.nullable) for column in table.columns}
+        for table in Base.metadata.tables.values()
+    }
+    assert migrated.items() >= described.items()
+
+
+async def test_opening_again_keeps_what_is_there(store, tmp_path) -> None:
+    await SettingsRepository(store).save_guild(GuildSettings(1, 2, "a pirate", 0.5))
+    await store.close()
+    again = Store("sqlite+aiosqlite:///data/parley.db", base=tmp_path)
+    await again.open()
+    assert await SettingsRepository(again).guild(1) == GuildSettings(1, 2, "a pirate", 0.5)
+    await again.close()
+
+
+async def test_settings_of_nobody_are_empty(store) -> None:
+    settings = SettingsRepository(store)
+    assert await settings.guild(1) == GuildSettings(1)
+    assert await settings.person_voice(1) == PersonVoice(1)
+    assert await settings.prompt_channels() == {}
+
+
+async def test_ids_of_discord_fit(store) -> None:
+    settings = SettingsRepository(store)
+    large = 2**63 - 1
+    await settings.save_guild(GuildSettings(large, large - 1))
+    assert await settings.prompt_channels() == {large: large - 1}
+
+
+async def test_history_gives_the_newest_lines_oldest_first_and_can_be_cleared(store) -> None:
+    history = HistoryRepository(store)
+    await history.add(7, *(Line(f"t{n}", "user", f"line {n}", NOW + timedelta(seconds=n), 5, "Ada") for n in range(9)))
+    await history.add(8, Line("u", "assistant", "elsewhere", NOW))
+    assert [line.content for line in await history.newest(7, 3)] == ["line 6", "line 7", "line 8"]
+    await history.clear(7)
+    assert await history.newest(7, 3) == []
+    assert len(await history.newest(8, 3)) == 1
+
+
+async def test_times_come_back_aware_and_in_utc(store) -> None:
+    history = HistoryRepository(store)
+    elsewhere = NOW.astimezone(timezone(timedelta(hours=9)))
+    await history.add(7, Line("t", "user", "hello", elsewhere))
+    (line,) = await history.newest(7, 1)
+    assert line.at == NOW
+    assert line.at.tzinfo is UTC
+
+
+async def test_a_failed_transaction_leaves_nothing(store) -> None:
+    history = HistoryRepository(store)
+    with pytest.raises(Exception, match="aware"):
+        await history.add(7, Line("t", "user", "hello", NOW), Line("t", "user", "naive", NOW.replace(tzinfo=None)))
+    assert await history.newest(7, 5) == []
+
+
+async def test_a_database_that_cannot_be_opened_is_said_plainly(tmp_path) -> None:
+    (tmp_path / "data").write_text("a file where a folder should be")
+    with pytest.raises(StoreError, match=r"cannot be opened; check \[store\] url"):
+        await Store("sqlite+aiosqlite:///data/parley.db", base=tmp_path).open()
