@@ -66,6 +66,8 @@ class VoiceClient:
     on_audio: Callable[[Heard], None] | None = None
     unanswered: set[int] = field(default_factory=set)
     """Opcodes from the server this client pretends not to have seen."""
+    heartbeats: bool = True
+    """False: it never sends one."""
     dave: DaveMember = field(init=False)
     ssrc: int = 0
     close_code: int | None = None
@@ -121,8 +123,12 @@ class VoiceClient:
 
     async def vanish(self) -> None:
         """Cuts the websocket without a close frame and stops talking."""
-        if self._websocket is not None and (connection := self._websocket.get_extra_info("transport")):
-            connection.abort()
+        for task in self._tasks:
+            task.cancel()
+        if self._http is not None and self._http.connector is not None:
+            # Closing the connector closes its connections as they are, without a close frame.
+            await self._http.connector.close()
+        self._websocket = None
         await self.close()
 
     async def wait_for(self, op: int, timeout: float = 5.0, *, after: int = 0) -> Any:
@@ -230,7 +236,7 @@ class VoiceClient:
 
     async def _on_json(self, op: int, data: Any) -> None:
         match op:
-            case Op.HELLO:
+            case Op.HELLO if self.heartbeats:
                 self._tasks.append(asyncio.create_task(self._beat(data["heartbeat_interval"] / 1000)))
             case Op.READY:
                 await self._select(data)

@@ -60,9 +60,11 @@ class VoiceGateway:
             await self._converse()
         except _HangUp as end:
             self._outbox.close(end.code)
-            await writer
         finally:
-            writer.cancel()
+            # Reading ends as soon as this side begins to close: the close frame itself is still to be written.
+            if self._outbox.close_code is None:
+                writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
             if self._deadline is not None:
                 self._deadline.cancel()
             self._gone()
@@ -82,7 +84,9 @@ class VoiceGateway:
         if session is None or session.outbox is not self._outbox:
             return
         session.outbox = None
-        clean = self._websocket.close_code in _CLEAN_CLOSES
+        # A client answers a close frame with a code of its own: what counts is who closed first.
+        code = self._outbox.close_code if self._outbox.close_code is not None else self._websocket.close_code
+        clean = code in _CLEAN_CLOSES
         self._server.websocket_lost(session, resumable=not clean)
 
     def _expect_heartbeat(self) -> None:

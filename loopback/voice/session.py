@@ -40,6 +40,8 @@ class Outbox:
     def __init__(self, websocket: web.WebSocketResponse) -> None:
         self._websocket = websocket
         self._queue: asyncio.Queue[str | bytes | int] = asyncio.Queue()
+        self.close_code: int | None = None
+        """With what this side hangs up, once it does."""
 
     def put(self, message: str | bytes) -> None:
         """Queues a message."""
@@ -47,7 +49,9 @@ class Outbox:
 
     def close(self, code: int) -> None:
         """Queues the end of the connection, behind all that was put before."""
-        self._queue.put_nowait(code)
+        if self.close_code is None:
+            self.close_code = code
+            self._queue.put_nowait(code)
 
     async def drain(self) -> None:
         """Writes until the close or until the connection is gone."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
 from loopback.certificates import Certificates
 from loopback.voice.client import Invitation, VoiceClient
-from loopback.voice.room import Room
 from loopback.voice.server import VoiceServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from loopback.voice.room import Room
 
 GUILD, CHANNEL = 900, 901
 
@@ -59,6 +64,11 @@ class House:
         room = self.server.room(channel_id)
         assert room is not None
         return room
+
+    async def until(self, condition: Callable[[], bool], timeout: float = 5.0) -> None:
+        async with asyncio.timeout(timeout):
+            while not condition():  # noqa: ASYNC110 - other threads make it true, and they set no event
+                await asyncio.sleep(0.01)
 
     async def close(self) -> None:
         for client in self._clients:

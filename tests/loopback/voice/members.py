@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import dave
 
@@ -13,6 +12,9 @@ from loopback.voice.dave import DeliveryService
 from loopback.voice.faults import VoiceFaults
 from loopback.voice.member import DaveMember, Reply
 from loopback.voice.opcodes import Op
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CHANNEL = 1_424_242_424_242_424_242
 SSRC = 77

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import TYPE_CHECKING
 
 import pytest
 
 from loopback.voice import rtp
-from loopback.voice.client import Heard, VoiceClient
 from loopback.voice.faults import Network
 from loopback.voice.opcodes import Op
 from loopback.voice.transport import MODES
 from tests.loopback.voice.conftest import CHANNEL, GUILD, House
+
+if TYPE_CHECKING:
+    from loopback.voice.client import Heard, VoiceClient
 
 AES, XCHACHA = "aead_aes256_gcm_rtpsize", "aead_xchacha20_poly1305_rtpsize"
 FRAME = b"\x78" + bytes(range(60))
@@ -127,8 +130,7 @@ async def test_lost_packets_are_counted_by_the_server_and_missing_at_the_listene
     endpoint = house.server.session(guild_id=GUILD, user_id=2).endpoint
     await listener.count(200 - 90)
     await house.room().wait_settled()
-    while len(listener.heard) + endpoint.lost[speaker.ssrc] < 200:
-        await asyncio.sleep(0.01)
+    await house.until(lambda: len(listener.heard) + endpoint.lost[speaker.ssrc] == 200)
     assert 30 < endpoint.lost[speaker.ssrc] < 90
 
 
@@ -224,9 +226,7 @@ async def test_keep_alive_datagrams_are_echoed(house: House):
     got: list[bytes] = []
     speaker._udp.get_protocol()._receive = got.append
     speaker.send_datagram(b"\x01\0\0\0\0\0\0\0")
-    async with asyncio.timeout(3):
-        while not got:
-            await asyncio.sleep(0.01)
+    await house.until(lambda: bool(got))
     assert got == [b"\x01\0\0\0\0\0\0\0"]
 
 
@@ -261,9 +261,7 @@ async def test_a_camera_is_announced_and_its_packets_are_relayed_with_their_type
     shown = await late.wait_for(Op.VIDEO)
     assert (shown["user_id"], shown["video_ssrc"]) == ("1", video)
     speaker.send_packet(rtp.RtpPacket(rtp.VIDEO_PAYLOAD_TYPE, True, 0, 0, video, b"picture"))
-    async with asyncio.timeout(3):
-        while len(capture) < 2:
-            await asyncio.sleep(0.01)
+    await house.until(lambda: len(capture) == 2)
     assert {datagram[1] for _, datagram in capture} == {0x80 | rtp.VIDEO_PAYLOAD_TYPE}
 
 
@@ -282,7 +280,7 @@ async def test_a_resumed_client_gets_what_it_missed_and_keeps_its_key_and_group(
     speaker.send_opus(FRAME)
     heard = await listener.count(1)
     assert heard[0].opus == FRAME
-    assert [op for op, _ in speaker.messages[seen:]][0] == Op.RESUMED
+    assert [op for op, _ in speaker.messages[seen : seen + 2]] == [Op.HELLO, Op.RESUMED]
 
 
 async def test_a_resume_is_refused_when_the_knob_says_so(house: House):
@@ -304,14 +302,8 @@ async def test_a_client_that_vanishes_is_gone_after_the_resume_window(house: Hou
 
 async def test_a_client_without_heartbeat_is_hung_up_on(house: House):
     house.server.faults.heartbeat_interval_s = 0.1
-    client = house.client(1)
-    client._beat = _never  # type: ignore[method-assign]
-    await client.connect()
+    client = await house.enter(1, heartbeats=False)
     assert await client.wait_closed() == 4009
-
-
-async def _never(_interval_s: float) -> None:
-    return
 
 
 async def test_a_client_with_heartbeats_stays(house: House):
@@ -370,7 +362,9 @@ async def test_clients_without_dave_are_refused_where_it_is_required_and_downgra
     house.server.faults.dave_required = False
     speaker, listener = await pair(house)
     await house.enter(3, dave_version=0)
-    await house.room().wait_until(lambda room: room.protocol_version == 0 and room.settled)
+    downgrade = await speaker.wait_for(Op.PREPARE_TRANSITION)
+    assert downgrade["protocol_version"] == 0
+    await speaker.wait_for(Op.EXECUTE_TRANSITION, after=len(speaker.messages) - 1)
     speaker.send_opus(FRAME)
     heard = await listener.count(1)
     assert (heard[0].encrypted, heard[0].opus) == (False, FRAME)
@@ -432,9 +426,7 @@ async def test_a_move_ends_the_stay_in_the_old_channel_only(house: House):
 async def test_an_empty_room_is_forgotten(house: House):
     client = await house.enter(1)
     await client.close()
-    async with asyncio.timeout(3):
-        while house.server.room(CHANNEL) is not None:
-            await asyncio.sleep(0.01)
+    await house.until(lambda: house.server.room(CHANNEL) is None)
 
 
 async def test_twenty_five_at_once_share_one_group(house: House):
