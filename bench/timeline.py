@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.audio.frames import FRAME_SAMPLES, FRAME_S, OPUS_SILENCE, RATE_HZ, OpusFrame
+from core.audio.frames import FRAME_S, FRAME_SAMPLES, OPUS_SILENCE, RATE_HZ, OpusFrame
 from core.recording.timeline import Timeline
 
 P95_GOAL_MS, MAX_GOAL_MS, DRIFT_GOAL_MS_PER_H = 20.0, 60.0, 1.0

@@ -1,0 +1,31 @@
+"""File names out of people's names: safe on every file system, whatever people call themselves."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+MAX_BYTES = 60
+NAMELESS = "someone"  # a name of emoji, dots or control characters alone
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)", re.IGNORECASE)  # on Windows
+
+
+def safe_name(name: str, fallback: str = NAMELESS) -> str:
+    """The letters and digits of `name`, of any script, other runs of characters as one underscore; at most 60 bytes.
+
+    Decorated letters become plain ones, invisible and directional characters go.
+    """
+    kept: list[str] = []
+    for character in unicodedata.normalize("NFKC", name):
+        category = unicodedata.category(character)
+        if category[0] in "LN" or (category[0] == "M" and kept and kept[-1] != "_"):
+            kept.append(character)
+        elif character == "-":
+            kept.append("-")
+        elif category != "Cf" and kept and kept[-1] != "_":
+            kept.append("_")
+    # Emoji modifiers and combining marks that belong to nothing must not survive as a name of their own.
+    plain = "".join(kept).encode()[:MAX_BYTES].decode(errors="ignore").strip("_- ")
+    if not plain or all(unicodedata.category(character)[0] == "M" for character in plain):
+        return fallback
+    return f"{plain}_" if _RESERVED.fullmatch(plain) else plain

@@ -1,0 +1,266 @@
+"""A journal becomes a WAV: decoded, laid out in time, with what was lost concealed. Runs in a worker, stretch by stretch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.audio.frames import CHANNELS, FRAME_SAMPLES, OPUS_SILENCE, RATE_HZ
+from core.audio.opus import MAX_PACKET_SAMPLES, Decoder, has_fec
+from core.audio.wav import WavWriter
+from core.errors import AudioError
+from core.recording.journal import Entry, JournalReader
+from core.recording.ogg import PRE_SKIP
+from core.recording.segments import Segmenter, Utterance
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_CONCEALED = 5  # frames in a row; what is guessed after that is noise
+_STRETCH_LIMIT = 8  # samples a frame may be longer or shorter to make up for drift
+_HISTORY = 12  # packets decoded again, unheard, to take up where another worker stopped
+_TAIL = 480  # samples of fading where a spurt ends without a silence frame
+_BATCH = RATE_HZ + 2 * MAX_PACKET_SAMPLES
+
+
+@dataclass(frozen=True, slots=True)
+class TrackJob:
+    """What to render."""
+
+    journal: str
+    wav: str
+    utterance_silence_s: float = 2.0
+    silence_dbfs: float = -50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A stretch that damage to the journal took, in samples since the recording's start."""
+
+    start: int
+    end: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrackState:
+    """How far a track is rendered, and all that is needed to go on."""
+
+    offset: int = 0  # in the journal
+    sequence: int | None = None
+    position: int = 0  # end of what was decoded, on the track
+    written: int = 0  # length of the WAV
+    history: tuple[bytes, ...] = ()
+    speaking: tuple[int, int] = (-1, -1)
+    packets: int = 0
+    concealed: int = 0  # frames guessed from what came before
+    recovered: int = 0  # frames recovered from the copy in the next packet
+    damaged: int = 0  # packets that are no Opus after all
+    peak: int = 0
+    complete: bool = False  # the journal was closed in order
+
+
+@dataclass(frozen=True, slots=True)
+class TrackResult:
+    """What a stretch of rendering gave."""
+
+    state: TrackState
+    utterances: tuple[Utterance, ...]  # that ended in this stretch
+    sounds: tuple[tuple[int, int], ...]  # where the WAV is not silent, as first and behind the last sample
+    missing: tuple[Missing, ...] = ()
+
+
+def render_track(job: TrackJob, state: TrackState, until: int | None) -> TrackResult:
+    """Render on from `state` up to position `until`; with None, to the journal's end.
+
+    Raises:
+        OSError: A file cannot be read or written.
+    """
+    with (
+        Path(job.journal).open("rb") as journal,
+        WavWriter(Path(job.wav), resume_at=state.written) as wav,
+    ):
+        return _Rendering(job, state, wav).run(JournalReader(journal, state.offset, state.sequence), until)
+
+
+@dataclass(slots=True)
+class _Rendering:
+    """One stretch of one track."""
+
+    job: TrackJob
+    state: TrackState
+    wav: WavWriter
+    decoder: Decoder = field(default_factory=Decoder)
+    buffer: NDArray[np.int16] = field(default_factory=lambda: np.zeros((_BATCH, CHANNELS), np.int16))
+    filled: int = 0  # samples in the buffer
+    begin: int = 0  # position of the buffer's first sample
+    concealed: int = 0
+    recovered: int = 0
+    damaged: int = 0
+    packets: int = 0
+    peak: int = 0
+    history: list[bytes] = field(default_factory=lambda: list[bytes]())
+    utterances: list[Utterance] = field(default_factory=lambda: list[Utterance]())
+    sounds: list[tuple[int, int]] = field(default_factory=lambda: list[tuple[int, int]]())
+    missing: list[Missing] = field(default_factory=lambda: list[Missing]())
+    segmenter: Segmenter = field(init=False)
+
+    def run(self, reader: JournalReader, until: int | None) -> TrackResult:
+        """Render every entry before `until`."""
+        state, job = self.state, self.job
+        threshold = round(32767 * 10 ** (job.silence_dbfs / 20))
+        self.segmenter = Segmenter(round(job.utterance_silence_s * RATE_HZ), threshold, *state.speaking)
+        self.begin = state.position
+        self.history = list(state.history)
+        for payload in state.history:
+            self._decode(payload, 0)
+        self.filled = 0
+        offset, sequence = state.offset, state.sequence
+        for entry in reader:
+            if until is not None and entry.position + entry.samples > until:
+                break
+            self._take(entry)
+            offset, sequence = entry.next_offset, reader.sequence
+        final = until is None
+        if final:
+            self._end_spurt(_TAIL)
+            if reader.damaged_end is not None:
+                at = self.begin + self.filled
+                self.missing.append(Missing(at, at, reader.damaged_end.size))
+        self._write()
+        self.utterances += self.segmenter.close(None if final else until)
+        speaking = (self.segmenter.start, self.segmenter.end)
+        return TrackResult(
+            replace(
+                state,
+                offset=offset,
+                sequence=sequence,
+                position=self.begin,
+                written=self.wav.samples,
+                history=tuple(self.history),
+                speaking=speaking,
+                packets=state.packets + self.packets,
+                concealed=state.concealed + self.concealed,
+                recovered=state.recovered + self.recovered,
+                damaged=state.damaged + self.damaged,
+                peak=max(state.peak, self.peak),
+                complete=reader.complete,
+            ),
+            tuple(self.utterances),
+            tuple(self.sounds),
+            tuple(self.missing),
+        )
+
+    def _take(self, entry: Entry) -> None:
+        expected = self.begin + self.filled
+        gap = entry.position - expected
+        lost = entry.lost_before
+        if entry.damage is not None:
+            self.missing.append(Missing(expected, max(entry.position, expected), entry.damage.size))
+            lost = max(lost, round(gap / entry.samples))
+        if gap > _STRETCH_LIMIT:
+            self._bridge(entry, gap, lost)
+            gap = entry.position - (self.begin + self.filled)
+        if self._decode(entry.payload, entry.samples):
+            self.packets += 1
+            self._stretch(entry.samples, gap)
+        self.history.append(entry.payload)
+        del self.history[:-_HISTORY]
+        if self.filled >= RATE_HZ:
+            self._write()
+
+    def _bridge(self, entry: Entry, gap: int, lost: int) -> None:
+        """Fill what lies before `entry`: lost frames guessed or recovered, the rest silent."""
+        frames = min(lost, round(gap / entry.samples))
+        recover = entry.recoverable and frames > 0 and has_fec(entry.payload)
+        for _ in range(min(frames - recover, MAX_CONCEALED)):
+            self._conceal(entry.samples)
+        rest = entry.position - (self.begin + self.filled) - (entry.samples if recover else 0)
+        if rest > _STRETCH_LIMIT:
+            if frames <= MAX_CONCEALED:
+                self._end_spurt(min(_TAIL, rest // 120 * 120))
+            else:
+                self._fade()
+            self._write()
+            self.begin = entry.position - (entry.samples if recover else 0)
+        if recover:
+            out = self.buffer[self.filled : self.filled + entry.samples]
+            self.filled += self.decoder.recover_into(entry.payload, out)
+            self.recovered += 1
+
+    def _decode(self, payload: bytes, samples: int) -> bool:
+        """Decode behind what is in the buffer; a packet that is no Opus after all is concealed and counted."""
+        out = self.buffer[self.filled :]
+        try:
+            self.filled += self.decoder.decode_into(payload, out[:MAX_PACKET_SAMPLES])
+        except AudioError:
+            if samples:
+                self.damaged += 1
+                self._conceal(samples)
+            return False
+        return True
+
+    def _conceal(self, samples: int) -> None:
+        if self.filled + samples > RATE_HZ:
+            self._write()
+        self.filled += self.decoder.conceal_into(self.buffer[self.filled : self.filled + samples])
+        self.concealed += 1
+
+    def _end_spurt(self, samples: int) -> None:
+        """Let the sound fade where a spurt breaks off; senders that end with silence frames need none of it."""
+        if not self.history or self.history[-1] == OPUS_SILENCE or samples < 120:
+            return
+        tail = self.buffer[self.filled : self.filled + samples]
+        self.decoder.conceal_into(tail)
+        tail[:] = tail * np.linspace(1, 0, samples, dtype=np.float32)[:, None]
+        self.filled += samples
+
+    def _fade(self) -> None:
+        tail = self.buffer[max(0, self.filled - FRAME_SAMPLES) : self.filled]
+        tail[:] = tail * np.linspace(1, 0, len(tail), dtype=np.float32)[:, None]
+
+    def _stretch(self, samples: int, by: int) -> None:
+        """Make the last frame a few samples longer or shorter, by interpolation: nobody hears a part in a thousand."""
+        if by == 0 or by < -_STRETCH_LIMIT:
+            return
+        begin = self.filled - samples
+        frame = self.buffer[begin : self.filled].astype(np.float32)
+        padded = np.vstack([2 * frame[:1] - frame[1:2], frame, 2 * frame[-1:] - frame[-2:-1], frame[-1:]])
+        at = np.linspace(0, samples - 1, samples + by)
+        whole = np.minimum(at.astype(np.intp), samples - 2)
+        t = (at - whole).astype(np.float32)[:, None]
+        a, b, c, d = (padded[whole + k] for k in range(4))  # Catmull-Rom through the four neighbours
+        curve = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+        self.filled = begin + samples + by
+        self.buffer[begin : self.filled] = np.clip(np.rint(curve), -32768, 32767)
+
+    def _write(self) -> None:
+        """Bring the buffer into the file, earlier by the encoder's delay, and see how loud it is."""
+        filled, position = self.filled, self.begin
+        self.begin, self.filled = position + filled, 0
+        late = max(0, PRE_SKIP - position)  # a recording has no samples before its start
+        sound = self.buffer[late:filled]
+        if len(sound) == 0:
+            return
+        start = position + late - PRE_SKIP
+        frames = -(-len(sound) // FRAME_SAMPLES)
+        edges = np.arange(frames) * FRAME_SAMPLES
+        flat = sound.reshape(-1)
+        peaks = np.maximum(
+            np.maximum.reduceat(flat, CHANNELS * edges).astype(np.int32),
+            -np.minimum.reduceat(flat, CHANNELS * edges).astype(np.int32),
+        )
+        loudest = int(peaks.max())
+        if loudest == 0:
+            return
+        self.peak = max(self.peak, loudest)
+        self.utterances += self.segmenter.add(start + edges, FRAME_SAMPLES, peaks)
+        self.wav.skip_to(start)
+        self.wav.write(sound)
+        if self.sounds and start - self.sounds[-1][1] < RATE_HZ // 2:
+            self.sounds[-1] = (self.sounds[-1][0], start + len(sound))
+        else:
+            self.sounds.append((start, start + len(sound)))
