@@ -1,0 +1,292 @@
+"""The player: a thread that sends 20 ms of sound every 20 ms, whatever the rest of the process does."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.audio.frames import FRAME_S, RATE_HZ
+from core.errors import VoiceError
+from core.voice.playback.composer import Composer, Frame
+from core.voice.playback.line import BusName, Line
+from core.voice.playback.pace import Pace, quick_switching
+from core.voice.playback.preroll import Preroll
+from core.voice.playback.stats import Counters, PlaybackStats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from core.voice.playback.wire import FrameEncoder, Wire
+
+_log = logging.getLogger(__name__)
+
+LEAD_S = (
+    0.004  # a frame is mixed and encoded this long before it is due, so that only the sending is left to the minute
+)
+HOLD_S = 0.01  # how often lines that gather sound are looked at
+AWAY_S = 0.02  # how often a connection that is away is looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """One line in a bus, for lists."""
+
+    turn_id: str
+    bus: BusName
+    queued_s: float
+    heard_s: float
+    begun: bool
+
+
+class Player:
+    """Plays lines over one voice connection. It lives as long as the connection object, through moves and reconnects.
+
+    Two buses sound together: `speech` over `media`, which is ducked meanwhile. The lines of a bus play in order. While the
+    connection is away nothing is taken from the lines and nothing is lost; sound goes on where it was.
+
+    While it sends, the player lowers the interpreter's switch interval to 0.5 ms, because every thread that computes
+    holds the others up by that long. Cost and gain are measured by `python -m bench pacing`.
+    """
+
+    def __init__(
+        self, wire: Wire, make_encoder: Callable[[], FrameEncoder], *, volume: float = 1.0, name: str = "player"
+    ) -> None:
+        self._wire = wire
+        self._make_encoder = make_encoder
+        self._name = name
+        self._counters = Counters()
+        self._volume = volume
+        self._composer: Composer | None = None
+        self._prerolls: dict[BusName, Preroll] = {"speech": Preroll(), "media": Preroll()}
+        self._pace = Pace()
+        self._condition = threading.Condition()
+        self._woken = False
+        self._closed = False
+        self._sending = False
+        self._thread: threading.Thread | None = None
+
+    # Lines ------------------------------------------------------------------------------------------------------------
+
+    def line(self, turn_id: str, *, bus: BusName = "speech") -> Line:
+        """A new line, queued behind the earlier ones of the same bus.
+
+        Raises:
+            VoiceError: The player is closed, or there is no Opus library.
+        """
+        with self._condition:
+            if self._closed:
+                raise VoiceError("The voice connection is over; nothing can be played on it.")
+            composer = self._start()
+            line = Line(turn_id, bus, preroll=self._prerolls[bus], wake=self._wake)
+            composer.buses[bus].add(line)
+        return line
+
+    def queued(self) -> list[Queued]:
+        """What plays and waits, speech first."""
+        return [
+            Queued(line.turn_id, line.bus, line.queued_s, line.heard_samples / RATE_HZ, line.begun)
+            for line in self._lines()
+        ]
+
+    def skip(self, bus: BusName | None = None) -> bool:
+        """Stop the first line of `bus`, by default of whichever bus has one, media first; false if there was none."""
+        for name in ("media", "speech") if bus is None else (bus,):
+            for line in self._lines(name):
+                if not line.stopping:
+                    line.stop()
+                    return True
+        return False
+
+    def stop_all(self, bus: BusName | None = None) -> int:
+        """Stop every line (of one bus); gives how many there were."""
+        lines = [line for line in self._lines(bus) if not line.stopping]
+        for line in lines:
+            line.stop()
+        return len(lines)
+
+    # State ------------------------------------------------------------------------------------------------------------
+
+    @property
+    def volume(self) -> float:
+        """How loud everything is; 1 is as written, 2 is the most."""
+        return self._volume
+
+    @volume.setter
+    def volume(self, volume: float) -> None:
+        self._volume = min(2.0, max(0.0, volume))
+        if self._composer is not None:
+            self._composer.mixer.volume = self._volume
+
+    @property
+    def paused(self) -> bool:
+        """Whether playback is paused."""
+        return self._composer is not None and self._composer.paused
+
+    def pause(self) -> None:
+        """Hold everything where it is, with a short fade."""
+        with self._condition:
+            self._start().paused = True
+        self._wake()
+
+    def resume(self) -> None:
+        """Go on from the very sample where `pause` held."""
+        if self._composer is not None:
+            self._composer.paused = False
+        self._wake()
+
+    @property
+    def sending(self) -> bool:
+        """Whether a talk-spurt of ours is on the wire."""
+        return self._sending
+
+    @property
+    def stats(self) -> PlaybackStats:
+        """What happened so far."""
+        counters = self._counters
+        return PlaybackStats(
+            frames_sent=counters.frames_sent,
+            silence_frames=counters.silence_frames,
+            spurts=counters.spurts,
+            underruns=counters.underruns,
+            underrun_frames=counters.underrun_frames,
+            unsent=counters.unsent,
+            waits=counters.waits,
+            anchors=self._pace.anchors,
+            max_gap_ms=counters.max_gap_s * 1000,
+            p99_gap_ms=counters.p99_gap_ms(),
+            largest_burst=counters.largest_burst,
+            preroll_ms=self._prerolls["speech"].target_s * 1000,
+        )
+
+    def close(self) -> None:
+        """Give up: every line ends as `closed`, the thread goes. Does not wait for it; see `join`."""
+        with self._condition:
+            self._closed = True
+            if self._thread is None and self._composer is not None:
+                self._composer.close()
+        self._wake()
+
+    def join(self, timeout_s: float = 1.0) -> None:
+        """Wait until the thread of a closed player is gone."""
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout_s)
+
+    def _lines(self, bus: BusName | None = None) -> list[Line]:
+        composer = self._composer
+        if composer is None:
+            return []
+        return [line for name, there in composer.buses.items() if bus in (None, name) for line in there.lines]
+
+    # The thread -------------------------------------------------------------------------------------------------------
+
+    def _start(self) -> Composer:
+        if self._composer is None:
+            self._composer = Composer(self._make_encoder(), self._counters, volume=self._volume)
+        if self._thread is None and not self._closed:
+            self._thread = threading.Thread(
+                target=self._run, args=(self._composer,), name=f"parley-{self._name}", daemon=True
+            )
+            self._thread.start()
+        return self._composer
+
+    def _wake(self) -> None:
+        self._woken = True
+        if not self._sending:
+            with self._condition:
+                self._condition.notify_all()
+
+    def _run(self, composer: Composer) -> None:
+        try:
+            while not self._closed:
+                composer.sweep(cut=True)
+                if composer.due(time.monotonic()):
+                    self._spurt(composer)
+                else:
+                    self._wait(HOLD_S if composer.holding else None)
+        except Exception:  # noqa: BLE001 - the last place to log it; whoever waits for a line must not wait for ever
+            _log.exception("the player %s failed; its lines are closed", self._name)
+        finally:
+            self._closed = True
+            composer.close()
+
+    def _wait(self, timeout_s: float | None) -> None:
+        with self._condition:
+            if not self._woken and not self._closed:
+                self._condition.wait(timeout_s)
+            self._woken = False
+
+    def _spurt(self, composer: Composer) -> None:
+        """From the first sound to the last of the five frames of silence."""
+        if not self._await_connection(composer) or not composer.due(time.monotonic()):
+            return
+        self._counters.spurts += 1
+        self._counters.begin()
+        composer.begin()
+        self._sending = True
+        self._wire.announce(True)
+        try:
+            with quick_switching():
+                self._pace.anchor(time.monotonic())
+                while not self._closed:
+                    composer.sweep()
+                    frame = composer.next(time.monotonic())
+                    if frame is None:
+                        break
+                    self._sleep_until(self._pace.deadline_s)
+                    self._deliver(composer, frame)
+                    self._sleep_until(self._pace.deadline_s - LEAD_S)
+        finally:
+            self._sending = False
+            self._woken = True  # a wake that came while sending was not notified
+            self._wire.announce(False)
+
+    def _deliver(self, composer: Composer, frame: Frame) -> None:
+        """Send `frame`, once, however long the connection is away meanwhile; then credit it to its lines."""
+        while not self._closed:
+            if not self._wire.connected():
+                if not self._await_connection(composer):
+                    return
+                self._wire.announce(True)
+                self._counters.begin()
+                self._pace.anchor(time.monotonic())
+                if frame.blocks and all(block.line.stopping for block in frame.blocks):
+                    break  # stopped meanwhile: nobody wants to hear it any more
+            if self._wire.send_frame(frame.opus):
+                now_s = time.monotonic()
+                self._counters.sent(now_s, silent=frame.silent)
+                self._pace.sent(now_s)
+                self._credit(frame, now_s)
+                return
+            self._counters.unsent += 1
+            time.sleep(FRAME_S)
+            self._pace.anchor(time.monotonic())
+        for block in frame.blocks:
+            if block.outcome is not None:
+                block.line.finish("closed" if self._closed else "stopped")
+
+    def _credit(self, frame: Frame, now_s: float) -> None:
+        for block in frame.blocks:
+            if block.count:
+                block.line.sent(block.count, now_s)
+            if block.outcome is not None:
+                block.line.finish(block.outcome)
+
+    def _await_connection(self, composer: Composer) -> bool:
+        """Wait while the connection is away; stopped lines still end. False when the player was closed."""
+        if not self._wire.connected():
+            self._counters.waits += 1
+            _log.info("the player %s waits for its connection", self._name)
+        while not self._closed and not self._wire.connected():
+            composer.sweep_stopped()
+            time.sleep(AWAY_S)
+        return not self._closed
+
+    @staticmethod
+    def _sleep_until(deadline_s: float) -> None:
+        delay_s = deadline_s - time.monotonic()
+        if delay_s > 0:
+            time.sleep(delay_s)

@@ -1,0 +1,148 @@
+"""discord.py's voice connection, with what it lacks: our socket reader, a resume that resumes, faults that stay small."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+import aiohttp
+from discord.errors import ConnectionClosed
+from discord.ext.voice_recv import gateway as recv_gateway  # pyright: ignore[reportMissingTypeStubs] - it has none
+from discord.gateway import DiscordVoiceWebSocket
+from discord.voice_state import ConnectionFlowState, VoiceConnectionState
+
+from core.voice.receive.receiver import Receiver
+from core.voice.receive.socket_reader import VoiceSocketReader
+
+if TYPE_CHECKING:
+    from discord.voice_state import SocketReader
+
+    from core.voice.client import ParleyVoiceClient
+
+_log = logging.getLogger(__name__)
+
+RECEIVE_BUFFER_BYTES = 4 << 20  # the system may give less; a second of 25 people is 300 kB
+RESUME_TIMEOUT_S = 5.0
+
+
+class ParleyVoiceWebSocket(DiscordVoiceWebSocket):
+    """The voice gateway. A malformed message costs itself, not the connection."""
+
+    resumed = False
+
+    async def initial_connection(self, data: dict[str, Any]) -> None:
+        """Op 2: choose the transport mode by our preference, not by the server's order."""
+        preferred = self._connection.supported_modes
+        modes = sorted(data["modes"], key=lambda mode: preferred.index(mode) if mode in preferred else len(preferred))
+        await super().initial_connection({**data, "modes": modes})
+
+    async def received_message(self, msg: dict[str, Any]) -> None:
+        """One JSON message."""
+        await super().received_message(msg)
+        if msg["op"] == self.RESUMED:
+            self.resumed = True
+
+    async def received_binary_message(self, msg: bytes) -> None:
+        """One binary message, ops 25 to 30."""
+        state = cast("ParleyConnectionState", self._connection)
+        if len(msg) >= 5 and msg[2] in (self.MLS_ANNOUNCE_COMMIT_TRANSITION, self.MLS_WELCOME):
+            state.last_transition_id = int.from_bytes(msg[3:5], "big")
+        try:
+            await super().received_binary_message(msg)
+        except (
+            ValueError,
+            IndexError,
+        ) as error:  # davey raises ValueError; discord.py catches it only around 29 and 30
+            # Nothing to undo: a commit that builds on the refused message fails too, and that is recovered from.
+            state.refused_messages += 1
+            _log.warning("voice gateway: op %s was refused: %s", msg[2] if len(msg) > 2 else None, error)
+
+
+class ParleyConnectionState(VoiceConnectionState):
+    """The connection: sockets, keys, DAVE session, reconnects. Live values are read from here for every packet."""
+
+    voice_client: ParleyVoiceClient
+
+    def __init__(self, voice_client: ParleyVoiceClient) -> None:
+        self.transition_at_s = float("-inf")
+        self.last_transition_id = 0
+        self.refused_messages = 0
+        self.receiver = Receiver(self, self._ask_for_recovery)
+        self.reader = VoiceSocketReader(self, self.receiver)
+        super().__init__(voice_client, hook=_hook)
+
+    @property
+    def _socket_reader(self) -> VoiceSocketReader:  # pyright: ignore[reportIncompatibleVariableOverride] - see the setter
+        return self.reader
+
+    @_socket_reader.setter
+    def _socket_reader(self, _reader: SocketReader) -> None:
+        """discord.py's constructor puts a reader of its own here and starts what it finds: ours."""
+
+    def _ask_for_recovery(self) -> None:
+        asyncio.run_coroutine_threadsafe(self.recover(), self.voice_client.loop)
+
+    async def recover(self) -> None:
+        """Ask for a new start of our membership in the DAVE group (op 31, then a new key package)."""
+        try:
+            await self._recover_from_invalid_commit(self.last_transition_id)
+        except (ConnectionError, aiohttp.ClientError, ValueError, AttributeError) as error:
+            _log.warning("voice gateway: could not ask for a new start: %s", error)  # the connection is going anyway
+
+    async def reinit_dave_session(self) -> None:
+        """Begin a new group."""
+        await super().reinit_dave_session()
+        self.transition_at_s = time.monotonic()
+
+    async def _execute_transition(self, transition_id: int) -> None:
+        await super()._execute_transition(transition_id)
+        self.transition_at_s = time.monotonic()
+
+    def _create_socket(self) -> None:
+        super()._create_socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+
+    async def _connect_websocket(self, resume: bool) -> ParleyVoiceWebSocket:
+        seq_ack = self.ws.seq_ack if self.ws else -1
+        ws = await ParleyVoiceWebSocket.from_connection_state(self, resume=resume, hook=self.hook, seq_ack=seq_ack)
+        self.state = ConnectionFlowState.websocket_connected
+        return ws
+
+    async def _connect(self, reconnect: bool, timeout: float, self_deaf: bool, self_mute: bool, resume: bool) -> None:
+        """Connect; a resume goes straight back to the voice server, where discord.py waits for news that never come."""
+        if resume:
+            if await self._resume():
+                return
+            await self.disconnect(cleanup=False)
+        await super()._connect(reconnect, timeout, self_deaf, self_mute, False)
+
+    async def _resume(self) -> bool:
+        previous = self.ws
+        try:
+            async with asyncio.timeout(RESUME_TIMEOUT_S):
+                ws = await self._connect_websocket(True)
+                ws.secret_key = self.secret_key
+                self.ws = ws
+                while not ws.resumed:
+                    await ws.poll_event()
+        except (ConnectionClosed, TimeoutError, aiohttp.ClientError, OSError) as error:
+            _log.info("the voice server does not resume: %s", error)
+            return False
+        finally:
+            await previous.close()
+        self.state = ConnectionFlowState.connected
+        return True
+
+
+async def _hook(ws: DiscordVoiceWebSocket, msg: dict[str, Any]) -> None:
+    """voice_recv's own hook (ops 5, 11, 12, 13 become maps and events), fenced in."""
+    client = cast("ParleyVoiceClient", ws._connection.voice_client)  # pyright: ignore[reportPrivateUsage] - as voice_recv does
+    try:
+        if msg["op"] == ws.READY:
+            client.new_voice_session()
+        await recv_gateway.hook(ws, msg)
+    except Exception:  # noqa: BLE001 - a surprise in somebody's message must not end the polling of the voice gateway
+        _log.exception("voice gateway: op %s was not understood", msg.get("op"))

@@ -1,0 +1,133 @@
+"""End-to-end decryption of received frames, and when to ask for a new start of the group.
+
+DAVE protocol whitepaper (daveprotocol.com), "Media frames": an encrypted frame ends with an 8-byte truncated tag, the
+nonce as ULEB128, the unencrypted ranges (none for Opus), the size of all that, and the marker `FA FA`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Protocol
+
+import davey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
+
+MARKER = b"\xfa\xfa"
+SMALLEST_TRAILER, LARGEST_TRAILER = 12, 16  # tag 8, nonce 1 to 5, size 1, marker 2
+
+PLAIN_GRACE_S = 10.0  # plain frames are still on their way this long after a transition
+FAILURES = 36  # a run of failures that no transition explains; discord.js uses the same
+RUN_S = 0.7  # how long such a run lasts at least: 36 frames of one person
+NOT_READY_S = 5.0  # how long a group may take to form
+COOL_DOWN_S, LONGEST_COOL_DOWN_S = 10.0, 300.0
+
+_AUDIO = davey.MediaType.audio
+
+
+class DaveLink(Protocol):
+    """Where the live session is: discord.py's connection state and what we add to it."""
+
+    dave_session: davey.DaveSession | None
+    dave_protocol_version: int
+    transition_at_s: float  # time.monotonic of the last executed transition
+
+
+class Undecryptable(Exception):
+    """A frame that must not reach an Opus decoder; the argument is its cause."""
+
+
+def is_encrypted(payload: bytes) -> bool:
+    """Whether a payload ends as DAVE frames do. About one plain Opus frame in four million does so by chance."""
+    if payload[-2:] != MARKER or len(payload) <= SMALLEST_TRAILER:
+        return False
+    trailer = payload[-3]
+    if not SMALLEST_TRAILER <= trailer <= LARGEST_TRAILER or trailer >= len(payload):
+        return False
+    nonce = payload[3 - trailer + 5 : -3]
+    return nonce[-1] < 0x80 and all(byte >= 0x80 for byte in nonce[:-1])
+
+
+class FrameDecryptor:
+    """Takes the end-to-end encryption off audio frames, each once, on arrival."""
+
+    def __init__(self, link: DaveLink, recover: Callable[[], None]) -> None:
+        self.recoveries = 0
+        self._link = link
+        self._recover = recover
+        self._failures = 0
+        self._failing_since_s = 0.0
+        self._recovered_at_s = float("-inf")
+        self._cool_down_s = COOL_DOWN_S
+
+    def open(self, user_id: int, payload: bytes) -> tuple[bytes, bool]:
+        """The Opus of a frame, and whether it came without end-to-end encryption.
+
+        Raises:
+            Undecryptable: With the cause.
+        """
+        # `davey` tells plain from encrypted by the same marker, but in passthrough mode, which discord.py switches on
+        # and which never expires, it lets everything pass that has none. So the marker is looked at here, first.
+        if payload[-2:] != MARKER or not is_encrypted(payload):
+            self._require_plain_allowed(user_id)
+            return payload, True
+        session = self._link.dave_session
+        if session is None:
+            raise Undecryptable(self._failed("no_session"))
+        try:
+            opus = session.decrypt(user_id, _AUDIO, payload)
+        except ValueError as error:
+            raise Undecryptable(self._failed(_cause(str(error)), ready=session.ready)) from None
+        if opus == payload:
+            raise Undecryptable(self._failed("passed_through"))
+        self._failures = 0
+        self._cool_down_s = COOL_DOWN_S
+        return opus, False
+
+    def _require_plain_allowed(self, user_id: int) -> None:
+        """Plain frames are right without DAVE, while a group forms or changes, and from who is not in it yet."""
+        link = self._link
+        session = link.dave_session
+        if link.dave_protocol_version == 0 or session is None or not session.ready:
+            return
+        if time.monotonic() - link.transition_at_s < PLAIN_GRACE_S or str(user_id) not in session.get_user_ids():
+            return
+        raise Undecryptable("unencrypted")
+
+    def _failed(self, cause: str, *, ready: bool = False) -> str:
+        """Count a failure; after a run of them that no transition explains, ask for a new start. Gives the cause."""
+        now_s = time.monotonic()
+        if not self._failures:
+            self._failing_since_s = now_s
+        self._failures += 1
+        run_s = now_s - max(self._failing_since_s, self._link.transition_at_s)
+        if (
+            self._failures >= FAILURES
+            and run_s >= (RUN_S if ready else NOT_READY_S)
+            and now_s - self._recovered_at_s >= self._cool_down_s
+            and self._link.dave_session is not None
+        ):
+            _log.warning(
+                "%d frames in a row could not be decrypted (%s); asking for a new start", self._failures, cause
+            )
+            self._failures = 0
+            self._recovered_at_s = now_s
+            self._cool_down_s = min(self._cool_down_s * 2, LONGEST_COOL_DOWN_S)
+            self.recoveries += 1
+            self._recover()
+        return cause
+
+
+def _cause(message: str) -> str:
+    for name, cause in (
+        ("NoDecryptorForUser", "no_decryptor"),
+        ("NoValidCryptorFound", "no_key"),
+        ("UnencryptedWhenPassthroughDisabled", "unencrypted"),
+    ):
+        if name in message:
+            return cause
+    return "other"

@@ -1,0 +1,291 @@
+"""From a datagram to a frame of a person: RTP, transport encryption, DAVE, subscribers."""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections import Counter, deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from core.audio.frames import OPUS_SILENCE, OpusFrame
+from core.voice.receive.dave import DaveLink, FrameDecryptor, Undecryptable
+from core.voice.receive.sequence import SequenceWindow
+from core.voice.receive.stats import Heard, ReceiveStats
+from core.voice.receive.transport import FORGED, OVERHEAD, opener
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
+
+OPUS_PAYLOAD_TYPE = 120
+HELD_PACKETS = 100  # of an SSRC nobody has been named for yet: 2 s
+HELD_STREAMS = 64
+LEAVING_S = 2.0  # packets of somebody who left are on their way this long
+
+_HEADER = struct.Struct(">BBHII")
+_SMALLEST = _HEADER.size + OVERHEAD
+_VERSION, _VERSION_2, _PADDING, _EXTENSION, _CSRC_COUNT = 0xC0, 0x80, 0x20, 0x10, 0x0F
+_PREAMBLE_SIZE = 4
+
+
+class ReceiveLink(DaveLink, Protocol):
+    """What the receive path reads from the connection, anew for every packet."""
+
+    @property
+    def secret_key(self) -> list[int]:
+        """The transport key; another object after every re-key."""
+        ...
+
+    @property
+    def mode(self) -> str:
+        """The transport mode."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class _Subscriber:
+    callback: Callable[[OpusFrame], None]
+    owner: object
+    name: str
+    failed: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Stream:
+    """One SSRC."""
+
+    window: SequenceWindow
+    heard: Heard
+    user_id: int | None = None
+    before: tuple[int, int, float, bytes] | None = None  # a packet that looked stale: perhaps the sender begins anew
+
+
+class Receiver:
+    """Turns datagrams into `OpusFrame`s. One per voice connection object; it survives reconnects and moves.
+
+    `feed` runs on the thread that reads the socket, and so do the subscribers: they must not block. Several subscribers cost
+    one decryption. One that raises is logged and counted and stops nobody. `feed` itself never raises, whatever arrives.
+    """
+
+    def __init__(self, link: ReceiveLink, recover: Callable[[], None]) -> None:
+        """Receive from `link`.
+
+        Args:
+            link: The live connection: key, mode, DAVE session.
+            recover: Asks Discord for a new start of the DAVE group; called from the reading thread.
+        """
+        self._link = link
+        self._users: dict[int, int] = {}
+        self._dave = FrameDecryptor(link, recover)
+        self._subscribers: tuple[_Subscriber, ...] = ()
+        self._streams: dict[int, _Stream] = {}
+        self._heard: dict[int, Heard] = {}
+        self._held: dict[int, deque[tuple[int, int, float, bytes]]] = {}
+        self._leaving: dict[int, tuple[int, float]] = {}
+        self._dropped: Counter[str] = Counter()
+        self._delivered = 0
+        self._key: object = None
+        self._mode: object = None
+        self._open: Callable[[bytes, int], bytes] | None = None
+
+    # Subscribers ------------------------------------------------------------------------------------------------------
+
+    def subscribe(self, callback: Callable[[OpusFrame], None], *, owner: object) -> None:
+        """Call `callback` with every frame from now on, on the reading thread, until `drop(owner)`."""
+        name = getattr(callback, "__qualname__", repr(callback))
+        self._subscribers = (*self._subscribers, _Subscriber(callback, owner, name))
+
+    def drop(self, owner: object) -> None:
+        """End every subscription of `owner`. A frame that is being delivered may still arrive."""
+        self._subscribers = tuple(there for there in self._subscribers if there.owner is not owner)
+
+    @property
+    def stats(self) -> ReceiveStats:
+        """What happened so far."""
+        lost: Counter[int] = Counter()
+        for stream in list(self._streams.values()):
+            if stream.user_id is not None:
+                lost[stream.user_id] += stream.window.lost
+        return ReceiveStats(
+            delivered=self._delivered,
+            dropped=dict(self._dropped),
+            users={
+                user_id: replace(heard, lost=heard.lost + lost[user_id], undecryptable=heard.undecryptable.copy())
+                for user_id, heard in list(self._heard.items())
+            },
+            held=sum(len(held) for held in list(self._held.values())),
+            recoveries=self._dave.recoveries,
+            failed={there.name: there.failed for there in self._subscribers},
+        )
+
+    # What the voice gateway says --------------------------------------------------------------------------------------
+
+    def announce(self, ssrc: int, user_id: int) -> None:
+        """An SSRC is a user's. What was held for it comes with its next packet, or with `settle`."""
+        self._users[ssrc] = user_id
+        self._leaving.pop(ssrc, None)
+
+    def leave(self, user_id: int, now_s: float) -> None:
+        """A user is gone; packets still under way count as theirs for two seconds."""
+        for ssrc in [ssrc for ssrc, known in self._users.items() if known == user_id]:
+            self._leaving[ssrc] = (user_id, now_s + LEAVING_S)
+            del self._users[ssrc]
+
+    def reset(self) -> None:
+        """Another channel: SSRCs of before mean nothing any more."""
+        for stream in list(self._streams.values()):
+            stream.heard.lost += stream.window.lost
+        self._users = {}
+        self._streams = {}
+        self._held = {}
+        self._leaving = {}
+
+    # The reading thread -----------------------------------------------------------------------------------------------
+
+    def feed(self, datagram: bytes, arrival_s: float) -> None:
+        """Take one datagram as it came from the socket; `arrival_s` is `time.monotonic` then."""
+        size = len(datagram)
+        if size < _SMALLEST:
+            self._dropped["short"] += 1
+            return
+        flags, kind, sequence, timestamp, ssrc = _HEADER.unpack_from(datagram)
+        if flags & _VERSION != _VERSION_2:
+            self._dropped["not_rtp"] += 1
+            return
+        if kind & 0x7F != OPUS_PAYLOAD_TYPE:
+            self._dropped["other_payload"] += 1
+            return
+        payload = self._body(datagram, size, flags)
+        if payload is None:
+            return
+        stream = self._streams.get(ssrc)
+        if stream is None:
+            stream = self._streams[ssrc] = _Stream(SequenceWindow(sequence), Heard())
+        elif (refused := stream.window.accept(sequence)) is not None:
+            if refused == "stale":
+                stream.before = (sequence, timestamp, arrival_s, payload)
+            self._dropped[refused] += 1
+            return
+        elif stream.before is not None:
+            self._restarted(ssrc, stream, sequence)
+        self._route(ssrc, stream, sequence, timestamp, arrival_s, payload)
+
+    def settle(self) -> None:
+        """Deliver what was held for SSRCs that have got a user since; otherwise their next packet does."""
+        for ssrc in [ssrc for ssrc in list(self._held) if ssrc in self._users]:
+            if (stream := self._streams.get(ssrc)) is not None:
+                self._release(ssrc, stream)
+
+    def _body(self, datagram: bytes, size: int, flags: int) -> bytes | None:
+        """The decrypted payload without extension and padding, or None, counted."""
+        clear = _HEADER.size + 4 * (flags & _CSRC_COUNT)
+        skipped = 0
+        if flags & _EXTENSION:
+            if size < clear + _PREAMBLE_SIZE + OVERHEAD:
+                self._dropped["bad_extension"] += 1
+                return None
+            skipped = 4 * (datagram[clear + 2] << 8 | datagram[clear + 3])
+            clear += _PREAMBLE_SIZE
+        link = self._link
+        if link.secret_key is not self._key or link.mode != self._mode:
+            self._rekey()
+        if self._open is None or size < clear + OVERHEAD:
+            self._dropped["no_key" if self._open is None else "short"] += 1
+            return None
+        try:
+            body = self._open(datagram, clear)
+        except FORGED:
+            self._dropped["forged"] += 1
+            return None
+        end = len(body)
+        if flags & _PADDING:
+            padding = body[-1] if body else 0
+            if not 0 < padding <= end - skipped:
+                self._dropped["bad_padding"] += 1
+                return None
+            end -= padding
+        if skipped > end:
+            self._dropped["bad_extension"] += 1
+            return None
+        if skipped == end:
+            self._dropped["empty"] += 1
+            return None
+        return body[skipped:end]
+
+    def _rekey(self) -> None:
+        link = self._link
+        self._key, self._mode = link.secret_key, link.mode
+        try:
+            self._open = opener(link.mode, bytes(link.secret_key))
+        except (ValueError, TypeError) as error:  # before the session description there is neither mode nor key
+            self._open = None
+            _log.debug("no transport key yet: %s", error)
+
+    def _restarted(self, ssrc: int, stream: _Stream, sequence: int) -> None:
+        """The packet that looked stale was the first of a sender that began anew: give it its place."""
+        before, stream.before = stream.before, None
+        if before is not None and (before[0] + 1) & 0xFFFF == sequence:
+            self._dropped["stale"] -= 1
+            self._route(ssrc, stream, *before)
+
+    def _route(
+        self, ssrc: int, stream: _Stream, sequence: int, timestamp: int, arrival_s: float, payload: bytes
+    ) -> None:
+        user_id = self._users.get(ssrc)
+        if user_id is None:
+            user_id = self._leaving_user(ssrc, arrival_s)
+            if user_id is None:
+                self._hold(ssrc, (sequence, timestamp, arrival_s, payload))
+                return
+        if self._held and ssrc in self._held:
+            self._release(ssrc, stream)
+        if user_id != stream.user_id:
+            self._assign(stream, user_id)
+        heard = stream.heard
+        if payload == OPUS_SILENCE:
+            heard.silent += 1
+        else:
+            try:
+                payload, plain = self._dave.open(user_id, payload)
+            except Undecryptable as failure:
+                heard.undecryptable[failure.args[0]] += 1
+                return
+            heard.plain += plain
+        heard.packets += 1
+        self._delivered += 1
+        frame = OpusFrame(user_id, ssrc, timestamp, sequence, arrival_s, payload)
+        for subscriber in self._subscribers:
+            try:
+                subscriber.callback(frame)
+            except Exception:  # noqa: BLE001 - a subscriber's failure is its own: logged, counted, the others go on
+                subscriber.failed += 1
+                if subscriber.failed & (subscriber.failed - 1) == 0:
+                    _log.exception("%s failed on a frame (%d times)", subscriber.name, subscriber.failed)
+
+    def _leaving_user(self, ssrc: int, arrival_s: float) -> int | None:
+        user_id, until_s = self._leaving.get(ssrc, (None, 0.0))
+        return user_id if arrival_s < until_s else None
+
+    def _hold(self, ssrc: int, packet: tuple[int, int, float, bytes]) -> None:
+        held = self._held.get(ssrc)
+        if held is None:
+            if len(self._held) >= HELD_STREAMS:
+                oldest = next(iter(self._held))
+                self._dropped["unmapped"] += len(self._held.pop(oldest))
+            held = self._held[ssrc] = deque(maxlen=HELD_PACKETS)
+        elif len(held) == HELD_PACKETS:
+            self._dropped["unmapped"] += 1
+        held.append(packet)
+
+    def _release(self, ssrc: int, stream: _Stream) -> None:
+        for packet in self._held.pop(ssrc, ()):
+            stream.heard.late_mapped += 1
+            self._route(ssrc, stream, *packet)
+
+    def _assign(self, stream: _Stream, user_id: int) -> None:
+        """Count a stream for the person it belongs to from now on."""
+        heard = self._heard.setdefault(user_id, Heard())
+        heard.late_mapped += stream.heard.late_mapped if stream.user_id is None else 0
+        stream.user_id, stream.heard = user_id, heard
