@@ -1,0 +1,185 @@
+"""The index of recordings, who is on them, and what people decided about being recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from sqlalchemy import ForeignKey, delete, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.store.base import Base
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Select
+
+    from core.store.store import Store
+
+RecordingState = Literal["recording", "rendering", "finished", "failed"]
+Decision = Literal["in", "out"]
+
+
+class RecordingRow(Base):
+    """One recording."""
+
+    __tablename__ = "recordings"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    guild_id: Mapped[int] = mapped_column(index=True)
+    channel_id: Mapped[int]
+    channel_name: Mapped[str]
+    folder: Mapped[str]  # below the recordings' root, with forward slashes
+    state: Mapped[str] = mapped_column(index=True)
+    started_at: Mapped[datetime]
+    started_by: Mapped[int | None]
+    report_channel_id: Mapped[int | None]  # where to say how it ended
+    duration_s: Mapped[float | None]
+
+
+class RecordingPersonRow(Base):
+    """One person on a recording."""
+
+    __tablename__ = "recording_people"
+
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, index=True)
+    name: Mapped[str]
+
+
+class ConsentRow(Base):
+    """What one person decided about being recorded, everywhere."""
+
+    __tablename__ = "recording_consent"
+
+    user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    decision: Mapped[str]
+    decided_at: Mapped[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRecord:
+    """One recording as the index knows it."""
+
+    id: str
+    guild_id: int
+    channel_id: int
+    channel_name: str
+    folder: str
+    state: RecordingState
+    started_at: datetime
+    started_by: int | None = None
+    report_channel_id: int | None = None
+    duration_s: float | None = None
+
+
+class RecordingsRepository:
+    """Reads and writes the index of recordings and people's decisions."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def save(self, record: RecordingRecord) -> None:
+        """Write a recording, new or changed."""
+        async with self._store.transaction() as session:
+            await session.merge(
+                RecordingRow(
+                    id=record.id,
+                    guild_id=record.guild_id,
+                    channel_id=record.channel_id,
+                    channel_name=record.channel_name,
+                    folder=record.folder,
+                    state=record.state,
+                    started_at=record.started_at,
+                    started_by=record.started_by,
+                    report_channel_id=record.report_channel_id,
+                    duration_s=record.duration_s,
+                )
+            )
+
+    async def save_people(self, recording_id: str, names: Mapping[int, str]) -> None:
+        """Say who is on a recording, by user id; whoever is not named is on it no more."""
+        async with self._store.transaction() as session:
+            gone = delete(RecordingPersonRow).where(RecordingPersonRow.recording_id == recording_id)
+            await session.execute(gone)
+            session.add_all(
+                RecordingPersonRow(recording_id=recording_id, user_id=user_id, name=name)
+                for user_id, name in names.items()
+            )
+
+    async def get(self, recording_id: str) -> RecordingRecord | None:
+        """One recording, if there is one of this id."""
+        async with self._store.transaction() as session:
+            row = await session.get(RecordingRow, recording_id)
+        return None if row is None else _record(row)
+
+    async def of_guild(self, guild_id: int, limit: int | None = None) -> list[RecordingRecord]:
+        """A guild's recordings, newest first."""
+        query = select(RecordingRow).where(RecordingRow.guild_id == guild_id)
+        return await self._records(query.order_by(RecordingRow.started_at.desc()).limit(limit))
+
+    async def of_person(self, user_id: int) -> list[RecordingRecord]:
+        """Every recording a person is on, newest first."""
+        query = select(RecordingRow).join(RecordingPersonRow).where(RecordingPersonRow.user_id == user_id)
+        return await self._records(query.order_by(RecordingRow.started_at.desc()))
+
+    async def in_state(self, *states: RecordingState) -> list[RecordingRecord]:
+        """Every recording in one of these states, oldest first."""
+        query = select(RecordingRow).where(RecordingRow.state.in_(states))
+        return await self._records(query.order_by(RecordingRow.started_at))
+
+    async def older_than(self, before: datetime) -> list[RecordingRecord]:
+        """Every finished or failed recording that began before a time, oldest first."""
+        query = select(RecordingRow).where(
+            RecordingRow.started_at < before, RecordingRow.state.in_(("finished", "failed"))
+        )
+        return await self._records(query.order_by(RecordingRow.started_at))
+
+    async def people(self, recording_id: str) -> dict[int, str]:
+        """Who is on a recording: names by user id."""
+        query = select(RecordingPersonRow).where(RecordingPersonRow.recording_id == recording_id)
+        async with self._store.transaction() as session:
+            return {row.user_id: row.name for row in await session.scalars(query)}
+
+    async def delete(self, recording_id: str) -> None:
+        """Forget a recording."""
+        async with self._store.transaction() as session:
+            people = delete(RecordingPersonRow).where(RecordingPersonRow.recording_id == recording_id)
+            await session.execute(people)
+            await session.execute(delete(RecordingRow).where(RecordingRow.id == recording_id))
+
+    async def decisions(self) -> dict[int, Decision]:
+        """What everybody decided who did, by user id."""
+        async with self._store.transaction() as session:
+            rows: Sequence[ConsentRow] = list(await session.scalars(select(ConsentRow)))
+        return {row.user_id: "in" if row.decision == "in" else "out" for row in rows}
+
+    async def decide(self, user_id: int, decision: Decision | None, at: datetime) -> None:
+        """Keep a person's decision; None forgets it."""
+        async with self._store.transaction() as session:
+            if decision is None:
+                await session.execute(delete(ConsentRow).where(ConsentRow.user_id == user_id))
+            else:
+                await session.merge(ConsentRow(user_id=user_id, decision=decision, decided_at=at))
+
+    async def _records(self, query: Select[RecordingRow]) -> list[RecordingRecord]:
+        async with self._store.transaction() as session:
+            return [_record(row) for row in await session.scalars(query)]
+
+
+def _record(row: RecordingRow) -> RecordingRecord:
+    states: dict[str, RecordingState] = {"recording": "recording", "rendering": "rendering", "finished": "finished"}
+    return RecordingRecord(
+        row.id,
+        row.guild_id,
+        row.channel_id,
+        row.channel_name,
+        row.folder,
+        states.get(row.state, "failed"),
+        row.started_at,
+        row.started_by,
+        row.report_channel_id,
+        row.duration_s,
+    )
