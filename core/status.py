@@ -47,7 +47,7 @@ def session_fields(runtime: Runtime, session: VoiceSession) -> list[Field]:
 
 
 def _people(runtime: Runtime, session: VoiceSession) -> str:
-    speaking = session.speaking.users()
+    speaking = session.speaking.speaking_users()
     shown: list[str] = []
     for person in runtime.voice.presence.people(session.channel):
         if person.user_id == session.guild.me.id:

@@ -1,0 +1,3 @@
+"""Timings as JSON lines: `python -m bench NAME`."""
+
+from __future__ import annotations

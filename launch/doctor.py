@@ -1,0 +1,238 @@
+"""`launcher.py doctor`: look at everything the bot needs, and say how to mend what is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from enum import Enum
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.config import Environment, load
+from core.errors import ConfigError, ParleyError
+from launch.run import NO_TOKEN, TOKEN_VARIABLE, USAGE, point_at
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import AsyncIterator
+
+    from core.config import Config
+
+_log = logging.getLogger(__name__)
+
+LEAST_FREE_GB = 1.0
+PINNED = {"discord.py": "2.7.", "davey": "0.1.", "discord-ext-voice-recv": "0.5.2a179"}
+INVITE = "https://discord.com/oauth2/authorize?client_id={id}&scope=bot+applications.commands&permissions={permissions}"
+MARKS = {"good": "✓", "odd": "!", "bad": "✗"}
+
+
+class Verdict(Enum):
+    """How a look turned out."""
+
+    GOOD = "good"
+    ODD = "odd"  # works, but somebody will ask
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `mend` says what to do about it."""
+
+    verdict: Verdict
+    what: str
+    mend: str = ""
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """Print a line for each thing looked at; gives 0 if the bot can run, 1 if not, 2 if the settings are wrong."""
+    logging.getLogger().setLevel(logging.CRITICAL)
+    try:
+        config = load(Path(arguments.config) if arguments.config else None)
+    except ConfigError as error:
+        _print(Finding(Verdict.BAD, "settings", error.sentence))
+        return USAGE
+    return asyncio.run(_examine(config, Environment.read(), arguments))
+
+
+async def _examine(config: Config, environ: Environment, arguments: argparse.Namespace) -> int:
+    _print(Finding(Verdict.GOOD, "settings can be used"))
+    bad = 0
+    for look in (
+        _packages(),
+        _opus(),
+        _store(config),
+        _disk(config),
+        _speech(config, environ),
+        _models(config, environ),
+    ):
+        async for finding in look:
+            _print(finding)
+            bad += finding.verdict is Verdict.BAD
+    async for finding in _discord(environ, arguments):
+        _print(finding)
+        bad += finding.verdict is Verdict.BAD
+    print("\nEverything the bot needs is there." if not bad else f"\n{bad} thing(s) to mend, see above.")
+    return 1 if bad else 0
+
+
+def _print(finding: Finding) -> None:
+    print(f" {MARKS[finding.verdict.value]} {finding.what}", flush=True)
+    if finding.mend:
+        for line in finding.mend.splitlines():
+            print(f"     {line}")
+
+
+async def _packages() -> AsyncIterator[Finding]:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    if (3, 11) <= sys.version_info < (3, 14):
+        yield Finding(Verdict.GOOD, f"Python {version}")
+    else:
+        yield Finding(Verdict.BAD, f"Python {version}", "Parley runs on Python 3.11 to 3.13.")
+    for name, wanted in PINNED.items():
+        try:
+            found = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            yield Finding(Verdict.BAD, f"{name} is not installed", "pip install -r requirements.txt")
+            continue
+        if found.startswith(wanted):
+            yield Finding(Verdict.GOOD, f"{name} {found}")
+        else:
+            yield Finding(Verdict.ODD, f"{name} {found}", f"Tested with {wanted}*: pip install -r requirements.txt")
+
+
+async def _opus() -> AsyncIterator[Finding]:
+    from core.audio.opus import Encoder, find_libopus
+
+    try:
+        library = await asyncio.to_thread(find_libopus)
+        Encoder()
+    except (ParleyError, OSError) as error:
+        _log.debug("opus", exc_info=error)
+        yield Finding(Verdict.BAD, "no Opus library", "It comes with PyAV: pip install --force-reinstall av")
+    else:
+        yield Finding(Verdict.GOOD, f"Opus: {library.name}")
+
+
+async def _store(config: Config) -> AsyncIterator[Finding]:
+    from core.store.store import Store
+
+    store = Store(config.store.url, base=config.base)
+    try:
+        await store.open()
+    except ParleyError as error:
+        yield Finding(Verdict.BAD, "database", error.sentence)
+    else:
+        yield Finding(Verdict.GOOD, f"database {store.url.render_as_string(hide_password=True)}")
+    finally:
+        await store.close()
+
+
+async def _disk(config: Config) -> AsyncIterator[Finding]:
+    folder = config.path("data")
+    try:
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        free_gb = (await asyncio.to_thread(shutil.disk_usage, folder)).free / 1e9
+    except OSError as error:
+        yield Finding(Verdict.BAD, f"folder {folder}", f"It cannot be made or read: {error.strerror}.")
+        return
+    if not os.access(folder, os.W_OK):
+        yield Finding(Verdict.BAD, f"folder {folder}", "The bot may not write there; give its user that right.")
+    elif free_gb < LEAST_FREE_GB:
+        yield Finding(Verdict.ODD, f"{free_gb:.1f} GB free", "An hour of one person takes 15 MB live, 700 MB rendered.")
+    else:
+        yield Finding(Verdict.GOOD, f"disk: {free_gb:.0f} GB free")
+
+
+async def _speech(config: Config, environ: Environment) -> AsyncIterator[Finding]:
+    from core.speech.speaker import Speaker
+
+    from core.speech.engine import create_engine
+
+    speaker = Speaker(create_engine(config.speech, environ, config.base), config.speech)
+    try:
+        await speaker.open()
+    except ParleyError as error:
+        mend = f"{error.sentence}\nStart it, or choose another in [speech] engine; “espeak” needs nothing."
+        yield Finding(Verdict.BAD, "speech", mend)
+    else:
+        yield Finding(Verdict.GOOD, f"speech: {speaker.engine.name} ({speaker.engine.address})")
+    finally:
+        await speaker.close()
+
+
+async def _models(config: Config, environ: Environment) -> AsyncIterator[Finding]:
+    from core.runtime import make_models
+
+    if not config.model.routes:
+        yield Finding(Verdict.GOOD, "no model configured: the bot reads the prompt channel aloud")
+        return
+    models = make_models(config, environ)
+    try:
+        for name in config.model.routes:
+            health = await models.check(name)
+            if health.ok:
+                yield Finding(Verdict.GOOD, f"model route “{name}”: {health.detail}")
+            else:
+                yield Finding(Verdict.BAD, f"model route “{name}”", health.detail)
+    finally:
+        await models.close()
+
+
+async def _discord(environ: Environment, arguments: argparse.Namespace) -> AsyncIterator[Finding]:
+    import aiohttp
+    import discord
+
+    token = environ.get(TOKEN_VARIABLE, "").strip()
+    if not token:
+        where = "\nYou get one at https://discord.com/developers/applications: New Application, Bot, Reset Token."
+        yield Finding(Verdict.BAD, "no token", NO_TOKEN.split(" `python")[0] + where)
+        return
+    try:
+        connector = await point_at(arguments.discord, arguments.ca) if arguments.discord else None
+        options: dict[str, Any] = {} if connector is None else {"connector": connector}
+        async with discord.Client(intents=discord.Intents.none(), **options) as client:
+            await client.login(token)
+            async for finding in _account(client):
+                yield finding
+    except discord.LoginFailure:
+        yield Finding(
+            Verdict.BAD, "Discord refuses the token", f"Copy it again into {TOKEN_VARIABLE} (Bot > Reset Token)."
+        )
+    except (aiohttp.ClientError, discord.HTTPException, OSError) as error:
+        yield Finding(Verdict.BAD, "Discord cannot be reached", f"{error}. Check the network.")
+
+
+async def _account(client: Any) -> AsyncIterator[Finding]:
+    import discord
+
+    yield Finding(Verdict.GOOD, f"logged in as {client.user}")
+    information = await client.application_info()
+    flags = information.flags
+    if flags.gateway_message_content or flags.gateway_message_content_limited:
+        yield Finding(Verdict.GOOD, "may read messages")
+    else:
+        mend = "In the developer portal, under Bot > Privileged Gateway Intents, switch on “Message Content Intent”."
+        yield Finding(Verdict.BAD, "may not read messages", mend)
+    needed = discord.Permissions(
+        view_channel=True, send_messages=True, read_message_history=True, add_reactions=True, connect=True, speak=True,
+        attach_files=True, embed_links=True,
+    )  # fmt: skip
+    invite = INVITE.format(id=client.application_id, permissions=needed.value)
+    guilds: list[dict[str, Any]] = await client.http.get_guilds(200, with_counts=False)
+    if not guilds:
+        yield Finding(Verdict.ODD, "in no server yet", f"Invite the bot: {invite}")
+    for guild in guilds:
+        granted = discord.Permissions(int(guild.get("permissions", 0)))
+        missing = [name for name, value in needed if value and not getattr(granted, name) and not granted.administrator]
+        if missing:
+            names = ", ".join(name.replace("_", " ").title() for name in missing)
+            yield Finding(
+                Verdict.BAD, f"server “{guild['name']}”: missing {names}", f"Give them to its role, or: {invite}"
+            )
+        else:
+            yield Finding(Verdict.GOOD, f"server “{guild['name']}”: has every permission it needs")

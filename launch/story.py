@@ -1,0 +1,132 @@
+"""A stage for whole journeys: a Discord on localhost here, the bot in a process of its own.
+
+The demo and the benchmarks stand on it, so that neither the loopback and its people nor the bot hides or causes the
+other's delays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loopback.server import Loopback
+from loopback.services.chat import Chat
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from loopback.server import Standard
+    from loopback.world.users import User
+
+LAUNCHER = Path(__file__).resolve().parents[1] / "launcher.py"
+ONLINE_S = 30.0
+STOP_S = 6.0
+
+
+class StoryError(Exception):
+    """The story cannot go on; the message says what did not happen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything on it: the Discord, its usual guild, the chat server, and the bot's process."""
+
+    discord: Loopback
+    standard: Standard
+    chat: Chat
+    bot: asyncio.subprocess.Process
+    folder: Path
+    ready_s: float  # from the start of the bot's process until it was ready
+
+    @property
+    def bot_id(self) -> int:
+        """The bot's user id."""
+        return self.standard.bot.id
+
+    async def stop_bot(self) -> int:
+        """Ask the bot's process to stop, as Ctrl-C does, and give its exit code."""
+        if self.bot.returncode is None:
+            self.bot.terminate()
+        try:
+            async with asyncio.timeout(STOP_S):
+                return await self.bot.wait()
+        except TimeoutError:
+            self.bot.kill()
+            await self.bot.wait()
+            raise StoryError(f"the bot did not stop within {STOP_S:.0f} s") from None
+
+
+@asynccontextmanager
+async def stage(
+    folder: Path, settings: Mapping[str, Mapping[str, Any]] | None = None, *, cogs: str | None = None
+) -> AsyncGenerator[Stage]:
+    """Build it up, hand it over, take it down.
+
+    Args:
+        folder: Where the bot keeps its settings, database and log.
+        settings: Tables of `config.toml` beside those that the stage needs.
+        cogs: Only these, separated by commas.
+    """
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    async with Loopback() as discord, Chat() as chat:
+        discord.redirect()
+        standard = discord.standard()
+        config = folder / "config.toml"
+        tables = {
+            "store": {"url": f"sqlite+aiosqlite:///{(folder / 'parley.db').as_posix()}"},
+            "model.routes.default": {"base_url": chat.base_url, "model": "stand-in"},
+            **(settings or {}),
+        }
+        config.write_text(_toml(tables), encoding="utf-8")
+        loop = asyncio.get_running_loop()
+        begun_s = loop.time()
+        bot = await _start(discord, config, standard.bot.token, folder / "bot.log", cogs)
+        try:
+            await _until_ready(discord, standard.bot, bot)
+            yield Stage(discord, standard, chat, bot, folder, loop.time() - begun_s)
+        finally:
+            if bot.returncode is None:
+                bot.kill()
+                await bot.wait()
+
+
+async def _start(
+    discord: Loopback, config: Path, token: str, log: Path, cogs: str | None
+) -> asyncio.subprocess.Process:
+    ca = str(discord.certificates.ca_file)
+    command = [sys.executable, str(LAUNCHER), "run", "--config", str(config), "--discord", discord.rest, "--ca", ca]
+    with log.open("wb") as output:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            *(["--cogs", cogs] if cogs else []),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, "DISCORD_TOKEN": token},
+        )
+
+
+async def _until_ready(discord: Loopback, bot_user: User, bot: asyncio.subprocess.Process) -> None:
+    """The bot is ready once it has registered its commands and is connected to the gateway."""
+    try:
+        async with asyncio.timeout(ONLINE_S):
+            while not (discord.registry.offered(bot_user.id, None) and discord.sessions.sessions_of(bot_user)):
+                if bot.returncode is not None:
+                    raise StoryError(f"the bot ended with exit code {bot.returncode} before it was ready; see bot.log")
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise StoryError(f"the bot was not ready within {ONLINE_S:.0f} s; see bot.log") from None
+
+
+def _toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
+    """Tables of plain values as TOML; JSON writes strings, numbers, booleans and lists the same way."""
+    return "\n".join(
+        f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+        for name, table in tables.items()
+    )
