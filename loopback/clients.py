@@ -59,6 +59,15 @@ class Listening(discord.Client):
         return [args[0] for name, args in self.events if name == event]
 
 
+async def until(true: Callable[[], object], *, timeout_s: float = 5.0) -> None:
+    """Wait until something is true that no event tells of; raises TimeoutError."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            if true():
+                return
+            await asyncio.sleep(0.005)
+
+
 @contextlib.asynccontextmanager
 async def running(client: Client, token: str, *, timeout_s: float = 10.0) -> AsyncIterator[Client]:
     """Log the client in, wait until it is ready, and close it afterwards.

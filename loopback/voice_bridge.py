@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from loopback.gateway import Gateway
     from loopback.voice.server import VoiceServer
+    from loopback.world.events import Audience
     from loopback.world.voice import VoiceState
     from loopback.world.world import World
 
@@ -26,6 +27,7 @@ class VoiceBridge:
         self._changes: asyncio.Queue[tuple[VoiceState | None, VoiceState]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         world.voice.watch(lambda before, after: self._changes.put_nowait((before, after)))
+        world.on_event(self._hear)
 
     def start(self) -> None:
         """Begin to follow."""
@@ -56,3 +58,8 @@ class VoiceBridge:
         )
         place = {"token": token, "guild_id": str(guild_id), "endpoint": self._voice.endpoint}
         self._gateway.dispatch_to_session(after.session_id, "VOICE_SERVER_UPDATE", place)
+
+    def _hear(self, name: str, data: dict[str, Any], audience: Audience) -> None:
+        if name == "VOICE_STATE_UPDATE" and audience.guild_id is not None and data["channel_id"] is not None:
+            muted = data["mute"] or data["suppress"]
+            self._voice.set_muted(guild_id=audience.guild_id, user_id=int(data["user_id"]), muted=muted)

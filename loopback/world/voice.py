@@ -64,14 +64,14 @@ class Voice:
     def may_join(self, member: Member, channel: Channel) -> bool:
         """Whether Discord would let the member in: VIEW_CHANNEL, CONNECT and a free place.
 
-        MOVE_MEMBERS (and so ADMINISTRATOR) passes a full channel.
+        MOVE_MEMBERS or MANAGE_CHANNELS (and so ADMINISTRATOR) passes a full channel.
         """
         granted = in_channel(channel, member.user)
         if channel.guild is None or not granted & Permission.VIEW_CHANNEL or not granted & Permission.CONNECT:
             return False
         others = [state for state in channel.guild.in_voice(channel) if state.member is not member]
         full = 0 < channel.user_limit <= len(others)
-        return not full or bool(granted & Permission.MOVE_MEMBERS)
+        return not full or bool(granted & (Permission.MOVE_MEMBERS | Permission.MANAGE_CHANNELS))
 
     def join(
         self, guild: Guild, member: Member, channel: Channel, session_id: str, *, mute: bool = False, deaf: bool = False
@@ -81,7 +81,8 @@ class Voice:
         stays = before is not None and before.channel is channel and before.session_id == session_id
         if not stays and not self.may_join(member, channel):
             return False
-        after = VoiceState(guild, member, channel, session_id, self_mute=mute, self_deaf=deaf)
+        suppress = _is_suppressed(member, channel)
+        after = VoiceState(guild, member, channel, session_id, self_mute=mute, self_deaf=deaf, suppress=suppress)
         only_flags = stays and before != after
         self._set(after)
         if not only_flags:
@@ -103,16 +104,16 @@ class Voice:
         if before is None:
             return False
         if before.channel is not channel:
-            after = replace(before, channel=channel)
+            after = replace(before, channel=channel, suppress=_is_suppressed(before.member, channel))
             self._set(after)
             self._tell(before, after)
         return True
 
     def refresh(self, guild: Guild, user_id: int) -> None:
-        """Publish the member's voice state again, after a server mute or deafening."""
+        """Publish the member's voice state again, after a server mute, a deafening or a change of permissions."""
         state = guild.voice_states.get(user_id)
-        if state is not None:
-            self._publish(state)
+        if state is not None and state.channel is not None:
+            self._set(replace(state, suppress=_is_suppressed(state.member, state.channel)))
 
     def _set(self, state: VoiceState) -> None:
         state.guild.voice_states[state.member.user.id] = state
@@ -124,3 +125,7 @@ class Voice:
     def _tell(self, before: VoiceState | None, after: VoiceState) -> None:
         for watcher in self._watchers:
             watcher(before, after)
+
+
+def _is_suppressed(member: Member, channel: Channel) -> bool:
+    return not in_channel(channel, member.user) & Permission.SPEAK

@@ -152,7 +152,7 @@ class World:
         for name, value in changes.items():
             setattr(member, name, value)
         self._member_changed(guild, member)
-        if "muted" in changes or "deafened" in changes:
+        if changes.keys() & {"muted", "deafened", "role_ids"}:
             self.voice.refresh(guild, member.user.id)
 
     def add_text_channel(self, guild: Guild, name: str, **attributes: Any) -> Channel:
