@@ -1,0 +1,90 @@
+"""What can give way, and how: a feature and its policy."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from core.store.lockdown import Queued
+
+Callback = Callable[[], Awaitable[object] | object]
+
+MICROPHONE = "🎤"
+LOCKED = "{title} is locked while I am in a voice channel."
+DROPPED = "So much was written while I was in a voice channel that I could not keep all of it. Please ask me again."
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Refuses each use with a friendly message and a reaction; either may be empty."""
+
+    message: str
+    reaction: str = MICROPHONE
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Refuses without a word; an interaction, which would look broken, gets a short private answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Something that runs by itself is stopped and started again.
+
+    Both callbacks take nothing, may be coroutine functions, and must bear being called twice: `on_pause` is called
+    again on a cog that was reloaded during a session, `on_resume` again after a crash or a failed try.
+    """
+
+    on_pause: Callback
+    on_resume: Callback
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Keeps messages in the store and hands them to `replay` after the session, oldest first.
+
+    Attributes:
+        replay: Answers one message; it gets what `fetch` gave and returns when the answer is out.
+        fetch: Gives the message as it is now, edits included, or None if it was deleted.
+        answered: Whether a message has its answer already. Asked only for the one message that was being answered
+            when the process died; without it such a message counts as answered, so that nothing is said twice.
+        tell: Tells the author of a dropped message, once an author; gets the message and the sentence.
+        limit: How many messages are kept; None takes `[lockdown] queue_limit`.
+        dropped: The sentence for authors of messages that were dropped.
+    """
+
+    replay: Callable[[Any], Awaitable[object]]
+    fetch: Callable[[Queued], Awaitable[Any]]
+    answered: Callable[[Any], Awaitable[bool]] | None = None
+    tell: Callable[[Queued, str], Awaitable[object]] | None = None
+    limit: int | None = None
+    dropped: str = DROPPED
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Keeps something as it is; who tries to change it is told. Without a message, a usual one."""
+
+    message: str = ""
+
+
+Policy = Block | Silence | Pause | Queue | Lock
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Something that gives way while the bot talks.
+
+    Attributes:
+        name: How code asks for it, for example `image_generation`.
+        title: How people read it, for example `Image generation`.
+        policy: What happens to it.
+        required: Whether a session is refused when the feature cannot be paused.
+    """
+
+    name: str
+    title: str
+    policy: Policy
+    required: bool = False

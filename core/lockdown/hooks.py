@@ -1,0 +1,97 @@
+"""Requests to other servers on lock and unlock: a model server is told to free its memory, and that it may load again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from core.errors import LockdownError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.config.lockdown import HookSection
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HookCall:
+    """One request, without the secrets it will carry: those are read from the environment when it is sent."""
+
+    name: str
+    url: str
+    method: str = "POST"
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    header_env: dict[str, str] = field(default_factory=dict[str, str])
+    timeout_s: float = 5.0
+
+    @classmethod
+    def on_lock(cls, hook: HookSection) -> HookCall:
+        """What a hook asks when a session starts."""
+        return cls._of(hook, hook.lock_url, hook.lock_body)
+
+    @classmethod
+    def on_unlock(cls, hook: HookSection) -> HookCall:
+        """What a hook asks when the last session is over."""
+        return cls._of(hook, hook.unlock_url, hook.unlock_body)
+
+    @classmethod
+    def _of(cls, hook: HookSection, url: str, body: Any) -> HookCall:
+        return cls(hook.name, url, hook.method, body, hook.headers, hook.header_env, hook.timeout_s)
+
+    @classmethod
+    def from_json(cls, text: str) -> HookCall:
+        """A request as the ledger kept it."""
+        return cls(**json.loads(text))
+
+    def to_json(self) -> str:
+        """The request as the ledger keeps it, so that an undo does not depend on what the config says by then."""
+        return json.dumps(asdict(self))
+
+
+class Hooks:
+    """Sends the requests. One HTTP session, opened with the first."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._http: aiohttp.ClientSession | None = None
+
+    async def call(self, call: HookCall) -> None:
+        """Send one request; a call without an address does nothing.
+
+        Raises:
+            LockdownError: The server cannot be reached, takes too long, or answers with an error.
+        """
+        if not call.url:
+            return
+        if self._http is None:
+            self._http = aiohttp.ClientSession()
+        headers = call.headers | {
+            header: self._environ[variable] for header, variable in call.header_env.items() if variable in self._environ
+        }
+        try:
+            async with (
+                asyncio.timeout(call.timeout_s),
+                self._http.request(call.method, call.url, json=call.body, headers=headers) as response,
+            ):
+                await response.read()
+        except TimeoutError as error:
+            raise LockdownError(f"The hook “{call.name}” did not answer within {call.timeout_s:g} s.") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise LockdownError(f"The hook “{call.name}” cannot be reached.") from error
+        if response.status >= 400:
+            raise LockdownError(f"The hook “{call.name}” answered with status {response.status}.")
+        _log.info("hook %s: %s answered %d", call.name, call.method, response.status)
+
+    async def close(self) -> None:
+        """Close the HTTP session."""
+        http, self._http = self._http, None
+        if http is not None:
+            await http.close()

@@ -1,0 +1,182 @@
+"""The things a session does to the rest of the bot, each with its undo."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from typing import TYPE_CHECKING, Protocol
+
+from core.errors import LockdownError
+from core.lockdown.hooks import HookCall, Hooks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from core.config.lockdown import HookSection
+    from core.lockdown.feature import Callback, Feature
+    from core.store.lockdown import Entry, Kind
+
+STAGES: tuple[Kind, ...] = ("route", "hook", "lock", "pause")  # the order of taking; undone in the reverse
+
+
+class RouteSwitch(Protocol):
+    """The model client, as far as the lockdown needs it."""
+
+    @property
+    def route(self) -> str:
+        """Name of the route in use."""
+        ...
+
+    def use(self, route: str) -> None:
+        """Take another route from now on; ModelError if there is none of this name."""
+        ...
+
+
+class Step(Protocol):
+    """One thing that is done for holders and undone when the last of them is gone.
+
+    Both must bear being called again: after a crash nobody knows how far the last call came.
+    """
+
+    kind: Kind
+    name: str
+    required: bool
+    detail: str  # what `undo` needs to know after a restart
+
+    async def apply(self) -> None:
+        """Do it. LockdownError, or any other ParleyError, if it cannot be done."""
+        ...
+
+    async def undo(self) -> None:
+        """Undo it. LockdownError, or any other ParleyError, if it cannot be undone."""
+        ...
+
+
+class RouteStep:
+    """Switches the model route and remembers the one before."""
+
+    kind: Kind = "route"
+    required = True
+
+    def __init__(self, routes: RouteSwitch, name: str, before: str) -> None:
+        self.name = name
+        self.detail = json.dumps(before)
+        self._routes = routes
+        self._before = before
+
+    @classmethod
+    def restored(cls, routes: RouteSwitch, entry: Entry) -> RouteStep:
+        """The step as the ledger kept it."""
+        return cls(routes, entry.name, json.loads(entry.detail))
+
+    async def apply(self) -> None:
+        """Use the session's route."""
+        self._routes.use(self.name)
+
+    async def undo(self) -> None:
+        """Use the route that was in use before; somebody's choice in between stays."""
+        if self._routes.route == self.name:
+            self._routes.use(self._before)
+
+
+class HookStep:
+    """Sends the requests of one hook."""
+
+    kind: Kind = "hook"
+
+    def __init__(
+        self, hooks: Hooks, on_unlock: HookCall, on_lock: HookCall | None = None, *, required: bool = False
+    ) -> None:
+        self.name = on_unlock.name
+        self.required = required
+        self.detail = on_unlock.to_json()
+        self._hooks = hooks
+        self._on_lock = on_lock
+        self._on_unlock = on_unlock
+
+    @classmethod
+    def of(cls, hooks: Hooks, section: HookSection) -> HookStep:
+        """The step of a configured hook."""
+        return cls(hooks, HookCall.on_unlock(section), HookCall.on_lock(section), required=section.required)
+
+    async def apply(self) -> None:
+        """Send the request for locking."""
+        if self._on_lock is not None:
+            await self._hooks.call(self._on_lock)
+
+    async def undo(self) -> None:
+        """Send the request for unlocking."""
+        await self._hooks.call(self._on_unlock)
+
+
+class LockStep:
+    """Closes a feature's door in this process; a restart opens it by itself."""
+
+    kind: Kind = "lock"
+    required = False
+    detail = ""
+
+    def __init__(self, name: str, switch: Callable[[str, bool], None]) -> None:
+        self.name = name
+        self._switch = switch
+
+    async def apply(self) -> None:
+        """Close it."""
+        self._switch(self.name, True)
+
+    async def undo(self) -> None:
+        """Open it."""
+        self._switch(self.name, False)
+
+
+class PauseStep:
+    """Calls a feature's own callbacks, with a time limit."""
+
+    kind: Kind = "pause"
+    detail = ""
+
+    def __init__(self, feature: Feature, on_pause: Callback, on_resume: Callback, limit_s: float) -> None:
+        self.name = feature.name
+        self.required = feature.required
+        self._title = feature.title
+        self._on_pause = on_pause
+        self._on_resume = on_resume
+        self._limit_s = limit_s
+
+    async def apply(self) -> None:
+        """Pause the feature."""
+        await self._call(self._on_pause, "paused")
+
+    async def undo(self) -> None:
+        """Let the feature go on."""
+        await self._call(self._on_resume, "resumed")
+
+    async def _call(self, callback: Callback, done: str) -> None:
+        async def run() -> None:
+            result = callback()
+            if inspect.isawaitable(result):
+                await result
+
+        task = asyncio.create_task(run(), name=f"lockdown: {self.name} {done}")
+        try:
+            # not asyncio.timeout: a callback that swallows its cancellation must not hold up the session
+            finished, _ = await asyncio.wait([task], timeout=self._limit_s)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not finished:
+            task.cancel()
+            task.add_done_callback(_look_at)
+            raise LockdownError(f"“{self._title}” could not be {done} within {self._limit_s:g} s.")
+        if task.cancelled():
+            raise LockdownError(f"“{self._title}” could not be {done}: it was cancelled.")
+        error = task.exception()
+        if error is not None:
+            raise LockdownError(f"“{self._title}” could not be {done} ({type(error).__name__}).") from error
+
+
+def _look_at(task: asyncio.Task[None]) -> None:
+    """Take a late failure, so that asyncio does not report it as forgotten; the timeout was reported already."""
+    if not task.cancelled():
+        task.exception()
