@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import logging
 import secrets
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +44,19 @@ class PersonVoiceClient(discord.VoiceClient):
         super().__init__(client, channel)
         self.ears = Ears(self._connection, self.loop)
         self.mouth = Mouth(self)
-        self._connection.add_socket_listener(self.ears.receive)
         self._camera: asyncio.Task[None] | None = None
 
     def create_connection_state(self) -> VoiceConnectionState:
         """See `discord.VoiceClient`; adds the hook that reads ops 2, 5 and 12."""
-        return VoiceConnectionState(self, hook=self._overhear)
+        return _Connection(self, hook=self._overhear)
+
+    async def connect(
+        self, *, reconnect: bool, timeout: float, self_deaf: bool = False, self_mute: bool = False
+    ) -> None:
+        """See `discord.VoiceClient`; the ears open once the handshake is through."""
+        await super().connect(reconnect=reconnect, timeout=timeout, self_deaf=self_deaf, self_mute=self_mute)
+        # Not earlier: discord.py's reader would spin on a socket that does not exist yet.
+        self._connection.add_socket_listener(self.ears.receive)
 
     async def camera(self, *, on: bool) -> None:
         """Announces a camera (op 12) and sends encrypted video packets until it is switched off."""
@@ -96,6 +105,31 @@ class PersonVoiceClient(discord.VoiceClient):
             sequence = sequence + 1 & 0xFFFF
             timestamp = timestamp + _VIDEO_RATE_HZ // 30 & 0xFFFFFFFF
             await asyncio.sleep(1 / 30)
+
+
+class _Connection(VoiceConnectionState):
+    """Lets discord.py's socket reader follow to a new socket.
+
+    With a listener registered, the reader waits on the old socket for up to 30 s after a move or a reconnect, and the
+    new connection times out meanwhile.
+    """
+
+    def _create_socket(self) -> None:
+        old = self.socket
+        self.socket = _WakingSocket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self._socket_reader.resume()
+        if old:
+            old.close()
+
+
+class _WakingSocket(socket.socket):
+    """A socket whose `close` wakes whoever selects on it."""
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # not connected, or closed before
+            self.shutdown(socket.SHUT_RDWR)
+        super().close()
 
 
 class Mouth:

@@ -69,8 +69,9 @@ class VoiceServer:
     async def close(self) -> None:
         """Hangs up on everybody and frees both ports."""
         for session in list(self._sessions.values()):
-            self._end(session)
             session.hang_up(1001)
+        for session in list(self._sessions.values()):
+            self._end(session)
         if self._runner is not None:
             await self._runner.cleanup()
         if self._relay is not None:
@@ -108,11 +109,14 @@ class VoiceServer:
     async def crash(self, channel_id: int, code: int = Close.SERVER_CRASHED) -> None:
         """Closes every websocket of a channel with a code. After 4006 or 4014 nobody's session is left to resume."""
         room = self._rooms.get(channel_id)
-        for session in list(room.sessions.values()) if room else []:
-            if code in (Close.SESSION_INVALID, Close.DISCONNECTED):
+        sessions = list(room.sessions.values()) if room else []
+        # First everybody: whoever is about to be hung up on must not be told of the others' leaving.
+        for session in sessions:
+            session.hang_up(code)
+        if code in (Close.SESSION_INVALID, Close.DISCONNECTED):
+            for session in sessions:
                 self._admissions.pop((session.admission.guild_id, session.user_id), None)
                 self._end(session)
-            session.hang_up(code)
 
     def set_muted(self, *, guild_id: int, user_id: int, muted: bool) -> None:
         """Server mute: the relay drops what the user says."""

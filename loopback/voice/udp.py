@@ -31,6 +31,7 @@ Address = tuple[str, int]
 
 _DISCOVERY = struct.Struct(">HHI64sH")
 _DISCOVERY_REQUEST, _DISCOVERY_ANSWER = 1, 2
+_DISCOVERY_LATENCY_S = 0.02
 _KEEP_ALIVE_SIZE = 8
 _BUFFER_BYTES = 4 << 20
 _BURST = 64
@@ -218,7 +219,9 @@ class UdpRelay:
             self.counters.foreign += 1
             return
         self.locate(endpoint, address)
-        self._send(_DISCOVERY.pack(_DISCOVERY_ANSWER, 70, ssrc, address[0].encode(), address[1]), address)
+        answer = _DISCOVERY.pack(_DISCOVERY_ANSWER, 70, ssrc, address[0].encode(), address[1])
+        # discord.py begins to listen only after it has asked: an answer without any latency can come too early.
+        self._later(_DISCOVERY_LATENCY_S, answer, endpoint)
 
     def _forward(self, sender: Endpoint, packet: rtp.RtpPacket) -> None:
         faults = self._faults
@@ -262,16 +265,22 @@ class UdpRelay:
             if chance() < network.reorder:
                 delay_s += network.reorder_s
             if delay_s > 0:
-                self._order += 1
-                heapq.heappush(self._delayed, (time.monotonic() + delay_s, self._order, datagram, receiver))
+                self._later(delay_s, datagram, receiver)
             else:
                 self._deliver(datagram, receiver)
+
+    def _later(self, delay_s: float, datagram: bytes, receiver: Endpoint) -> None:
+        self._order += 1
+        heapq.heappush(self._delayed, (time.monotonic() + delay_s, self._order, datagram, receiver))
 
     def _release(self) -> None:
         now = time.monotonic()
         while self._delayed and self._delayed[0][0] <= now:
             _, _, datagram, receiver = heapq.heappop(self._delayed)
-            self._deliver(datagram, receiver)
+            if datagram[0] & 0xC0:
+                self._deliver(datagram, receiver)
+            elif receiver.address is not None:
+                self._send(datagram, receiver.address)
 
     def _deliver(self, datagram: bytes, receiver: Endpoint) -> None:
         address = receiver.address
