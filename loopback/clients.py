@@ -44,6 +44,9 @@ class Listening(discord.Client):
         self.events.append((event, args))
         self._news.set()
 
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Identify again at once: discord.py's 5 s are for the public Discord's identify limit."""
+
     async def heard(self, event: str, check: Callable[..., bool] = lambda *_: True, *, timeout_s: float = 5.0) -> Any:
         """The arguments of the first such event, past or to come; a single argument is given bare."""
         async with asyncio.timeout(timeout_s):
