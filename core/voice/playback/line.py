@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -55,7 +54,9 @@ class Line:
     shorter than a frame is filled up with silence at the line's end only.
     """
 
-    def __init__(self, turn_id: str, bus: BusName, *, preroll: Preroll, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, turn_id: str, bus: BusName, *, preroll: Preroll, wake: Callable[[], None], now: Callable[[], float]
+    ) -> None:
         self.turn_id = turn_id
         self.bus: BusName = bus
         self.written_samples = 0
@@ -64,6 +65,7 @@ class Line:
         self.first_frame_at_s: float | None = None
         self._preroll = preroll
         self._wake = wake
+        self._now = now
         self._chunks: deque[NDArray[np.float32]] = deque()
         self._offset = 0  # into the first chunk
         self._taken = 0
@@ -99,7 +101,7 @@ class Line:
         if not np.isfinite(chunk).all():
             np.nan_to_num(chunk, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
         if self._waiting_since_s is None:
-            self._waiting_since_s = time.monotonic()
+            self._waiting_since_s = self._now()
         self._chunks.append(chunk)
         self.written_samples += count
         self._wake()
@@ -189,7 +191,7 @@ class Line:
         if not self._flowing:
             return False
         self._flowing = False
-        self._waiting_since_s = time.monotonic() if self._taken < self.written_samples else None
+        self._waiting_since_s = self._now() if self._taken < self.written_samples else None
         self.underruns += 1
         self._preroll.ran_dry()
         return True

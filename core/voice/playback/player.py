@@ -19,7 +19,7 @@ from core.voice.playback.stats import Counters, PlaybackStats
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from core.voice.playback.wire import FrameEncoder, Wire
+    from core.voice.playback.wire import FrameEncoder, ThreadClock, Wire
 
 _log = logging.getLogger(__name__)
 
@@ -52,11 +52,27 @@ class Player:
     """
 
     def __init__(
-        self, wire: Wire, make_encoder: Callable[[], FrameEncoder], *, volume: float = 1.0, name: str = "player"
+        self,
+        wire: Wire,
+        make_encoder: Callable[[], FrameEncoder],
+        *,
+        volume: float = 1.0,
+        name: str = "player",
+        clock: ThreadClock = time,
     ) -> None:
+        """Prepare to play on `wire`; neither thread nor encoder is made before the first line.
+
+        Args:
+            wire: Where frames go.
+            make_encoder: Makes the Opus encoder.
+            volume: How loud to begin, 0 to 2.
+            name: For the thread and the log.
+            clock: Paces the frames.
+        """
         self._wire = wire
         self._make_encoder = make_encoder
         self._name = name
+        self._clock = clock
         self._counters = Counters()
         self._volume = volume
         self._composer: Composer | None = None
@@ -80,7 +96,7 @@ class Player:
             if self._closed:
                 raise VoiceError("The voice connection is over; nothing can be played on it.")
             composer = self._start()
-            line = Line(turn_id, bus, preroll=self._prerolls[bus], wake=self._wake)
+            line = Line(turn_id, bus, preroll=self._prerolls[bus], wake=self._wake, now=self._clock.monotonic)
             composer.buses[bus].add(line)
         return line
 
@@ -203,7 +219,7 @@ class Player:
         try:
             while not self._closed:
                 composer.sweep(cut=True)
-                if composer.due(time.monotonic()):
+                if composer.due(self._clock.monotonic()):
                     self._spurt(composer)
                 else:
                     self._wait(HOLD_S if composer.holding else None)
@@ -221,7 +237,7 @@ class Player:
 
     def _spurt(self, composer: Composer) -> None:
         """From the first sound to the last of the five frames of silence."""
-        if not self._await_connection(composer) or not composer.due(time.monotonic()):
+        if not self._await_connection(composer) or not composer.due(self._clock.monotonic()):
             return
         self._counters.spurts += 1
         self._counters.begin()
@@ -230,10 +246,10 @@ class Player:
         self._wire.announce(True)
         try:
             with quick_switching():
-                self._pace.anchor(time.monotonic())
+                self._pace.anchor(self._clock.monotonic())
                 while not self._closed:
                     composer.sweep()
-                    frame = composer.next(time.monotonic())
+                    frame = composer.next(self._clock.monotonic())
                     if frame is None:
                         break
                     self._sleep_until(self._pace.deadline_s)
@@ -252,18 +268,18 @@ class Player:
                     return
                 self._wire.announce(True)
                 self._counters.begin()
-                self._pace.anchor(time.monotonic())
+                self._pace.anchor(self._clock.monotonic())
                 if frame.blocks and all(block.line.stopping for block in frame.blocks):
                     break  # stopped meanwhile: nobody wants to hear it any more
             if self._wire.send_frame(frame.opus):
-                now_s = time.monotonic()
+                now_s = self._clock.monotonic()
                 self._counters.sent(now_s, silent=frame.silent)
                 self._pace.sent(now_s)
                 self._credit(frame, now_s)
                 return
             self._counters.unsent += 1
-            time.sleep(FRAME_S)
-            self._pace.anchor(time.monotonic())
+            self._clock.sleep(FRAME_S)
+            self._pace.anchor(self._clock.monotonic())
         for block in frame.blocks:
             if block.outcome is not None:
                 block.line.finish("closed" if self._closed else "stopped")
@@ -282,11 +298,10 @@ class Player:
             _log.info("the player %s waits for its connection", self._name)
         while not self._closed and not self._wire.connected():
             composer.sweep_stopped()
-            time.sleep(AWAY_S)
+            self._clock.sleep(AWAY_S)
         return not self._closed
 
-    @staticmethod
-    def _sleep_until(deadline_s: float) -> None:
-        delay_s = deadline_s - time.monotonic()
+    def _sleep_until(self, deadline_s: float) -> None:
+        delay_s = deadline_s - self._clock.monotonic()
         if delay_s > 0:
-            time.sleep(delay_s)
+            self._clock.sleep(delay_s)

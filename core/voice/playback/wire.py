@@ -1,4 +1,4 @@
-"""What the player needs from a voice connection and from an encoder."""
+"""What the player needs: a voice connection, an encoder, a clock."""
 
 from __future__ import annotations
 
@@ -30,4 +30,16 @@ class FrameEncoder(Protocol):
 
     def encode_float(self, samples: NDArray[np.float32]) -> bytes:
         """20 ms of Opus from `(960, 2)` float32 samples in -1..1."""
+        ...
+
+
+class ThreadClock(Protocol):
+    """Time as threads see it; the module `time` is one."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+    def sleep(self, duration_s: float, /) -> None:
+        """Block this thread."""
         ...
