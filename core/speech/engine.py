@@ -1,0 +1,138 @@
+"""What a speech engine is: text goes in, samples come out, and errors name the engine and its address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+from core.errors import SpeechError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from core.config.speech import SpeechSection
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """Who speaks and how.
+
+    `name` is one of the engine's own names; empty takes the configured voice. `rate` is a factor on the engine's own
+    speed, `pitch` is in semitones.
+    """
+
+    name: str = ""
+    rate: float = 1.0
+    pitch: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechChunk:
+    """A piece of sound.
+
+    `samples` has shape (n,), mono, float32 in -1..1. `text` is the text whose sound begins with this chunk; empty
+    continues the text before. The texts of a turn, joined, are what was said; a chunk of no samples only brings text.
+    """
+
+    samples: NDArray[np.float32]
+    rate_hz: int
+    text: str = ""
+
+    @property
+    def duration_s(self) -> float:
+        """How long it sounds."""
+        return len(self.samples) / self.rate_hz
+
+
+class SpeechEngine(Protocol):
+    """One way to make speech. Opened once a session and kept open."""
+
+    name: str  # for messages to people
+    address: str  # where it is, without secrets; for messages to people
+    takes_tokens: bool  # True: wants text as it comes; False: wants whole clauses. Known after `open`.
+
+    async def open(self) -> None:
+        """Connect and check that speech is to be had.
+
+        Raises:
+            SpeechError: It is not; the message names engine, address and cause.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything; safe to call twice or without `open`."""
+        ...
+
+    async def voices(self) -> Sequence[str]:
+        """Names that `Voice.name` may have; empty if the engine cannot tell.
+
+        Raises:
+            SpeechError: The engine was asked and did not answer.
+        """
+        ...
+
+    def native(self, voice: Voice) -> Voice:
+        """The part of rate and pitch that the engine does itself; the speaker does the rest."""
+        ...
+
+    def stream(self, text: AsyncIterator[str], voice: Voice) -> AsyncGenerator[SpeechChunk, None]:
+        """The text as sound, while it comes; closing the generator stops the engine, at any await.
+
+        Raises:
+            SpeechError: The engine refused, broke or answered nonsense.
+        """
+        ...
+
+
+def failure(engine: SpeechEngine, cause: str) -> SpeechError:
+    """An error as people read it: which engine, where, and what happened."""
+    return SpeechError(f"The speech engine {engine.name} ({engine.address}) {cause}.")
+
+
+def shown_address(url: str) -> str:
+    """A URL without user, password and query, which may be secret."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}".rstrip("/")
+
+
+def create_engine(section: SpeechSection, environ: Mapping[str, str], base: Path) -> SpeechEngine:
+    """The engine that the configuration names, not opened yet.
+
+    Args:
+        section: `[speech]`.
+        environ: Where keys are looked up, under the names that the section gives.
+        base: Where relative paths start.
+    """
+    if section.engine == "websocket":
+        from core.speech.engines.token_socket import TokenSocketEngine
+
+        return TokenSocketEngine(section.websocket)
+    if section.engine == "openai":
+        from core.speech.engines.openai_http import OpenAIEngine
+
+        return OpenAIEngine(section.openai, environ.get(section.openai.api_key_env, ""))
+    if section.engine == "elevenlabs":
+        from core.speech.engines.elevenlabs import ElevenLabsEngine
+
+        return ElevenLabsEngine(section.elevenlabs, environ.get(section.elevenlabs.api_key_env, ""))
+    if section.engine == "wyoming":
+        from core.speech.engines.wyoming import WyomingEngine
+
+        return WyomingEngine(section.wyoming)
+    if section.engine == "piper":
+        if section.piper.voice_file:
+            from core.speech.engines.piper_file import PiperFileEngine
+
+            return PiperFileEngine(base / section.piper.voice_file)
+        from core.speech.engines.piper_http import PiperHttpEngine
+
+        return PiperHttpEngine(section.piper)
+    from core.speech.engines.espeak import EspeakEngine
+
+    return EspeakEngine(section.espeak)

@@ -1,0 +1,1 @@
+"""The speech engines, one a file."""

@@ -1,0 +1,164 @@
+"""Text that is still being written, given on in pieces when it is time for them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from core.speech.chunking import Chunker, Cut
+from core.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from core.clock import Clock
+    from core.speech.speakable import Speakable
+
+LOW_S = 1.0  # with less sound than this queued, a clause is better than waiting for its sentence
+FLUSH_S = 0.35  # after this long without new text, what is there is spoken
+LOOK_S = 0.05  # how often the queue is looked at while it is full
+
+
+class Script:
+    """The speakable text of one turn as it comes, for as many readers and as often as needed.
+
+    `close` stops reading the source. A failure of the source shows as `error` once all text before it is there.
+    """
+
+    def __init__(self, source: AsyncIterator[str], speakable: Speakable) -> None:
+        self.text = ""
+        self.finished = False
+        self.error: BaseException | None = None
+        self._source = source
+        self._speakable = speakable
+        self._waiting: list[asyncio.Future[None]] = []
+        self._tasks = Tasks("speech script")
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._tasks.start(self._read(), "read")
+
+    async def close(self) -> None:
+        """Stop reading."""
+        await self._tasks.cancel_all()
+
+    def changed(self) -> asyncio.Future[None]:
+        """Done when there is more text than now, or the end; each caller has a future of its own."""
+        news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(news)
+        return news
+
+    async def sayable(self) -> bool:
+        """Wait for the first letter or digit; False if the text ends without one."""
+        looked = 0
+        while not any(character.isalnum() for character in self.text[looked:]):
+            if self.finished:
+                return False
+            looked = len(self.text)
+            await self.changed()
+        return True
+
+    async def deltas(self, start: int = 0) -> AsyncIterator[str]:
+        """The text from `start` on, as it comes."""
+        while True:
+            if len(self.text) > start:
+                piece, start = self.text[start:], len(self.text)
+                yield piece
+            elif self.finished:
+                return
+            else:
+                await self.changed()
+
+    async def _read(self) -> None:
+        try:
+            async for delta in self._source:
+                self._add(self._speakable.push(delta))
+        except Exception as error:  # noqa: BLE001 - whatever the source raises is raised where the turn is spoken
+            self.error = error
+        self._add(self._speakable.finish())
+        self.finished = True
+        self._tell()
+
+    def _add(self, text: str) -> None:
+        if text:
+            self.text += text
+            self._tell()
+
+    def _tell(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for news in waiting:
+            if not news.done():
+                news.set_result(None)
+
+
+class ClauseFeed:
+    """Pieces of a script: the first clause at once, then sentences while the queue has room.
+
+    Args:
+        script: Where the text comes from.
+        chunker: Where it may be cut.
+        queued_s: How much sound waits to be played.
+        enough_s: No more text is given on while this much is queued.
+        clock: Time.
+    """
+
+    def __init__(
+        self, script: Script, chunker: Chunker, *, queued_s: Callable[[], float], enough_s: float, clock: Clock
+    ) -> None:
+        self._script = script
+        self._chunker = chunker
+        self._queued_s = queued_s
+        self._enough_s = enough_s
+        self._clock = clock
+        self._read = 0
+        self._heard_at = clock.monotonic()
+        self._begun = False
+
+    async def next(self) -> str | None:
+        """The next piece, when it is time for it; None at the end. Pieces without a letter or digit are passed over."""
+        while True:
+            self._pull()
+            queued_s = self._queued_s()
+            if self._begun and queued_s > self._enough_s:
+                await self._clock.sleep(LOOK_S)
+                continue
+            piece = self._chunker.take(self._cut(queued_s))
+            if piece is None and self._chunker.done:
+                return None
+            if piece is None:
+                await self._wait(queued_s)
+            elif any(character.isalnum() for character in piece):
+                self._begun = True
+                return piece
+
+    def _pull(self) -> None:
+        """Hand new text to the chunker."""
+        fresh = self._script.text[self._read :]
+        if fresh:
+            self._read += len(fresh)
+            self._chunker.push(fresh)
+            self._heard_at = self._clock.monotonic()
+        if self._script.finished:
+            self._chunker.finish()
+
+    def _cut(self, queued_s: float) -> Cut:
+        if queued_s >= LOW_S:
+            return Cut.SENTENCE
+        idle_s = self._clock.monotonic() - self._heard_at
+        return Cut.WORD if idle_s >= FLUSH_S else Cut.CLAUSE
+
+    async def _wait(self, queued_s: float) -> None:
+        """Until there is new text, the silence is long enough to speak what is there, or the queue may have run low."""
+        news = self._script.changed()
+        if not self._chunker.waiting:
+            await news
+            return
+        pause_s = LOOK_S if queued_s >= LOW_S else FLUSH_S - (self._clock.monotonic() - self._heard_at)
+        if pause_s <= 0:  # everything that can be spoken was
+            await news
+            return
+        alarm = asyncio.ensure_future(self._clock.sleep(pause_s))
+        try:
+            await asyncio.wait({news, alarm}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            alarm.cancel()

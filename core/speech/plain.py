@@ -1,0 +1,75 @@
+"""Which characters may be said at all: no emoji, no invisible marks, no endless repetition; new lines end a sentence."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+MOST_REPEATS = 3
+_EMOJI = re.compile(
+    "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\u2190-\u21ff\u25a0-\u25ff\u20e3\ufe00-\ufe0f\U000e0000-\U000e01ef\u3030\u303d\u3297\u3299]"
+)
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffd\U00013430-\U0001345f]")
+_JOINERS = "\u200c\u200d"  # they shape letters in Persian and Indic scripts, and glue emoji elsewhere
+_FIRST_JOINED_SCRIPT = "\u0590"
+_DIGITS = frozenset("0123456789")
+_CLOSERS = "\"')]}»”’"
+_NEW_LINES = "\n\r\v\f\x85\u2028\u2029"
+_OPENERS = "\"'([{«“‘"
+
+
+class PlainText:
+    """Cleans text character by character, wherever the pieces are split."""
+
+    def __init__(self) -> None:
+        self._last = ""  # last character that was kept, blanks aside
+        self._run = ""  # the character that repeats
+        self._count = 0
+        self._blank = False  # a blank was passed and nothing since
+        self._new_line = False  # a new line waits for what follows it
+
+    def clean(self, text: str) -> str:
+        """What of `text` may be said. Runs of white space become one blank or one new line."""
+        kept: list[str] = []
+        for character in text:
+            if character.isspace():
+                self._run = ""
+                if self._last and character in _NEW_LINES:
+                    self._new_line = True
+                elif self._last and not self._blank and not self._new_line:
+                    self._blank = True
+                    kept.append(" ")
+                continue
+            character = _plain_letter(character)
+            if self._sayable(character):
+                if self._new_line:
+                    kept.append(self._line_end(character))
+                kept.append(character)
+                self._last = character
+                self._blank = self._new_line = False
+        return "".join(kept)
+
+    def _line_end(self, following: str) -> str:
+        """The end of a line; one without punctuation gets a full stop, so that it does not run into the next."""
+        ends_open = self._last.isalnum() or self._last in _CLOSERS
+        return ".\n" if ends_open and (following.isalnum() or following in _OPENERS) else "\n"
+
+    def _sayable(self, character: str) -> bool:
+        if _EMOJI.match(character) or _INVISIBLE.match(character):
+            return False
+        if character in _JOINERS:
+            return self._last >= _FIRST_JOINED_SCRIPT
+        kind = unicodedata.category(character)
+        if kind in ("Cc", "Cs", "Co", "Cn"):
+            return False
+        folded = "mark" if kind in ("Mn", "Me") else character.casefold()
+        self._count = self._count + 1 if folded == self._run else 1
+        self._run = folded
+        return self._count <= MOST_REPEATS or character in _DIGITS
+
+
+def _plain_letter(character: str) -> str:
+    """Letters that are only dressed up (mathematical script, full width) as the letters they are."""
+    if "\U0001d400" <= character <= "\U0001d7ff" or ("\uff10" <= character <= "\uff5a" and character.isalnum()):
+        return unicodedata.normalize("NFKC", character)
+    return character
