@@ -162,8 +162,10 @@ class Ledger:
                 for step in steps:
                     await self._try_apply(step)
                 return
-        for step in steps:
-            self.nudge((step.kind, step.name))
+            for step in steps:
+                if step.kind == "lock":  # a claim that ended while the feature was registered may have closed its door
+                    await step.undo()
+                self.nudge((step.kind, step.name))
 
     def _missing(self, hold: Hold, steps: Sequence[Step]) -> list[Step]:
         """The steps that are not in the ledger for this claim yet."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from core.errors import LockdownError, StoreError
+from core.errors import LockdownError, ParleyError, StoreError
 from core.events import FeatureLocked, FeatureReleased
 from core.lockdown.answers import ShapeResponder, is_interaction, message_of
 from core.lockdown.feature import LOCKED, Block, Feature, Lock, Pause, Queue
@@ -241,8 +241,8 @@ class Lockdown:
         """Lock everything for a voice session: switch the route, call the hooks, close the doors, pause what runs.
 
         Raises:
-            LockdownError: A required feature or hook failed, or the route is not configured; everything was undone.
-            StoreError: The ledger cannot be written; nothing was done.
+            LockdownError: A required feature or hook failed, the route is not configured, or the ledger cannot be
+                written; everything was undone.
         """
         hold = Hold(session_id, IN_SESSION, self._clock.now(), guild_id=guild_id, channel_id=channel_id)
         steps = self._session_steps()
@@ -250,7 +250,7 @@ class Lockdown:
             steps += self._steps_of(registered.feature)
         try:
             await self._ledger.take(hold, steps)
-        except LockdownError as error:
+        except ParleyError as error:
             raise LockdownError(f"The session cannot start: {error.sentence}") from error
         self.memory.start()
 
@@ -294,18 +294,22 @@ class Lockdown:
     async def status(self) -> LockdownStatus:
         """Everything that is locked, owed or waiting, and the memories."""
         holds = tuple(self._ledger.holds.values())
-        owed = [
-            OwedUndo(owed.entry.kind, owed.entry.name, owed.entry.attempts, owed.entry.error, owed.next_try_at)
-            for owed in self._ledger.owed
-        ]
         return LockdownStatus(
             holds,
             [self._feature_status(registered, holds) for registered in self._features.values()],
-            owed,
+            self.owed,
             list(self._ledger.faults.values()),
             None if self._routes is None else self._routes.route,
             await self.memory.read(),
         )
+
+    @property
+    def owed(self) -> Sequence[OwedUndo]:
+        """The undos that failed or wait for their cog."""
+        return [
+            OwedUndo(owed.entry.kind, owed.entry.name, owed.entry.attempts, owed.entry.error, owed.next_try_at)
+            for owed in self._ledger.owed
+        ]
 
     @property
     def features(self) -> Sequence[Feature]:

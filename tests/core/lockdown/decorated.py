@@ -1,0 +1,20 @@
+"""Commands whose annotations mean something only in this module."""
+
+from __future__ import annotations
+
+import discord as library
+from discord.ext import commands as ext
+
+from core.lockdown import lockable
+
+Times = int
+
+
+@lockable("pictures")
+async def draw(interaction: library.Interaction, times: Times) -> None:
+    """Draw."""
+
+
+@lockable("pictures")
+async def prefix_draw(context: ext.Context, times: Times = 1) -> None:
+    """Draw."""
