@@ -1,0 +1,1 @@
+"""Language models: named routes to servers, streamed and cleaned text, prompts cut to fit."""

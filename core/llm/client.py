@@ -1,0 +1,46 @@
+"""Clients of the `openai` SDK, made off the event loop: the SDK takes most of a second to import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.llm.routes import OPENAI
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+    from core.llm.routes import Route
+
+CONNECT_TIMEOUT_S = 5.0
+NO_KEY = "none"  # the SDK insists on a key; servers without keys do not look at it
+
+
+def make_client(route: Route, key: str) -> AsyncOpenAI:
+    """A client for the route. Blocks for up to a second at its first call: run it in a thread.
+
+    It neither retries nor times out by itself except while connecting: `Models` does both, because only it knows whether
+    text has already been passed on.
+    """
+    from openai import AsyncAzureOpenAI, AsyncOpenAI, Timeout
+
+    timeout = Timeout(route.total_timeout_s * 2, connect=CONNECT_TIMEOUT_S)
+    client: AsyncOpenAI
+    if route.kind == "azure":
+        client = AsyncAzureOpenAI(
+            azure_endpoint=route.base_url,
+            api_version=route.api_version,
+            api_key=key or NO_KEY,
+            default_headers=dict(route.extra_headers),
+            max_retries=0,
+            timeout=timeout,
+        )
+    else:
+        client = AsyncOpenAI(
+            base_url=route.base_url or OPENAI,
+            api_key=key or NO_KEY,
+            default_headers=dict(route.extra_headers),
+            max_retries=0,
+            timeout=timeout,
+        )
+    _ = client.chat.completions, client.models  # these import the rest of the SDK
+    return client

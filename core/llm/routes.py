@@ -1,0 +1,61 @@
+"""A named way to a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.config.model import RouteSection
+
+OPENAI = "https://api.openai.com/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One server and model, and how it is asked. Times in seconds; `stop` strings are kept by the server and here."""
+
+    name: str
+    model: str
+    base_url: str = ""  # up to and including /v1; empty is OpenAI's own; for Azure, the endpoint
+    kind: Literal["openai", "azure"] = "openai"
+    api_key_env: str = "OPENAI_API_KEY"
+    api_version: str = "2024-10-21"  # Azure only
+    temperature: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    first_token_timeout_s: float = 15
+    total_timeout_s: float = 120
+    context_tokens: int = 4096
+    vision: bool = False
+    retries: int = 2
+    extra_body: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    extra_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @classmethod
+    def of(cls, name: str, section: RouteSection) -> Route:
+        """The route that a section of the configuration describes."""
+        given: dict[str, Any] = {each.name: getattr(section, each.name) for each in fields(cls) if each.name != "name"}
+        given["stop"] = tuple(section.stop)
+        return cls(name, **given)
+
+    @property
+    def address(self) -> str:
+        """Where the server is, for people: no path, no user, no password, no query."""
+        parts = urlsplit(self.base_url or OPENAI)
+        port = f":{parts.port}" if parts.port else ""
+        return f"{parts.scheme}://{parts.hostname or ''}{port}"
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether the server surely refuses to work without a key."""
+        return self.kind == "azure" or not self.base_url
+
+    @property
+    def prompt_tokens(self) -> int:
+        """How long a prompt may be, with room left for the answer."""
+        answer = self.max_tokens or 512
+        return self.context_tokens - min(answer, self.context_tokens // 2)

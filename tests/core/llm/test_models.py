@@ -1,0 +1,453 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.config.model import ModelSection
+from core.errors import ModelError
+from core.llm.messages import Image, Message
+from core.llm.models import Models
+from core.llm.routes import Route
+from loopback.services.chat import Chat
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+KEY = "sk-very-secret-key"
+HELLO = [Message("system", "You are Parley."), Message("user", "I baked rye bread.", name="Ada")]
+
+
+@pytest.fixture
+async def chat() -> AsyncIterator[Chat]:
+    async with Chat() as service:
+        service.always(pace_s=0)
+        yield service
+
+
+def route(chat: Chat, **changes: Any) -> Route:
+    given = {"name": "default", "model": "m", "base_url": chat.base_url, "api_key_env": "KEY", "retries": 0, **changes}
+    return Route(**given)
+
+
+@pytest.fixture
+async def models(chat: Chat) -> AsyncIterator[Models]:
+    made = Models({"default": route(chat)}, environ={"KEY": KEY}, names=["Parley"])
+    yield made
+    await made.close()
+
+
+async def answer(models: Models, **changes: Any) -> str:
+    return "".join([text async for text in models.stream(HELLO, **changes)])
+
+
+async def complaint(models: Models, **changes: Any) -> str:
+    with pytest.raises(ModelError) as caught:
+        await answer(models, **changes)
+    assert KEY not in str(caught.value)
+    assert KEY not in str(caught.value.__cause__)
+    assert str(caught.value).endswith(".")
+    return str(caught.value)
+
+
+async def test_text_comes_as_the_model_writes_it(chat: Chat, models: Models) -> None:
+    chat.script(text="One two three.", hang_after=2)
+    async with aclosing(models.stream(HELLO)) as stream:
+        assert await anext(stream) == "One"
+        assert await anext(stream) == " two"
+
+
+async def test_the_prompt_arrives_as_it_was_given(chat: Chat, models: Models) -> None:
+    assert "rye bread" in (await answer(models)).casefold()
+    assert chat.prompts == [
+        [{"role": "system", "content": "You are Parley."}, {"role": "user", "content": "Ada: I baked rye bread."}]
+    ]
+    assert chat.requests[0].headers["Authorization"] == f"Bearer {KEY}"
+
+
+async def test_what_the_route_says_is_sent(chat: Chat) -> None:
+    models = Models(
+        {
+            "default": route(
+                chat,
+                temperature=0.3,
+                max_tokens=50,
+                stop=("END",),
+                extra_body={"top_k": 5},
+                extra_headers={"X-Title": "Parley"},
+            )
+        },
+        environ={},
+    )
+    await answer(models, stop=["###"])
+    await answer(models, temperature=0.9)
+    await models.close()
+    first, second = (recorded.json for recorded in chat.requests)
+    assert (first["temperature"], first["max_tokens"], first["stop"], first["top_k"]) == (0.3, 50, ["END", "###"], 5)
+    assert second["temperature"] == 0.9
+    assert chat.requests[0].headers["X-Title"] == "Parley"
+
+
+async def test_routes_come_from_the_configuration(chat: Chat) -> None:
+    section = ModelSection.model_validate(
+        {"routes": {"default": {"model": "m", "base_url": chat.base_url, "stop": ["END"], "api_key_env": "KEY"}}}
+    )
+    models = Models(section.routes, environ={"KEY": KEY})
+    assert await answer(models)
+    await models.close()
+    assert models.routes["default"].stop == ("END",)
+
+
+async def test_azure_is_asked_in_its_own_way() -> None:
+    async with Chat(models=["deployed"], api_key=KEY) as chat:
+        azure = Route(
+            "default", "deployed", base_url=chat.url, kind="azure", api_key_env="KEY", api_version="2024-10-21"
+        )
+        models = Models({"default": azure}, environ={"KEY": KEY})
+        assert await answer(models)
+        health = await models.check()
+        await models.close()
+    assert chat.requests[0].path == "/openai/deployments/deployed/chat/completions"
+    assert chat.requests[0].query == {"api-version": "2024-10-21"}
+    assert (health.ok, health.model_known) == (True, None)
+
+
+async def test_thoughts_prefixes_and_stop_strings_are_left_out(chat: Chat, models: Models) -> None:
+    chat.script(
+        deltas=("<th", "ink>hm</thi", "nk>\n\nAss", "istant: Par", "ley: Yes", ", rye. EN", "D and more"),
+        reasoning="deep thoughts",
+    )
+    assert await answer(models, stop=["END"]) == "Yes, rye. "
+
+
+async def test_a_stop_string_ends_the_request_at_the_server(chat: Chat, models: Models) -> None:
+    chat.script(deltas=("Yes. STOP", " more", " and more"), hang_after=2)
+    assert await answer(models, stop=["STOP"]) == "Yes. "
+    await chat.wait_for(lambda recorded: recorded.disconnected)
+
+
+async def test_the_persona_of_one_prompt_may_have_another_name(chat: Chat, models: Models) -> None:
+    chat.script(text="Grump: No.", times=2)
+    assert await answer(models, names=["Grump"]) == "No."
+    assert await answer(models) == "Grump: No."
+
+
+async def test_a_server_that_does_not_stream_is_understood(models: Models, chat: Chat) -> None:
+    chat.script(text="All at once.")
+    body = models.routes["default"]
+    whole = Models({"default": route(chat, extra_body={"stream": False}, model=body.model)}, environ={})
+    assert await answer(whole) == "All at once."
+    await whole.close()
+
+
+async def test_pictures_go_to_a_route_that_sees(chat: Chat) -> None:
+    models = Models({"default": route(chat), "eyes": route(chat, name="eyes", vision=True)}, environ={})
+    prompt = [Message("user", "What is this?", images=(Image(b"\x89PNG", "image/png"),))]
+    assert "picture" in "".join([text async for text in models.stream(prompt, route="eyes")])
+    assert [(picture.media_type, picture.data) for picture in chat.pictures] == [("image/png", b"\x89PNG")]
+    with pytest.raises(ModelError, match="cannot look at pictures"):
+        await anext(models.stream(prompt))
+    await models.close()
+
+
+async def test_a_long_history_is_cut_to_the_context(chat: Chat) -> None:
+    models = Models({"default": route(chat, context_tokens=600, max_tokens=100)}, environ={})
+    history = [Message("user" if n % 2 else "assistant", "blah " * 30 + str(n)) for n in range(100)]
+    async for _ in models.stream([HELLO[0], *history, HELLO[1]]):
+        pass
+    await models.close()
+    sent = chat.prompts[0]
+    assert sent[0]["role"] == "system"
+    assert sent[-1]["content"].endswith("rye bread.")
+    assert 5 < len(sent) < 20
+
+
+async def test_the_current_route_answers_when_none_is_named(chat: Chat) -> None:
+    models = Models({"default": route(chat), "voice": route(chat, name="voice", model="small")}, environ={})
+    assert models.current == "default"
+    assert models.use("voice") == "default"
+    await answer(models)
+    await answer(models, route="default")
+    models.use("default")
+    await answer(models)
+    await models.close()
+    assert [recorded.json["model"] for recorded in chat.requests] == ["small", "m", "m"]
+    with pytest.raises(ModelError, match="no model route named 'none'; known are: default, voice"):
+        models.use("none")
+    assert models.current == "default"
+
+
+async def test_without_routes_the_person_is_told_what_to_do() -> None:
+    models = Models({}, environ={})
+    assert "add [model.routes.default] to config.toml" in await complaint(models)
+    assert not (await models.check()).ok
+
+
+# What goes wrong, and what the person is told
+
+
+async def test_not_reachable(chat: Chat, models: Models) -> None:
+    await chat.close()
+    assert await complaint(models) == (
+        f"The model server at {chat.url} cannot be reached; check that it runs and that the route's base_url is right."
+    )
+
+
+async def test_a_server_that_drops_the_connection(chat: Chat, models: Models) -> None:
+    chat.script(refuse=True)
+    assert "cannot be reached" in await complaint(models)
+
+
+@pytest.mark.parametrize("fault", [{"silent": True}, {"hang_after": 0}])
+async def test_silence_until_the_first_token(chat: Chat, fault: dict[str, Any]) -> None:
+    models = Models({"default": route(chat, first_token_timeout_s=0.1)}, environ={})
+    chat.script(**fault)
+    assert await complaint(models) == f"The model m at {chat.url} did not begin to answer within 0.1 seconds."
+    await chat.wait_for(lambda recorded: recorded.disconnected)
+    assert await answer(models)
+    await models.close()
+
+
+async def test_a_thought_counts_as_a_beginning(chat: Chat) -> None:
+    models = Models({"default": route(chat, first_token_timeout_s=0.4, total_timeout_s=30)}, environ={})
+    chat.script(text="Yes.", reasoning="let me think about this for a while", pace_s=0.1)
+    assert await answer(models) == "Yes."
+    await models.close()
+
+
+async def test_an_answer_that_takes_too_long_keeps_what_came(chat: Chat) -> None:
+    models = Models({"default": route(chat, total_timeout_s=0.3)}, environ={})
+    chat.script(text="One two three.", hang_after=2)
+    stream = models.stream(HELLO)
+    assert [await anext(stream), await anext(stream)] == ["One", " two"]
+    with pytest.raises(ModelError, match=r"took longer than 0\.3 seconds"):
+        await anext(stream)
+    await chat.wait_for(lambda recorded: recorded.disconnected)
+    await models.close()
+
+
+async def test_a_slow_reader_does_not_use_up_the_models_time(chat: Chat) -> None:
+    models = Models({"default": route(chat, total_timeout_s=0.3)}, environ={})
+    chat.script(text="One two three four five.")
+    said = []
+    async for text in models.stream(HELLO):
+        await asyncio.sleep(0.1)
+        said.append(text)
+    assert "".join(said) == "One two three four five."
+    await models.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, "refused the key (401); set the right one as KEY"),
+        (403, "refused the key (403)"),
+        (404, "does not know the model m; check model and base_url of the route 'default'"),
+        (429, "has no capacity left for us right now (429)"),
+        (500, "has a fault of its own (500)"),
+        (503, "has a fault of its own (503)"),
+        (400, "did not accept the request (400)"),
+    ],
+)
+async def test_refusals_by_status(chat: Chat, models: Models, status: int, words: str) -> None:
+    chat.script(status=status, error=f"your key {KEY} is no good")
+    assert words in await complaint(models)
+    assert await answer(models)
+
+
+async def test_a_missing_key_is_named_before_anything_is_sent() -> None:
+    models = Models({"default": Route("default", "gpt", api_key_env="OPENAI_API_KEY")}, environ={})
+    assert "set OPENAI_API_KEY in the environment or in .env" in await complaint(models)
+    assert "OPENAI_API_KEY" in (await models.check()).problem
+
+
+@pytest.mark.parametrize("after", [0, 2])
+@pytest.mark.parametrize(
+    "garbage", [b"data: {no json\n\n", b"data: \xff\xfe\n\n", b'data: {"choices": 5}\n\n', b"data: 7\n\n"]
+)
+async def test_garbage_in_the_stream(chat: Chat, models: Models, garbage: bytes, after: int) -> None:
+    chat.script(garbage_after=after, garbage=garbage, deltas=())
+    chat.script(garbage_after=after, garbage=garbage)
+    said = await complaint(models)
+    assert "sent something that is no chat answer" in said or "gave an empty answer" in said
+    assert after or "no chat answer" in said or garbage == b"data: 7\n\n"
+
+
+async def test_an_error_event_in_the_stream(chat: Chat, models: Models) -> None:
+    chat.script(garbage_after=2, garbage=b'data: {"error": {"message": "CUDA out of memory"}}\n\n')
+    assert "reported an error while it answered" in await complaint(models)
+
+
+async def test_a_connection_cut_in_the_middle(chat: Chat, models: Models) -> None:
+    chat.script(cut_after=2)
+    assert (
+        await complaint(models)
+        == f"The connection to the model server at {chat.url} broke in the middle of the answer."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"text": ""}, "gave an empty answer"),
+        ({"text": "  \n "}, "gave an empty answer"),
+        ({"text": "<think>only thoughts</think>"}, "gave an empty answer"),
+        ({"text": "", "finish_reason": "content_filter"}, "content filter"),
+        ({"text": "<think>long", "finish_reason": "length"}, "used up its max_tokens"),
+    ],
+)
+async def test_an_answer_without_words(chat: Chat, models: Models, changes: dict[str, Any], words: str) -> None:
+    chat.script(**changes)
+    assert words in await complaint(models)
+
+
+async def test_a_web_page_instead_of_a_model(chat: Chat) -> None:
+    models = Models({"default": route(chat, base_url=chat.url)}, environ={})  # /v1 forgotten
+    assert "does not know the model" in await complaint(models)
+    await models.close()
+
+
+# Tries
+
+
+async def test_passing_faults_are_tried_again_before_the_first_token(chat: Chat) -> None:
+    models = Models({"default": route(chat, retries=2)}, environ={})
+    chat.script(status=503)
+    chat.script(cut_after=0)
+    assert await answer(models)
+    assert len(chat.requests) == 3
+    await models.close()
+
+
+async def test_tries_are_bounded(chat: Chat) -> None:
+    models = Models({"default": route(chat, retries=1)}, environ={})
+    chat.always(status=429)
+    assert "(429)" in await complaint(models)
+    assert len(chat.requests) == 2
+    await models.close()
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 401}, {"status": 404}, {"cut_after": 2}, {"status": 429, "headers": {"Retry-After": "60"}}]
+)
+async def test_what_would_end_the_same_is_not_tried_again(chat: Chat, fault: dict[str, Any]) -> None:
+    models = Models({"default": route(chat, retries=3)}, environ={})
+    chat.script(**fault)
+    await complaint(models)
+    assert len(chat.requests) == 1
+    await models.close()
+
+
+# Cancelling
+
+
+async def test_cancelling_the_reader_ends_the_request_at_the_server(chat: Chat, models: Models) -> None:
+    chat.script(hang_after=3)
+    task = asyncio.create_task(answer(models))
+    await chat.wait_for(lambda recorded: recorded.sent == 3)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await chat.wait_for(lambda recorded: recorded.disconnected, timeout=1)
+    assert await answer(models)
+
+
+async def test_closing_the_stream_ends_the_request_at_the_server(chat: Chat, models: Models) -> None:
+    chat.script(hang_after=3)
+    stream = models.stream(HELLO)
+    await anext(stream)
+    await stream.aclose()
+    await chat.wait_for(lambda recorded: recorded.disconnected, timeout=1)
+
+
+async def test_many_prompts_at_once_do_not_mix(chat: Chat, models: Models) -> None:
+    async def ask(number: int) -> str:
+        prompt = [Message("user", f"Tell me about llama{number}s")]
+        return "".join([text async for text in models.stream(prompt)])
+
+    answers = await asyncio.gather(*(ask(number) for number in range(10)))
+    assert all(f"llama{number}s" in text.casefold() for number, text in enumerate(answers))
+
+
+# Health
+
+
+async def test_a_healthy_route_tells_its_latency() -> None:
+    async with Chat(models=["m:latest", "other"]) as chat:
+        models = Models({"default": route(chat)}, environ={})
+        health = await models.check("default")
+        await models.close()
+    assert (health.ok, health.reachable, health.model_known) == (True, True, True)
+    assert health.latency_s is not None
+    assert health.latency_s > 0
+
+
+async def test_an_unknown_model_is_named_with_those_that_are_known() -> None:
+    async with Chat(models=["small", "large"]) as chat:
+        models = Models({"default": route(chat)}, environ={})
+        health = await models.check()
+        await models.close()
+    assert (health.ok, health.reachable, health.model_known) == (False, True, False)
+    assert health.problem == f"The model server at {chat.url} does not know the model m; it has: small, large."
+
+
+@pytest.mark.parametrize(
+    ("fault", "ok", "words"),
+    [
+        ({"status": 404}, True, ""),
+        ({"status": 401}, False, "refused the key"),
+        ({"status": 500}, False, "fault of its own"),
+        ({"refuse": True}, False, "cannot be reached"),
+    ],
+)
+async def test_health_with_faults(chat: Chat, models: Models, fault: dict[str, Any], ok: bool, words: str) -> None:
+    chat.script(on="/v1/models", **fault)
+    health = await models.check()
+    assert health.ok is ok
+    assert words in health.problem
+
+
+async def test_health_of_something_that_is_no_model_server() -> None:
+    from loopback.services.hooks import Hooks
+
+    async with Hooks() as page:
+        models = Models({"default": Route("default", "m", base_url=page.url, api_key_env="KEY")}, environ={})
+        for body, kind in (
+            (b"<html>hello</html>", "text/html"),
+            (b"[1, 2]", "application/json"),
+            (b"{", "application/json"),
+        ):
+            page.always(body=body, content_type=kind)
+            health = await models.check()
+            assert not health.ok
+            assert health.problem
+        assert "no chat answer" in await complaint(models)
+        await models.close()
+
+
+# Secrets
+
+
+async def test_nothing_secret_is_logged(chat: Chat, models: Models, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    chat.script(status=503, error=f"your key {KEY} is no good")
+    await complaint(models)
+    await answer(models)
+    await models.check()
+    assert KEY not in caplog.text
+
+
+def test_an_address_shows_no_password() -> None:
+    made = Route("default", "m", base_url="https://ada:secret@models.example:8443/v1?token=secret")
+    assert made.address == "https://models.example:8443"
+
+
+def test_importing_the_room_does_not_import_the_sdk() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, core.llm.models; sys.exit('openai' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
