@@ -38,7 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     level = logging.DEBUG if arguments.verbose else logging.INFO
     logging.basicConfig(level=level, format=LOG_FORMAT, stream=sys.stderr)
-    logging.getLogger("discord").setLevel(logging.DEBUG if arguments.verbose else logging.WARNING)
+    for chatty in ("discord", "alembic", "httpx", "httpx2", "openai"):
+        logging.getLogger(chatty).setLevel(logging.DEBUG if arguments.verbose else logging.WARNING)
     return _dispatch(arguments)
 
 

@@ -189,7 +189,7 @@ class Runtime:
         from core.voice.service import VoiceService
         from core.voice.sounds import Sounds
 
-        self.models = Models(self.config.model.routes, environ=self.environ)
+        self.models = Models(self.config.model.routes, environ=self.environ, names=(self.config.prompt.name,))
         self._closing.append(("model clients", self.models.close))
         self.voice = VoiceService(self.bot, self.config.voice, self.hub, self.clock, self.settings, self._make_speaker)
         self.sounds = Sounds(self.config.path(self.config.voice.sounds), self.config.voice)
@@ -199,6 +199,7 @@ class Runtime:
         self._closing.append(("conversations", self.conversation.close))
         for name, listener in self.voice.listeners().items():
             self.listen(name, listener)
+        self.tasks.start(asyncio.to_thread(_warm_up, bool(self.config.model.routes)), "warm up")
 
     def _make_speaker(self) -> Any:
         from core.speech.engine import create_engine
@@ -221,6 +222,12 @@ class Runtime:
 
         bot.close = close
         self._closing.append(("bot's close", restore))
+
+
+def _warm_up(with_model: bool) -> None:
+    """Import what the first session needs, so that the first join and the first prompt do not wait for it."""
+    if with_model:
+        import openai  # noqa: F401 - imported for the next who needs it
 
 
 def of(bot: discord.Client) -> Runtime:

@@ -70,7 +70,7 @@ def _encryption(session: VoiceSession) -> str:
 def _model(runtime: Runtime) -> str:
     if not runtime.conversation.has_model:
         return "none: reading aloud"
-    route = runtime.models.current
+    route = runtime.models.routes[runtime.models.current]
     return f"{route.name} ({route.model})"
 
 

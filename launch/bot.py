@@ -44,6 +44,7 @@ class ParleyBot(commands.Bot):
             help_command=None,
             intents=INTENTS,
             allowed_mentions=discord.AllowedMentions.none(),
+            guild_ready_timeout=0.5,  # servers come in a stream; so long after the last one the bot is ready
             **options,
         )
         self._config = config

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -90,15 +91,15 @@ async def _converse(scene: Stage, story: Story, out: Path) -> dict[str, Any]:
         await asyncio.gather(ada.join(voice), bob.join(voice))
         story.tell("Ada and Bob are in the voice channel “Lounge”.")
         joining = await ada.slash(text, "voice join")
-        story.tell(f"Ada runs /voice join. The bot: {(await joining.answered(20)).content}")
+        story.tell(f"Ada runs /voice join. The bot: {_readable(scene, (await joining.answered(20)).content)}")
         turns = [await _ask(scene, story, ada, prompt) for prompt in (PROMPT, SECOND_PROMPT)]
         status = await (await ada.slash(text, "voice status")).answered()
         for field in status.embeds[0]["fields"]:
-            story.tell(f"/voice status: {field['name']}: " + " / ".join(field["value"].splitlines()))
+            story.tell(f"/voice status: {field['name']}: " + _readable(scene, ", ".join(field["value"].splitlines())))
         connection = scene.discord.voice.session(guild_id=scene.standard.guild.id, user_id=scene.bot_id)
         sent = connection.endpoint.received if connection is not None else 0
         leaving = await ada.slash(text, "voice leave")
-        story.tell(f"Ada runs /voice leave. The bot: {(await leaving.answered(10)).content}")
+        story.tell(f"Ada runs /voice leave. The bot: {_readable(scene, (await leaving.answered(10)).content)}")
         ears = ada.ears
         await asyncio.to_thread(ears.write_wav, out / "heard.wav", [scene.bot_id])
         heard = [spurt for turn in turns for spurt in turn["spurts"]]
@@ -152,6 +153,14 @@ async def _ask(scene: Stage, story: Story, person: Person, prompt: str) -> dict[
         "first_audio_after_text_ms": round((first.arrival_s - first_text_s) * 1000, 1),
         "spurts": spoken,
     }
+
+
+def _readable(scene: Stage, text: str) -> str:
+    """Mentions and times as a client shows them."""
+    names = {user.id: f"@{user.name}" for user in scene.discord.world.users.values()}
+    names |= {channel.id: f"#{channel.name}" for channel in scene.standard.guild.channels.values()}
+    text = re.sub(r"<(?:@!?|#)(\d+)>", lambda found: names.get(int(found[1]), found[0]), text)
+    return re.sub(r"<t:(\d+):R>", lambda found: f"{max(0, round(time.time() - int(found[1])))} seconds ago", text)
 
 
 async def _until_quiet(ears: Any, user_id: int) -> None:

@@ -149,9 +149,8 @@ async def _disk(config: Config) -> AsyncIterator[Finding]:
 
 
 async def _speech(config: Config, environ: Environment) -> AsyncIterator[Finding]:
-    from core.speech.speaker import Speaker
-
     from core.speech.engine import create_engine
+    from core.speech.speaker import Speaker
 
     speaker = Speaker(create_engine(config.speech, environ, config.base), config.speech)
     try:
@@ -166,19 +165,19 @@ async def _speech(config: Config, environ: Environment) -> AsyncIterator[Finding
 
 
 async def _models(config: Config, environ: Environment) -> AsyncIterator[Finding]:
-    from core.runtime import make_models
+    from core.llm.models import Models
 
     if not config.model.routes:
         yield Finding(Verdict.GOOD, "no model configured: the bot reads the prompt channel aloud")
         return
-    models = make_models(config, environ)
+    models = Models(config.model.routes, environ=environ)
     try:
         for name in config.model.routes:
             health = await models.check(name)
             if health.ok:
-                yield Finding(Verdict.GOOD, f"model route “{name}”: {health.detail}")
+                yield Finding(Verdict.GOOD, f"model route “{name}” answers in {(health.latency_s or 0) * 1000:.0f} ms")
             else:
-                yield Finding(Verdict.BAD, f"model route “{name}”", health.detail)
+                yield Finding(Verdict.BAD, f"model route “{name}”", health.problem)
     finally:
         await models.close()
 

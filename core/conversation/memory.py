@@ -17,11 +17,8 @@ if TYPE_CHECKING:
 def messages(persona: str, history: Sequence[Line], prompt: Prompt) -> list[Message]:
     """Persona, history and prompt as the model takes them; people are named in their messages."""
     told = [Message("system", persona)] if persona else []
-    told += [
-        Message(line.role, f"{line.name}: {line.content}" if line.role == "user" and line.name else line.content)
-        for line in history
-    ]
-    told.append(Message("user", f"{prompt.author_name}: {prompt.text}"))
+    told += [Message(line.role, line.content, line.name if line.role == "user" else None) for line in history]
+    told.append(Message("user", prompt.text, prompt.author_name))
     return told
 
 

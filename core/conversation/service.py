@@ -61,6 +61,11 @@ class Conversation:
         """Whether prompts are answered; without a model they are read aloud."""
         return bool(self._runtime.config.model.routes)
 
+    @property
+    def busy(self) -> bool:
+        """Whether any turn is under way or waits."""
+        return bool(self._queues)
+
     def waiting(self, session: VoiceSession) -> int:
         """Turns of a session that wait behind the current one."""
         queue = self._queues.get(session.guild.id)

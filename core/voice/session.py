@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from core.clock import Clock
     from core.hub import Hub
+    from core.speech.speakable import Names
     from core.speech.speaker import Speaker
     from core.voice.client import ParleyVoiceClient
     from core.voice.playback.player import Player
@@ -113,6 +114,22 @@ class VoiceSession:
     def speaking(self) -> SpeakingDetector:
         """Who is really speaking."""
         return self._connection.speaking
+
+    @property
+    def names(self) -> Names:
+        """What people, roles and channels of the guild are called when they are mentioned in speech."""
+        from core.speech.speakable import Names
+
+        guild = self.guild
+
+        def called(found: discord.Member | discord.Role | discord.abc.GuildChannel | discord.Thread | None) -> str:
+            return "" if found is None else getattr(found, "display_name", found.name)
+
+        return Names(
+            user=lambda user_id: called(guild.get_member(user_id)) or "someone",
+            role=lambda role_id: called(guild.get_role(role_id)) or "a role",
+            channel=lambda channel_id: called(guild.get_channel_or_thread(channel_id)) or "a channel",
+        )
 
     @property
     def prompt_channel_id(self) -> int | None:

@@ -1,0 +1,133 @@
+"""A Discord on localhost with a bot, a chat server, and people, all in one loop."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from core.config import Config, Environment
+from launch.bot import ParleyBot
+from loopback.server import Loopback
+from loopback.services.chat import Chat
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from pathlib import Path
+
+    from core.runtime import Runtime
+    from core.voice.session import VoiceSession
+    from loopback.person import Person
+    from loopback.world.messages import Message
+
+COGS = ("cogs.voice", "cogs.prompt", "cogs.admin")
+
+
+class Scene:
+    """One guild with a text channel, a voice channel, a bot of ours and a chat server."""
+
+    def __init__(self, stack: AsyncExitStack, discord: Loopback, chat: Chat, folder: Path) -> None:
+        self.discord = discord
+        self.chat = chat
+        self.folder = folder
+        standard = discord.standard()
+        self.guild, self.text, self.voice, self.bot_user = (
+            standard.guild,
+            standard.text,
+            standard.voice,
+            standard.bot,
+        )
+        self.world = discord.world
+        self._stack = stack
+
+    async def start(self, *, cogs: tuple[str, ...] = COGS, model: bool = True, **sections: dict[str, Any]) -> ParleyBot:
+        """Log our bot in, with these cogs and settings, and wait until it is ready."""
+        return await self.start_bot(
+            ParleyBot(
+                self.config(model=model, **sections), Environment({}), cogs=cogs, connector=self.discord.connector()
+            )
+        )
+
+    async def start_bot(self, bot: Any) -> Any:
+        """Log any bot in and wait until it is ready; it is closed with the scene."""
+        running = asyncio.create_task(bot.start(self.bot_user.token))
+        self._stack.push_async_callback(_stop, bot, running)
+        ready = asyncio.create_task(bot.wait_until_ready())
+        await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED, timeout=10)
+        if running.done():
+            running.result()
+        assert ready.done(), "the bot did not become ready"
+        self.bot = bot
+        return bot
+
+    def config(self, *, model: bool = True, **sections: dict[str, Any]) -> Config:
+        routes = {"default": {"base_url": self.chat.base_url, "model": "stand-in", "retries": 0}} if model else {}
+        tables: dict[str, Any] = {
+            "store": {"url": f"sqlite+aiosqlite:///{(self.folder / 'parley.db').as_posix()}"},
+            "model": {"routes": routes},
+            **sections,
+        }
+        return Config(**tables, base=self.folder)
+
+    def strip_bot(self) -> None:
+        """Take the bot's administrator role away."""
+        self.world.edit_member(self.guild, self.guild.members[self.bot_user.id], role_ids=[])
+
+    @property
+    def runtime(self) -> Runtime:
+        return self.bot.parley
+
+    @property
+    def session(self) -> VoiceSession | None:
+        return self.runtime.voice.session(self.guild.id)
+
+    async def person(self, name: str = "Ada", **options: Any) -> Person:
+        person = await self.discord.person(name, self.guild, **options)
+        return await self._stack.enter_async_context(person)
+
+    async def joined(self, name: str = "Ada") -> Person:
+        """A person in the voice channel, with the bot there as well."""
+        person = await self.person(name)
+        await person.join(self.voice)
+        answer = await self.run(person, "voice join")
+        assert "I am in" in answer, answer
+        return person
+
+    async def run(self, person: Person, command: str, *, timeout: float = 15, **options: object) -> str:
+        """What a person reads after a slash command."""
+        interaction = await person.slash(self.text, command, **options)
+        return (await interaction.answered(timeout)).content
+
+    async def reply(self, person: Person, after: Message, *, timeout: float = 10) -> Message:
+        """The bot's next message in the text channel after a person's."""
+        return await person.wait_for_message(
+            self.text, lambda found: found.author is self.bot_user and found.id > after.id, timeout
+        )
+
+    async def turns_over(self) -> None:
+        """Wait until everything that was asked has been answered."""
+        await self.until(lambda: not self.runtime.conversation.busy)
+
+    async def until(self, condition: Any, timeout: float = 10) -> None:
+        """Wait until something is so."""
+        async with asyncio.timeout(timeout):
+            while not condition():  # noqa: ASYNC110 - what tests wait for has no event of its own
+                await asyncio.sleep(0.01)
+
+
+async def _stop(bot: Any, running: asyncio.Task[None]) -> None:
+    await bot.close()
+    await asyncio.wait([running])
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncGenerator[Scene]:
+    async with AsyncExitStack() as stack:
+        discord = await stack.enter_async_context(Loopback())
+        discord.redirect()
+        chat = await stack.enter_async_context(Chat())
+        yield Scene(stack, discord, chat, tmp_path)
+        if discord.unknown_routes:
+            pytest.fail(f"routes that the loopback does not know: {discord.unknown_routes}")
