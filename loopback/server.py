@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 from aiohttp import web
@@ -80,11 +80,16 @@ class Loopback:
         self._port = port
         self._redirect = Redirect()
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._people: list[Person] = []
         self._runner: web.AppRunner | None = None
         self._bridge: VoiceBridge | None = None
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except OSError:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -106,7 +111,10 @@ class Loopback:
         await self._listen()
 
     async def close(self) -> None:
-        """Send discord.py back where it was, end every connection and take the temporary folder away."""
+        """Log people out, send discord.py back where it was, end every connection, remove the temporary folder."""
+        for person in self._people:
+            await person.close()
+        self._people.clear()
         self._redirect.restore()
         await self.sessions.close()
         if self._bridge is not None:
@@ -136,11 +144,13 @@ class Loopback:
         self.world.add_member(guild, bot, [role])
         return Standard(guild, text, voice, bot)
 
-    async def person(self, name: str, guild: Guild, **options: object) -> Person:
-        """Somebody who uses a client in this guild; the options are those of `Person.create`."""
-        from loopback.person import Person
+    async def person(self, name: str, guild: Guild, **options: Any) -> Person:
+        """Somebody who uses a client in this guild, until `close`; the options are those of `Person.create`."""
+        from loopback.person import Person  # brings a whole voice client, which a server alone does not need
 
-        return await Person.create(self, name, guild, **options)
+        person = await Person.create(self, name, guild, **options)
+        self._people.append(person)
+        return person
 
     async def _listen(self) -> None:
         app = web.Application()
@@ -148,11 +158,10 @@ class Loopback:
         app.router.add_get("/", self.sessions.handle)
         app.add_routes(cdn.routes)
         app.add_subapp(PREFIX, make_api(self, TABLES))
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, self._port)
-        await site.start()
-        port = self._runner.addresses[0][1]
+        self._runner = runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        await web.TCPSite(runner, HOST, self._port).start()
+        port = runner.addresses[0][1]
         self.rest = f"http://{HOST}:{port}{PREFIX}"
         self.gateway = self.sessions.url = f"ws://{HOST}:{port}"
         self.world.messages.cdn = f"http://{HOST}:{port}"

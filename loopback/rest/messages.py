@@ -49,6 +49,8 @@ async def send(request: web.Request) -> web.Response:
     granted = in_channel(channel, user)
     if draft.uploads:
         require(granted, Permission.ATTACH_FILES)
+    if draft.embeds:
+        require(granted, Permission.EMBED_LINKS)
     if draft.reply_to is not None:
         require(granted, Permission.READ_MESSAGE_HISTORY)
     message = world_of(request).messages.create(channel, user, draft)
@@ -160,6 +162,8 @@ def _set_pin(request: web.Request, *, pinned: bool) -> web.Response:
 def _check_may_send(channel: Channel, user: User) -> None:
     if not channel.holds_messages:
         raise ApiError(400, 50008, "Cannot send messages in a non-text channel")
+    if any(one is not user and not one.accepts_direct_messages for one in channel.recipients):
+        raise ApiError(403, 50007, "Cannot send messages to this user")
     needed = Permission.SEND_MESSAGES_IN_THREADS if channel.is_thread else Permission.SEND_MESSAGES
     require(in_channel(channel, user), needed)
 

@@ -37,8 +37,7 @@ async def create(request: web.Request) -> web.Response:
     channel = channel_of(request, Permission.MANAGE_WEBHOOKS)
     if channel.kind not in (ChannelKind.TEXT, ChannelKind.VOICE, ChannelKind.STAGE):
         raise ApiError(400, 50024, "Cannot execute action on this channel type")
-    name = (await read_json(request)).get("name")
-    _check_name(name)
+    name = _checked_name((await read_json(request)).get("name"))
     if len([one for one in world_of(request).webhooks.values() if one.channel is channel]) >= WEBHOOKS_LIMIT:
         raise ApiError(400, 30007, f"Maximum number of webhooks reached ({WEBHOOKS_LIMIT})")
     return answer(world_of(request).add_webhook(channel, user_of(request), name).to_json())
@@ -63,8 +62,7 @@ async def edit(request: web.Request) -> web.Response:
     webhook = _managed(request)
     body = await read_json(request)
     if "name" in body:
-        _check_name(body["name"])
-        webhook.name = body["name"]
+        webhook.name = _checked_name(body["name"])
     return answer(webhook.to_json())
 
 
@@ -99,7 +97,7 @@ async def execute(request: web.Request) -> web.Response:
     draft = draft_of(form.payload, form, channel)
     name = form.payload.get("username")
     if name is not None:
-        _check_name(name)
+        name = _checked_name(name)
     message = world_of(request).messages.create(channel, webhook.creator, draft, webhook=webhook, webhook_name=name)
     return answer(message.to_json()) if request.query.get("wait") in _TRUE else no_content()
 
@@ -161,11 +159,13 @@ def _message(request: web.Request, webhook: Webhook) -> Message:
     return message
 
 
-def _check_name(name: Any) -> None:
+def _checked_name(name: Any) -> str:
     errors = FormErrors()
     if not isinstance(name, str) or not 1 <= len(name) <= 80:
         errors.length(("name",), 1, 80)
-    elif any(word in name.casefold() for word in ("clyde", "discord")):
-        errors.add(("name",), "USERNAME_INVALID_CONTAINS", 'Username cannot contain "discord"')
-    if errors:
         raise invalid_form(errors.tree)
+    for word in ("clyde", "discord"):
+        if word in name.casefold():
+            errors.add(("name",), "USERNAME_INVALID_CONTAINS", f'Username cannot contain "{word}"')
+            raise invalid_form(errors.tree)
+    return name

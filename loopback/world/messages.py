@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from loopback.world.events import now, timestamp
@@ -226,17 +226,11 @@ class Message:
             reference["guild_id"] = str(self.channel.guild.id)
         shown: dict[str, Any] = {"message_reference": reference}
         if self.kind == REPLY:
-            gone = self.reply_to is None or self.reply_to.deleted
-            shown["referenced_message"] = None if gone else self.reply_to.without_reference().to_json(viewer)
+            shown["referenced_message"] = None
+            if self.reply_to is not None and not self.reply_to.deleted:
+                bare = replace(self.reply_to, reply_to=None, reply_to_id=None)  # Discord nests replies one level deep
+                shown["referenced_message"] = bare.to_json(viewer)
         return shown
-
-    def without_reference(self) -> Message:
-        """A copy that refers to nothing: Discord nests replies one level deep only."""
-        copy = Message(self.id, self.channel, self.author)
-        for name in Message.__slots__:
-            setattr(copy, name, getattr(self, name))
-        copy.reply_to = copy.reply_to_id = None
-        return copy
 
     @staticmethod
     def _reaction_json(emoji: Emoji, users: list[User], viewer: User | None) -> dict[str, Any]:

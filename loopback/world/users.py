@@ -12,7 +12,10 @@ GATEWAY_MESSAGE_CONTENT = 1 << 18
 
 @dataclass(slots=True, eq=False)
 class User:
-    """An account: a person or a bot. The token opens REST and gateway for it."""
+    """An account: a person or a bot. The token opens REST and gateway for it.
+
+    `accepts_direct_messages` False is the privacy setting that bots meet as error 50007.
+    """
 
     id: int
     name: str
@@ -22,6 +25,7 @@ class User:
     avatar: str | None = None
     avatar_bytes: bytes = field(default=b"", repr=False)
     application: Application | None = None
+    accepts_direct_messages: bool = True
     status: str = "offline"
     activities: list[dict[str, Any]] = field(default_factory=list)
 

@@ -16,6 +16,7 @@ from loopback.world import Member
 
 if TYPE_CHECKING:
     from loopback.server import Standard
+    from loopback.world import User
 
 
 async def test_a_client_logs_in_and_sees_its_guild(bot: Listening, usual: Standard) -> None:
@@ -54,6 +55,18 @@ async def test_an_intent_the_portal_does_not_grant_closes_the_gateway(quiet: Loo
     with pytest.raises(discord.PrivilegedIntentsRequired):
         async with running(discord.Client(**client_options(quiet)), usual.bot.token):
             pass
+
+
+async def test_without_the_member_intents_only_oneself_is_known(quiet: Loopback, usual: Standard, friend: User) -> None:
+    options = client_options(quiet, discord.Intents.default())
+    async with running(Listening(**options), usual.bot.token) as client:
+        guild = client.get_guild(usual.guild.id)
+        assert [member.id for member in guild.members] == [usual.bot.id]
+        assert guild.member_count == 3
+        quiet.world.add_member(usual.guild, quiet.world.add_user("late"))
+        quiet.world.edit_member(usual.guild, usual.guild.members[usual.bot.id], nick="Bot")
+        await client.heard("member_update", lambda before, after: after.nick == "Bot")
+        assert not client.all_heard("member_join")
 
 
 async def test_the_gateway_refuses_a_wrong_token_and_a_stranger_to_the_protocol(quiet: Loopback) -> None:

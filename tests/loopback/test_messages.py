@@ -242,6 +242,13 @@ async def test_a_first_direct_message_from_a_person_reaches_the_bot(
     assert (await bot.heard("message")).content == "hello bot"
 
 
+async def test_a_person_can_refuse_direct_messages(bot: Listening, friend: User) -> None:
+    friend.accepts_direct_messages = False
+    with pytest.raises(discord.Forbidden) as refusal:
+        await (await bot.fetch_user(friend.id)).send("psst")
+    assert refusal.value.code == 50007
+
+
 async def test_webhooks_post_under_any_name(bot: Listening, quiet: Loopback, usual: Standard) -> None:
     channel = bot.get_channel(usual.text.id)
     webhook = await channel.create_webhook(name="contrary")
@@ -287,6 +294,9 @@ async def test_without_the_content_intent_only_what_concerns_the_bot_is_readable
         heard = client.all_heard("message")
         assert [message.content for message in heard] == ["", f"{usual.bot.mention} for you", "private", "own"]
         assert heard[0].attachments == []
+        usual.bot.application.privileged = frozenset()
+        fetched = [message.content async for message in client.get_channel(usual.text.id).history()]
+        assert fetched == ["own", f"{usual.bot.mention} for you", ""]
 
 
 async def test_without_the_message_intent_no_message_comes(quiet: Loopback, usual: Standard, friend: User) -> None:
