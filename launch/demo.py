@@ -20,6 +20,7 @@ from launch.story import Stage, StoryError, stage
 if TYPE_CHECKING:
     import argparse
 
+    from loopback.ears import Ears
     from loopback.person import Person
 
 LIMIT_S = 58.0
@@ -135,7 +136,7 @@ async def _ask(scene: Stage, story: Story, person: Person, prompt: str) -> dict[
         f"{person.user.name} hears the bot {first_audio_ms:.0f} ms after the prompt, "
         f"{(first.arrival_s - first_text_s) * 1000:.0f} ms after the first text, while the model goes on."
     )
-    await _until_quiet(ears, bot.id)
+    await until_quiet(ears, bot.id)
     reply = await person.wait_for_message(
         scene.standard.text, lambda found: found.author is bot and found.id > message.id, 5
     )
@@ -163,11 +164,11 @@ def _readable(scene: Stage, text: str) -> str:
     return re.sub(r"<t:(\d+):R>", lambda found: f"{max(0, round(time.time() - int(found[1])))} seconds ago", text)
 
 
-async def _until_quiet(ears: Any, user_id: int) -> None:
-    """Wait until nothing was heard of somebody for a second."""
+async def until_quiet(ears: Ears, user_id: int, quiet_s: float = QUIET_S) -> None:
+    """Wait until nothing was heard of somebody for `quiet_s` seconds."""
     count = -1
     quiet_since_s = time.monotonic()
-    while time.monotonic() - quiet_since_s < QUIET_S:
+    while time.monotonic() - quiet_since_s < quiet_s:
         now = len(ears.heard(user_id))
         if now != count:
             count, quiet_since_s = now, time.monotonic()
