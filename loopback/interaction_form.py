@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from loopback.component_form import check_modal_components
 from loopback.form import INVALID_FORM_BODY, FormErrors
 from loopback.interaction import ALLOWED_CALLBACKS, Callback
 from loopback.rest.errors import ApiError
@@ -56,5 +57,4 @@ def _check_modal(data: dict[str, Any], errors: FormErrors) -> None:
             errors.required(("data", key))
         elif len(data[key]) > most:
             errors.length(("data", key), 1, most)
-    if not 1 <= len(data.get("components") or ()) <= 5:
-        errors.length(("data", "components"), 1, 5)
+    check_modal_components(data.get("components") or (), errors, ("data", "components"))

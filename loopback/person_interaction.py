@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from loopback.interaction import FIRST_RESPONSE_S, Callback
 from loopback.world.messages import LOADING
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from loopback.interaction import Interaction
     from loopback.interactions import Interactions
     from loopback.world.messages import Message
+
+T = TypeVar("T")
 
 
 class PersonInteraction:
@@ -79,7 +81,7 @@ class PersonInteraction:
             return [source, *self.messages]
         return self.messages
 
-    async def _until(self, look: Callable[[], Any], timeout: float, awaited: str) -> Any:
+    async def _until(self, look: Callable[[], T | None], timeout: float, awaited: str) -> T:
         what = f"{awaited} of {self.raw.bot.name} to {self.raw.name}"
         return await self._interactions.bell.until(look, timeout, what, self.so_far)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _JOIN_TIMEOUT_S = 15.0
 _STATE_TIMEOUT_S = 5.0
+_LOOK_AGAIN_S = 0.01
 
 
 class Talking(Interacting):
@@ -76,6 +78,17 @@ class Talking(Interacting):
             cls=PersonVoiceClient, timeout=_JOIN_TIMEOUT_S, self_mute=mute, self_deaf=deaf
         )
         return self._voice
+
+    async def until_encrypted(self, timeout: float = 5.0) -> None:
+        """Wait until what this person says is end-to-end encrypted. Alone in a channel that never comes.
+
+        Raises:
+            TimeoutError: If the group is not formed in time.
+        """
+        connection = self.voice._connection
+        async with asyncio.timeout(timeout):
+            while not connection.can_encrypt:  # noqa: ASYNC110 (discord.py tells nobody when its group is ready)
+                await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def leave(self) -> None:
         """Leave the voice channel; no effect outside of one."""
