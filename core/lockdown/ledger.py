@@ -59,6 +59,7 @@ class Ledger:
         self._held: dict[Thing, list[Entry]] = {}
         self._owed: dict[Thing, Owed] = {}
         self._retries: dict[Thing, asyncio.Task[None]] = {}
+        self._trying: set[Thing] = set()
         self._lock = asyncio.Lock()
         self._tasks = Tasks("ledger")
 
@@ -290,7 +291,7 @@ class Ledger:
 
     def nudge(self, thing: Thing) -> None:
         """Try an owed undo now; what is not owed is fine."""
-        if thing in self._owed:
+        if thing in self._owed and thing not in self._trying:
             work = self._retry(thing, at_once=True)
             self._retries[thing] = self._tasks.start(work, _name(thing), replace=True)
 
@@ -302,9 +303,13 @@ class Ledger:
                     return
                 await self._clock.sleep((owed.next_try_at - self._clock.now()).total_seconds())
             at_once = False
-            if await self._try_undo(owed.entry):
-                _log.info("%s %s is undone", *thing)
-                await self._strike([owed.entry])
+            self._trying.add(thing)
+            try:
+                if await self._try_undo(owed.entry):
+                    _log.info("%s %s is undone", *thing)
+                    await self._strike([owed.entry])
+            finally:
+                self._trying.discard(thing)
 
     async def _stop_undoing(self, thing: Thing) -> None:
         task = self._retries.pop(thing, None)

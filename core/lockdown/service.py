@@ -256,7 +256,7 @@ class Lockdown:
 
     async def release(self, session_id: str) -> None:
         """Undo what was done for a session, in the reverse order, as far as no other session needs it."""
-        await self._ledger.release([session_id])
+        await self._release([session_id])
         if not self._sessions():
             self.memory.stop()
 
@@ -288,7 +288,7 @@ class Lockdown:
         mine = [id_ for id_ in ids if name is None or id_ == _manual(name)]
         for id_ in mine:
             self._tasks.cancel(f"expire {id_}")
-        await self._ledger.release(mine)
+        await self._release(mine)
         return bool(mine)
 
     async def status(self) -> LockdownStatus:
@@ -299,7 +299,7 @@ class Lockdown:
             [self._feature_status(registered, holds) for registered in self._features.values()],
             self.owed,
             list(self._ledger.faults.values()),
-            None if self._routes is None else self._routes.route,
+            None if self._routes is None else self._routes.current,
             await self.memory.read(),
         )
 
@@ -318,6 +318,12 @@ class Lockdown:
 
     # Inside -----------------------------------------------------------------------------------------------------------
 
+    async def _release(self, holders: Sequence[str]) -> None:
+        await self._ledger.release(holders)
+        for name in self._features:  # doors that were closed without the ledger, since it could not be written
+            if not any(hold.covers(name) for hold in self._ledger.holds.values()):
+                self._switch(name, False)
+
     def _sessions(self) -> list[Hold]:
         return [hold for hold in self._ledger.holds.values() if not hold.id.startswith(MANUAL)]
 
@@ -326,7 +332,7 @@ class Lockdown:
         if self._section.route:
             if self._routes is None:
                 raise LockdownError("[lockdown] route is set, but no model is configured.")
-            steps.append(RouteStep(self._routes, self._section.route, self._routes.route))
+            steps.append(RouteStep(self._routes, self._section.route, self._routes.current))
         steps += [HookStep.of(self._hooks, hook) for hook in self._section.hooks]
         return steps
 
@@ -377,7 +383,7 @@ class Lockdown:
         if hold.until is None:
             return
         await self._clock.sleep((hold.until - self._clock.now()).total_seconds())
-        await self._ledger.release([hold.id])
+        await self._release([hold.id])
 
     def _feature_status(self, registered: Registered, holds: Sequence[Hold]) -> FeatureStatus:
         feature = registered.feature

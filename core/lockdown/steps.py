@@ -24,11 +24,11 @@ class RouteSwitch(Protocol):
     """The model client, as far as the lockdown needs it."""
 
     @property
-    def route(self) -> str:
+    def current(self) -> str:
         """Name of the route in use."""
         ...
 
-    def use(self, route: str) -> None:
+    def use(self, name: str) -> object:
         """Take another route from now on; ModelError if there is none of this name."""
         ...
 
@@ -76,7 +76,7 @@ class RouteStep:
 
     async def undo(self) -> None:
         """Use the route that was in use before; somebody's choice in between stays."""
-        if self._routes.route == self.name:
+        if self._routes.current == self.name:
             self._routes.use(self._before)
 
 

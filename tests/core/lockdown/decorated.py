@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import discord as library
-from discord.ext import commands as ext
+import discord as library  # noqa: TC002 - discord.py reads the annotations when a command is made
+from discord.ext import commands as ext  # noqa: TC002 - discord.py reads the annotations when a command is made
 
 from core.lockdown import lockable
 

@@ -56,7 +56,7 @@ class HandClock:
         await breathe()
 
 
-async def breathe(duration_s: float = 0.03) -> None:
+async def breathe(duration_s: float = 0.015) -> None:
     """Let tasks and database threads go on for a moment of real time."""
     await asyncio.sleep(duration_s)
 
@@ -64,7 +64,7 @@ async def breathe(duration_s: float = 0.03) -> None:
 async def until(condition: Callable[[], Any], timeout: float = 5.0) -> None:
     """Wait in real time until something is so."""
     async with asyncio.timeout(timeout):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for is not ours to signal
             await asyncio.sleep(0.005)
 
 
@@ -97,14 +97,15 @@ class FakeRoutes:
 
     def __init__(self, *known: str) -> None:
         self.known = ("default", *known)
-        self.route = "default"
+        self.current = "default"
 
-    def use(self, route: str) -> None:
+    def use(self, name: str) -> str:
         from core.errors import ModelError
 
-        if route not in self.known:
-            raise ModelError(f"There is no route {route}.")
-        self.route = route
+        if name not in self.known:
+            raise ModelError(f"There is no route {name}.")
+        before, self.current = self.current, name
+        return before
 
 
 class SetMemory(MemoryReader):
@@ -140,7 +141,7 @@ class House:
     async def open(self, **section: Any) -> Lockdown:
         store = await open_store(self.path)
         self._stores.append(store)
-        self.routes.route = "default"
+        self.routes.current = "default"
         lockdown = Lockdown(
             LockdownSection(**section),
             store,
@@ -170,4 +171,3 @@ class House:
 
         async with self._stores[-1].transaction() as session:
             return list(await session.execute(text(f"SELECT * FROM {table}")))  # noqa: S608 - the test names the table
-

@@ -203,9 +203,9 @@ async def test_locks_are_taken_in_order_and_undone_in_reverse(house: House) -> N
     log: list[str] = []
     use = house.routes.use
 
-    def note(route: str) -> None:
-        log.append(f"route {route}")
-        use(route)
+    def note(name: str) -> str:
+        log.append(f"route {name}")
+        return use(name)
 
     house.routes.use = note  # type: ignore[method-assign]
     pause = Pause(
@@ -250,11 +250,11 @@ async def test_with_two_sessions_a_lock_goes_with_its_last_holder(house: House) 
     await lockdown.release("s1")
     assert job.log == ["pause job"]
     assert lockdown.locked("job")
-    assert house.routes.route == "voice"
+    assert house.routes.current == "voice"
     await lockdown.release("s2")
     assert job.log == ["pause job", "resume job"]
     assert not lockdown.locked("job")
-    assert house.routes.route == "default"
+    assert house.routes.current == "default"
     await house.hub.settle()
     assert told == ["locked job", "released job"]
 
@@ -296,7 +296,7 @@ async def test_a_required_feature_that_cannot_pause_refuses_the_session_and_ever
         await engage(lockdown)
     assert good.log == ["pause good", "resume good"]
     assert not lockdown.locked("good")
-    assert house.routes.route == "default"
+    assert house.routes.current == "default"
     assert await house.rows("lock_entry") == []
     assert await house.rows("lock_holder") == []
 
@@ -345,7 +345,7 @@ async def test_a_join_that_is_called_off_while_pausing_leaves_nothing_locked(hou
         await joining
     assert log == ["resume"]
     assert not lockdown.locked("job")
-    assert house.routes.route == "default"
+    assert house.routes.current == "default"
     assert await house.rows("lock_holder") == []
 
 
