@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 from pathlib import Path
+
 from core.lockdown import Block, Feature, Pause
 from loopback.services.hooks import Hooks
 from tests.core.lockdown.house import House, until
