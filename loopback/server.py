@@ -18,7 +18,7 @@ from loopback.gateway import Gateway
 from loopback.interactions import Interactions
 from loopback.redirect import Redirect
 from loopback.rest import cdn
-from loopback.rest.app import LOOPBACK, PREFIX, make_api
+from loopback.rest.app import LOOPBACK, MAX_BODY_BYTES, PREFIX, make_api
 from loopback.rest.limits import RateLimits
 from loopback.rest.routes import TABLES
 from loopback.voice.server import VoiceServer
@@ -153,7 +153,7 @@ class Loopback:
         return person
 
     async def _listen(self) -> None:
-        app = web.Application()
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
         app[LOOPBACK] = self
         app.router.add_get("/", self.sessions.handle)
         app.add_routes(cdn.routes)

@@ -28,6 +28,7 @@ USER = "user"
 
 PREFIX = "/api/v10"
 MAX_BODY_BYTES = 200 * 1024 * 1024
+"""What is read at all; more than one upload's limit, so that the limit can be answered in Discord's words."""
 _WITHOUT_ACCOUNT = ("/gateway", "/interactions/", "/webhooks/")
 
 
@@ -56,9 +57,7 @@ def api_path(request: web.Request) -> str:
 
 def make_api(loopback: Loopback, tables: Iterable[web.RouteTableDef]) -> web.Application:
     """The API as a sub-application to be mounted at `PREFIX`."""
-    api = web.Application(
-        middlewares=[_limit, _apply_faults, _word_errors, _authenticate], client_max_size=MAX_BODY_BYTES
-    )
+    api = web.Application(middlewares=[_limit, _apply_faults, _word_errors, _authenticate])
     api[LOOPBACK] = loopback
     for table in tables:
         api.add_routes(table)

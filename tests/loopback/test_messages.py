@@ -96,6 +96,8 @@ async def test_an_upload_over_the_limit_is_refused(bot: Listening, usual: Standa
         await bot.get_channel(usual.text.id).send(file=discord.File(io.BytesIO(b"\0" * (10 * 1024 * 1024 + 1)), "big"))
     assert (refusal.value.status, refusal.value.code) == (413, 40005)
     assert not usual.text.messages
+    sent = await bot.get_channel(usual.text.id).send(file=discord.File(io.BytesIO(b"\0" * (10 * 1024 * 1024)), "fits"))
+    assert sent.attachments[0].size == 10 * 1024 * 1024
 
 
 async def test_bodies_are_checked_as_discord_checks_them(bot: Listening, usual: Standard) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import aiohttp
 import discord
 import pytest
 
@@ -123,6 +124,22 @@ async def test_who_logs_out_leaves_voice(bot: Listening, quiet: Loopback, usual:
         assert friend.id in usual.guild.voice_states
     await bot.heard("voice_state_update", lambda member, before, after: before.channel and not after.channel)
     assert not usual.guild.voice_states
+
+
+async def test_the_voice_server_admits_exactly_who_is_in_a_channel(
+    quiet: Loopback, usual: Standard, friend: User
+) -> None:
+    place = {"guild_id": str(usual.guild.id), "channel_id": str(usual.voice.id)}
+    async with aiohttp.ClientSession() as http, http.ws_connect(quiet.gateway) as socket:
+        await socket.send_json({"op": 2, "d": {"token": friend.token, "intents": 0, "properties": {}}})
+        for end in (lambda: quiet.world.voice.leave(usual.guild, friend.id), socket.close):
+            await socket.send_json({"op": 4, "d": place})
+            await until(lambda: quiet.voice.admission(usual.guild.id, friend.id))
+            ended = end()
+            if ended is not None:
+                await ended
+            await until(lambda: quiet.voice.admission(usual.guild.id, friend.id) is None)
+            assert not usual.guild.voice_states
 
 
 async def test_without_the_speak_permission_one_is_suppressed(
