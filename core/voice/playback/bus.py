@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from core.voice.playback.line import Line, Outcome
+    from core.voice.playback.line import Excerpt, Line, Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one bus gives to one frame. `count` samples of `line` are in it; `outcome` is set when they are its last."""
+    """What one bus gives to one frame. `count` samples are credited to `line`; `outcome` is set when they are its last."""
 
-    samples: NDArray[np.float32]
+    excerpt: Excerpt
     line: Line
     count: int
     outcome: Outcome | None = None
@@ -48,6 +45,11 @@ class Bus:
         """Whether the first line has a frame."""
         lines = self._lines
         return bool(lines) and lines[0].ready(now_s)
+
+    def dry(self, now_s: float) -> bool:
+        """Whether the first line owes a frame that is not there."""
+        lines = self._lines
+        return bool(lines) and lines[0].begun and not lines[0].stopping and not lines[0].ready(now_s)
 
     @property
     def holding(self) -> bool:
@@ -82,16 +84,16 @@ class Bus:
             line = self._lines[0]
             if line.stopping:
                 self._lines.popleft()
-                samples, count = line.tail()
-                if line.begun and count:
-                    return Block(samples, line, count, "stopped")
+                excerpt = line.tail()
+                if line.begun and excerpt.count:
+                    return Block(excerpt, line, excerpt.count, "stopped")
                 line.finish("stopped")
             elif line.ready(now_s):
-                samples, count = line.take()
+                excerpt = line.take()
                 if not line.exhausted:
-                    return Block(samples, line, count)
+                    return Block(excerpt, line, excerpt.count)
                 self._lines.popleft()
-                return Block(samples, line, count, "played")
+                return Block(excerpt, line, excerpt.count, "played")
             elif line.exhausted:
                 self._lines.popleft()
                 line.finish("played")
@@ -103,8 +105,8 @@ class Bus:
         """The next few ms of what sounds, faded out and not taken from the queue, for a pause."""
         if not self.open:
             return None
-        samples, count = self._lines[0].tail()
-        return Block(samples, self._lines[0], 0) if count else None
+        excerpt = self._lines[0].tail()
+        return Block(excerpt, self._lines[0], 0) if excerpt.count else None
 
     def ran_dry(self) -> bool:
         """Note that the first line owed a frame; true if this begins an underrun, false if one goes on."""

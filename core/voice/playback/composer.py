@@ -54,6 +54,10 @@ class Composer:
         """Whether there is sound to send."""
         return not self.paused and any(bus.due(now_s) for bus in self.buses.values())
 
+    def dry(self, now_s: float) -> bool:
+        """Whether a line that sounds owes a frame that is not there (yet)."""
+        return not self.paused and any(bus.dry(now_s) for bus in self.buses.values())
+
     def sweep(self, *, cut: bool = False) -> None:
         """Close lines that end without another sound; `cut` when nothing is being sent."""
         for bus in self.buses.values():
@@ -85,7 +89,7 @@ class Composer:
         if not sounding:
             return self._quiet(patience=PATIENT_FRAMES if dry else 0)
         self._silence = 0
-        speech, media = (block and block.samples for block in (blocks["speech"], blocks["media"]))
+        speech, media = (block and block.excerpt for block in (blocks["speech"], blocks["media"]))
         return Frame(self._encoder.encode_float(self.mixer.mix(speech, media)), tuple(sounding))
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from core.audio.frames import FRAME_SAMPLES, RATE_HZ
+from core.audio.frames import CHANNELS, FRAME_SAMPLES, RATE_HZ
 from core.voice.playback.fades import FADE_SAMPLES, fade_out
 
 if TYPE_CHECKING:
@@ -35,6 +35,15 @@ class LineEnd:
     written_samples: int
     heard_samples: int
     underruns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A frame of a line, `(960, 2)`, of which `count` samples are real; none is louder than `peak`."""
+
+    samples: NDArray[np.float32]
+    count: int
+    peak: float
 
 
 @dataclass(slots=True, eq=False)
@@ -66,7 +75,7 @@ class Line:
         self._preroll = preroll
         self._wake = wake
         self._now = now
-        self._chunks: deque[NDArray[np.float32]] = deque()
+        self._chunks: deque[tuple[NDArray[np.float32], float]] = deque()  # samples, (n, 1 or 2), and their peak
         self._offset = 0  # into the first chunk
         self._taken = 0
         self._ended = False
@@ -102,7 +111,8 @@ class Line:
             np.nan_to_num(chunk, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
         if self._waiting_since_s is None:
             self._waiting_since_s = self._now()
-        self._chunks.append(chunk)
+        # The peak is taken here, so that the player's thread need not look at every sample again.
+        self._chunks.append((chunk, float(max(chunk.max(), -chunk.min()))))
         self.written_samples += count
         self._wake()
 
@@ -171,20 +181,18 @@ class Line:
         waited_s = 0.0 if since is None else now_s - since
         return available >= self._preroll.target_samples or waited_s >= self._preroll.patience_s
 
-    def take(self) -> tuple[NDArray[np.float32], int]:
-        """The next frame, `(960, 1 or 2)`, and how many of its samples are real; the rest is silence at the end."""
+    def take(self) -> Excerpt:
+        """The next frame; behind the line's end it is silence."""
         self._flowing = True
-        count = min(FRAME_SAMPLES, self.written_samples - self._taken)
-        frame = self._read(count, consume=True)
-        self._taken += count
-        return frame, count
+        excerpt = self._read(min(FRAME_SAMPLES, self.written_samples - self._taken), consume=True)
+        self._taken += excerpt.count
+        return excerpt
 
-    def tail(self) -> tuple[NDArray[np.float32], int]:
-        """The next few ms faded out into silence, `(960, 1 or 2)`, not taken from the queue."""
-        count = min(FADE_SAMPLES, self.written_samples - self._taken)
-        frame = self._read(count, consume=False)
-        fade_out(frame, count)
-        return frame, count
+    def tail(self) -> Excerpt:
+        """The next few ms faded out into silence, not taken from the queue."""
+        excerpt = self._read(min(FADE_SAMPLES, self.written_samples - self._taken), consume=False)
+        fade_out(excerpt.samples, excerpt.count)
+        return excerpt
 
     def ran_dry(self) -> bool:
         """Note that a frame was due and not there; true when this is a new underrun."""
@@ -214,16 +222,14 @@ class Line:
         self._chunks.clear()
         self._tell(-1.0)
 
-    def _read(self, count: int, *, consume: bool) -> NDArray[np.float32]:
-        chunks, offset, filled, index = self._chunks, self._offset, 0, 0
-        width = max((chunk.shape[1] for chunk in (chunks[0], chunks[-1])), default=1) if chunks else 1
-        frame = np.zeros((FRAME_SAMPLES, width), dtype=np.float32)
+    def _read(self, count: int, *, consume: bool) -> Excerpt:
+        chunks, offset, filled, index, loudest = self._chunks, self._offset, 0, 0, 0.0
+        frame = np.zeros((FRAME_SAMPLES, CHANNELS), dtype=np.float32)
         while filled < count:
-            chunk = chunks[index]
+            chunk, peak = chunks[index]
             part = chunk[offset : offset + count - filled]
-            if part.shape[1] > frame.shape[1]:
-                frame = np.repeat(frame, 2, axis=1)
             frame[filled : filled + len(part)] = part
+            loudest = max(loudest, peak)
             filled += len(part)
             offset += len(part)
             if offset == len(chunk):
@@ -234,7 +240,7 @@ class Line:
                     index += 1
         if consume:
             self._offset = offset
-        return frame
+        return Excerpt(frame, count, loudest)
 
     # Waiting ----------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@ from core.voice.playback.fades import fade_in
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from core.voice.playback.line import Excerpt
+
 DUCKED = 0.2  # -14 dB
 DUCK_S = 0.08
 UNDUCK_S = 0.5
@@ -33,22 +35,30 @@ class Mixer:
         """Let the next frame come up from silence."""
         self._fade_in = True
 
-    def mix(self, speech: NDArray[np.float32] | None, media: NDArray[np.float32] | None) -> NDArray[np.float32]:
-        """One stereo frame, `(960, 2)` in -1..1, of what the buses give; None where a bus is silent."""
+    def mix(self, speech: Excerpt | None, media: Excerpt | None) -> NDArray[np.float32]:
+        """One stereo frame, `(960, 2)` in -1..1, of what the buses give; None where a bus is silent.
+
+        The excerpts' samples may be changed. Operations on whole frames are few, because numpy lets go of the
+        interpreter's lock for each of them, and under load it takes a while to come back.
+        """
         duck_from, duck_to = self._duck, self._next_duck(speaking=speech is not None)
         gain_from, gain_to = self._gain, self.volume
         self._duck, self._gain = duck_to, gain_to
-        frame = np.zeros((FRAME_SAMPLES, CHANNELS), dtype=np.float32)
+        peak = 0.0
+        frame: NDArray[np.float32] | None = None
         if media is not None:
-            frame += media * _ramp(duck_from, duck_to)
+            frame, peak = media.samples, media.peak
+            _scale(frame, duck_from, duck_to)
         if speech is not None:
-            frame += speech
-        if gain_from != 1.0 or gain_to != 1.0:
-            frame *= _ramp(gain_from, gain_to)
+            peak += speech.peak
+            frame = speech.samples if frame is None else np.add(frame, speech.samples, out=frame)
+        if frame is None:
+            return np.zeros((FRAME_SAMPLES, CHANNELS), dtype=np.float32)
+        _scale(frame, gain_from, gain_to)
         if self._fade_in:
             self._fade_in = False
             fade_in(frame)
-        return limited(frame)
+        return frame if peak * max(gain_from, gain_to) <= KNEE else limited(frame)
 
     def _next_duck(self, *, speaking: bool) -> float:
         if speaking:
@@ -69,7 +79,8 @@ def limited(frame: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(size > KNEE, np.copysign(bent, frame), frame).astype(np.float32, copy=False)
 
 
-def _ramp(start: float, stop: float) -> NDArray[np.float32] | np.float32:
-    if start == stop:
-        return np.float32(start)
-    return np.linspace(start, stop, FRAME_SAMPLES, dtype=np.float32)[:, None]
+def _scale(frame: NDArray[np.float32], start: float, stop: float) -> None:
+    if start != stop:
+        frame *= np.linspace(start, stop, FRAME_SAMPLES, dtype=np.float32)[:, None]
+    elif start != 1.0:
+        frame *= np.float32(start)

@@ -249,12 +249,15 @@ class Player:
                 self._pace.anchor(self._clock.monotonic())
                 while not self._closed:
                     composer.sweep()
+                    # A frame is made right after the one before was sent, so that 20 ms are left to get hold of the
+                    # interpreter, and only the sending is left for the deadline.
+                    if composer.dry(self._clock.monotonic()):
+                        self._sleep_until(self._pace.deadline_s - LEAD_S)
                     frame = composer.next(self._clock.monotonic())
                     if frame is None:
                         break
                     self._sleep_until(self._pace.deadline_s)
                     self._deliver(composer, frame)
-                    self._sleep_until(self._pace.deadline_s - LEAD_S)
         finally:
             self._sending = False
             self._woken = True  # a wake that came while sending was not notified

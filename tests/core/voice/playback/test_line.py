@@ -22,8 +22,9 @@ def line(now_s: list[float] | None = None) -> Line:
 def drain(queue: Line) -> np.ndarray:
     taken = []
     while queue.ready(0.0):
-        samples, count = queue.take()
-        taken.append(np.repeat(samples[:count], 2, axis=1)[:, :2] if samples.shape[1] == 1 else samples[:count])
+        excerpt = queue.take()
+        assert np.abs(excerpt.samples).max() <= excerpt.peak
+        taken.append(excerpt.samples[: excerpt.count])
     return np.concatenate(taken)
 
 
@@ -52,36 +53,35 @@ def test_a_remainder_is_filled_up_at_the_end_and_nowhere_else() -> None:
     queue.take()
     assert not queue.ready(0.0)  # 100 samples wait for more
     queue.end()
-    samples, count = queue.take()
-    assert count == 100
-    assert samples[:100].min() == 1
-    assert not samples[100:].any()
+    last = queue.take()
+    assert last.count == 100
+    assert last.samples[:100].min() == 1
+    assert not last.samples[100:].any()
 
 
 def test_a_tail_takes_nothing_and_ends_in_silence() -> None:
     queue = line()
     queue.write(np.ones(300, np.float32))
     queue.write(np.ones((3000, 2), np.float32))
-    tail, count = queue.tail()
-    assert count == 480
-    assert tail[0].tolist() == [1, 1]
-    assert abs(tail[479]).max() < 1e-6
-    assert not tail[480:].any()
-    assert queue.take()[0].min() == 1
+    tail = queue.tail()
+    assert tail.count == 480
+    assert tail.samples[0].tolist() == [1, 1]
+    assert abs(tail.samples[479]).max() < 1e-6
+    assert not tail.samples[480:].any()
+    assert queue.take().samples.min() == 1
 
 
 def test_the_writer_may_use_its_buffer_again() -> None:
     queue, buffer = line(), np.ones(4000, np.float32)
     queue.write(buffer)
     buffer[:] = 9
-    assert queue.take()[0].max() == 1
+    assert queue.take().samples.max() == 1
 
 
 def test_what_no_loudspeaker_can_play_becomes_silence_or_full_scale() -> None:
     queue = line()
     queue.write(np.array([np.nan, np.inf, -np.inf, 0.5] * 600, np.float32))
-    samples, _ = queue.take()
-    assert samples[:4, 0].tolist() == [0, 1, -1, 0.5]
+    assert queue.take().samples[:4, 0].tolist() == [0, 1, -1, 0.5]
 
 
 @pytest.mark.parametrize("shape", [(), (2, 3), (4, 2, 1), (10, 0)])

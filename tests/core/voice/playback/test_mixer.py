@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
+from core.voice.playback.line import Excerpt
 from core.voice.playback.mixer import DUCKED, Mixer, limited
 
 FRAME = 960
 
 
-def constant(level: float) -> np.ndarray:
-    return np.full((FRAME, 1), level, np.float32)
+def constant(level: float) -> Excerpt:
+    return Excerpt(np.full((FRAME, 2), level, np.float32), FRAME, abs(level))
 
 
 def test_one_line_alone_goes_through_untouched() -> None:
     stereo = np.random.default_rng(1).uniform(-0.9, 0.9, (FRAME, 2)).astype(np.float32)
-    np.testing.assert_array_equal(Mixer().mix(stereo, None), stereo)
-    np.testing.assert_array_equal(Mixer().mix(None, stereo), stereo)
+    np.testing.assert_array_equal(Mixer().mix(Excerpt(stereo.copy(), FRAME, 0.9), None), stereo)
+    np.testing.assert_array_equal(Mixer().mix(None, Excerpt(stereo.copy(), FRAME, 0.9)), stereo)
 
 
 def test_media_gives_way_to_speech_and_comes_back_without_a_jump() -> None:
     mixer = Mixer()
-    silence = constant(0.0)
     frames = [mixer.mix(None, constant(0.5)) for _ in range(5)]
-    frames += [mixer.mix(silence, constant(0.5)) for _ in range(10)]
+    frames += [mixer.mix(constant(0.0), constant(0.5)) for _ in range(10)]
     ducked = frames[-1][:, 0].copy()
     frames += [mixer.mix(None, constant(0.5)) for _ in range(60)]
     out = np.concatenate(frames)[:, 0]
@@ -47,6 +47,13 @@ def test_a_new_volume_is_a_ramp_of_one_frame() -> None:
     assert frame[0] == 0.5
     assert frame[-1] == 0.0
     assert np.abs(np.diff(frame)).max() < 0.001
+
+
+def test_two_loud_lines_together_stay_below_full_scale() -> None:
+    mixer = Mixer(volume=2.0)
+    frames = [mixer.mix(constant(-0.95), constant(-0.95)) for _ in range(10)]
+    assert min(frame.min() for frame in frames) >= -1.0
+    assert max(frame.max() for frame in frames) < -0.9
 
 
 def test_loud_sums_are_bent_below_full_scale_and_quiet_ones_left_alone() -> None:

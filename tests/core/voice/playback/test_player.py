@@ -191,7 +191,7 @@ async def test_pause_holds_and_resume_goes_on_at_the_same_sample(deck) -> None:
     held, frames = line.heard_samples, len(deck.wire.frames)
     assert 0 < held < FRAME * 400
     assert deck.wire.frames[-5:] == [OPUS_SILENCE] * 5
-    time.sleep(0.02)
+    await asyncio.sleep(0.02)
     assert len(deck.wire.frames) == frames
     deck.player.resume()
     end = await line.finished()
@@ -217,9 +217,9 @@ async def test_while_the_connection_is_away_nothing_is_taken_and_nothing_lost(de
     line.write(sound)
     line.end()
     deck.until(lambda: not deck.wire.there)
-    time.sleep(0.02)
+    await asyncio.sleep(0.02)
     away_at = line.heard_samples
-    time.sleep(0.02)
+    await asyncio.sleep(0.02)
     assert line.heard_samples == away_at <= FRAME * 21
     deck.wire.before_send = None
     deck.wire.there = True
@@ -239,7 +239,7 @@ async def test_what_is_stopped_while_the_connection_is_away_is_never_sent(deck) 
     deck.player.stop_all()
     assert (await line.finished()).heard_samples == 0
     deck.wire.there = True
-    time.sleep(0.02)
+    await asyncio.sleep(0.02)
     assert deck.wire.frames == []
 
 
