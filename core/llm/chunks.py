@@ -22,6 +22,8 @@ def read_piece(chunk: Any) -> Piece:
     Raises:
         TypeError: The chunk is nothing a chat completion could be.
     """
+    if chunk is None or isinstance(chunk, str | int | float | list):
+        raise TypeError("no object")
     choices = getattr(chunk, "choices", None)
     if choices is None or (isinstance(choices, list) and not choices):
         return Piece()

@@ -203,38 +203,46 @@ async def test_a_server_that_drops_the_connection(chat: Chat, models: Models) ->
 
 @pytest.mark.parametrize("fault", [{"silent": True}, {"hang_after": 0}])
 async def test_silence_until_the_first_token(chat: Chat, fault: dict[str, Any]) -> None:
-    models = Models({"default": route(chat, first_token_timeout_s=0.1)}, environ={})
+    models = Models({"default": route(chat, first_token_timeout_s=0.5)}, environ={})
     chat.script(**fault)
-    assert await complaint(models) == f"The model m at {chat.url} did not begin to answer within 0.1 seconds."
+    assert await complaint(models) == f"The model m at {chat.url} did not begin to answer within 0.5 seconds."
     await chat.wait_for(lambda recorded: recorded.disconnected)
     assert await answer(models)
     await models.close()
 
 
 async def test_a_thought_counts_as_a_beginning(chat: Chat) -> None:
-    models = Models({"default": route(chat, first_token_timeout_s=0.4, total_timeout_s=30)}, environ={})
-    chat.script(text="Yes.", reasoning="let me think about this for a while", pace_s=0.1)
+    models = Models({"default": route(chat, first_token_timeout_s=0.6, total_timeout_s=30)}, environ={})
+    chat.script(text="Yes.", reasoning="let me think about this for a while", pace_s=0.15)
     assert await answer(models) == "Yes."
     await models.close()
 
 
 async def test_an_answer_that_takes_too_long_keeps_what_came(chat: Chat) -> None:
-    models = Models({"default": route(chat, total_timeout_s=0.3)}, environ={})
+    models = Models({"default": route(chat, total_timeout_s=1)}, environ={})
     chat.script(text="One two three.", hang_after=2)
     stream = models.stream(HELLO)
     assert [await anext(stream), await anext(stream)] == ["One", " two"]
-    with pytest.raises(ModelError, match=r"took longer than 0\.3 seconds"):
+    with pytest.raises(ModelError, match=r"took longer than 1 seconds"):
         await anext(stream)
     await chat.wait_for(lambda recorded: recorded.disconnected)
     await models.close()
 
 
-async def test_a_slow_reader_does_not_use_up_the_models_time(chat: Chat) -> None:
+async def test_an_answer_that_trickles_is_cut_off_too(chat: Chat) -> None:
     models = Models({"default": route(chat, total_timeout_s=0.3)}, environ={})
+    chat.script(text="One two three four five. " * 20, pace_s=0.03)
+    said = await complaint(models)
+    assert "took longer than 0.3 seconds" in said
+    await models.close()
+
+
+async def test_a_slow_reader_does_not_use_up_the_models_time(chat: Chat) -> None:
+    models = Models({"default": route(chat, total_timeout_s=0.6)}, environ={})
     chat.script(text="One two three four five.")
     said = []
     async for text in models.stream(HELLO):
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.15)
         said.append(text)
     assert "".join(said) == "One two three four five."
     await models.close()
@@ -266,14 +274,15 @@ async def test_a_missing_key_is_named_before_anything_is_sent() -> None:
 
 @pytest.mark.parametrize("after", [0, 2])
 @pytest.mark.parametrize(
-    "garbage", [b"data: {no json\n\n", b"data: \xff\xfe\n\n", b'data: {"choices": 5}\n\n', b"data: 7\n\n"]
+    "garbage",
+    [b"data: {no json\n\n", b"data: \xff\xfe\n\n", b'data: {"choices": 5}\n\n', b"data: 7\n\n", b"data: null\n\n"],
 )
 async def test_garbage_in_the_stream(chat: Chat, models: Models, garbage: bytes, after: int) -> None:
-    chat.script(garbage_after=after, garbage=garbage, deltas=())
     chat.script(garbage_after=after, garbage=garbage)
-    said = await complaint(models)
-    assert "sent something that is no chat answer" in said or "gave an empty answer" in said
-    assert after or "no chat answer" in said or garbage == b"data: 7\n\n"
+    assert await complaint(models) == (
+        f"The model server at {chat.url} sent something that is no chat answer; check the route's base_url."
+    )
+    assert await answer(models)
 
 
 async def test_an_error_event_in_the_stream(chat: Chat, models: Models) -> None:
@@ -336,7 +345,7 @@ async def test_tries_are_bounded(chat: Chat) -> None:
 async def test_what_would_end_the_same_is_not_tried_again(chat: Chat, fault: dict[str, Any]) -> None:
     models = Models({"default": route(chat, retries=3)}, environ={})
     chat.script(**fault)
-    await complaint(models)
+    assert "did not begin" not in await complaint(models)  # which would mean that it waited
     assert len(chat.requests) == 1
     await models.close()
 

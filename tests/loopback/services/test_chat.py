@@ -43,13 +43,13 @@ async def test_a_stream_and_a_whole_answer_say_the_same(client: openai.AsyncOpen
     assert whole.usage.completion_tokens > 5
 
 
-async def test_the_stream_arrives_token_by_token_at_its_pace(chat: Chat, client: openai.AsyncOpenAI) -> None:
+async def test_the_stream_comes_token_by_token_at_its_pace(chat: Chat, client: openai.AsyncOpenAI) -> None:
     chat.script(text="one two three", pace_s=0.05)
-    loop = asyncio.get_running_loop()
-    stream = await client.chat.completions.create(model="m", messages=HELLO, stream=True)
-    times = [loop.time() async for chunk in stream if chunk.choices and chunk.choices[0].delta.content]
-    assert len(times) == 3
-    assert times[-1] - times[0] >= 0.08  # two paces, less what the last wake-up was early
+    assert [piece for piece in await streamed(client) if piece] == ["one", " two", " three"]
+    recorded = await chat.wait_for(lambda recorded: recorded.ended_s is not None)
+    assert recorded.sent == 3
+    assert recorded.ended_s is not None
+    assert recorded.ended_s - recorded.at_s >= 2 * 0.05
 
 
 async def test_usage_comes_when_asked_for(client: openai.AsyncOpenAI) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import TYPE_CHECKING, Any
@@ -90,6 +91,15 @@ async def test_a_socket_without_input_is_closed() -> None:
     async with ElevenLabs(inactivity_s=0.05) as service, connect(service) as socket:
         await send(socket, {"text": " "})
         assert json.loads(await socket.recv())["error"] == "input_timeout_exceeded"
+
+
+async def test_input_now_and_then_keeps_a_socket_open() -> None:
+    async with ElevenLabs(inactivity_s=0.8) as service, connect(service) as socket:
+        for _ in range(4):
+            await send(socket, {"text": " "})
+            await asyncio.sleep(0.3)
+        await send(socket, {"text": ""})
+        assert json.loads(await socket.recv())["isFinal"] is True
 
 
 async def test_alignment_may_be_missing_and_the_connection_cut() -> None:
