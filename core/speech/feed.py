@@ -20,12 +20,13 @@ LOOK_S = 0.05  # how often the queue is looked at while it is full
 
 
 class Script:
-    """The speakable text of one turn as it comes, for as many readers and as often as needed.
+    """The text of one turn as it comes, made speakable, for as many readers and as often as needed.
 
+    Text that is speakable already needs no `speakable`.
     `close` stops reading the source. A failure of the source shows as `error` once all text before it is there.
     """
 
-    def __init__(self, source: AsyncIterator[str], speakable: Speakable) -> None:
+    def __init__(self, source: AsyncIterator[str], speakable: Speakable | None = None) -> None:
         self.text = ""
         self.finished = False
         self.error: BaseException | None = None
@@ -72,10 +73,11 @@ class Script:
     async def _read(self) -> None:
         try:
             async for delta in self._source:
-                self._add(self._speakable.push(delta))
+                self._add(delta if self._speakable is None else self._speakable.push(delta))
         except Exception as error:  # noqa: BLE001 - whatever the source raises is raised where the turn is spoken
             self.error = error
-        self._add(self._speakable.finish())
+        if self._speakable is not None:
+            self._add(self._speakable.finish())
         self.finished = True
         self._tell()
 

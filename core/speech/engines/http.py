@@ -1,0 +1,127 @@
+"""The part that engines over HTTP share: one client session, and errors in the words of people."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from core.speech.engine import SpeechChunk, failure
+from core.speech.sniff import NotSoundError, SoundReader
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from core.errors import SpeechError
+    from core.speech.engine import SpeechEngine
+
+CONNECT_S = 5.0
+ASK_S = 8.0  # for short questions, such as which voices there are
+_EXCERPT = 500  # characters of a refusal that are logged
+
+
+class RefusalError(Exception):
+    """What a server said when it refused: for the log, not for people."""
+
+
+def refusal(status: int) -> str:
+    """An HTTP status in words, as the end of "The speech engine X ..."."""
+    known = {
+        400: "refused the request",
+        401: "refused the key",
+        402: "wants to be paid first",
+        403: "refused the key",
+        404: "does not know this address, model or voice",
+        413: "found the text too long",
+        422: "refused the request",
+        429: "has too many requests, or its quota is used up",
+    }
+    words = known.get(status, "failed" if status >= 500 else "refused the request")
+    return f"{words} (HTTP {status})"
+
+
+def broken(error: Exception) -> str:
+    """What went wrong with a connection, as the end of "The speech engine X ..."."""
+    if isinstance(error, TimeoutError):
+        return "did not answer in time"
+    if isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError):
+        return "cannot be reached; is it running?"
+    return "broke the connection"
+
+
+class HttpClient:
+    """One engine's HTTP session."""
+
+    def __init__(self, engine: SpeechEngine, headers: Mapping[str, str] | None = None) -> None:
+        self._engine = engine
+        self._headers = dict(headers or {})
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def ask(self, url: str) -> tuple[int, Any]:
+        """GET a small answer: its status and its JSON, None if it is none.
+
+        Raises:
+            SpeechError: Nobody answers.
+        """
+        try:
+            async with self._open().get(url, timeout=aiohttp.ClientTimeout(total=ASK_S)) as response:
+                try:
+                    return response.status, await response.json(content_type=None)
+                except ValueError:  # a server may answer a question it does not know with any text
+                    return response.status, None
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise failure(self._engine, broken(error)) from error
+
+    @asynccontextmanager
+    async def post(self, url: str, body: Mapping[str, Any]) -> AsyncGenerator[aiohttp.ClientResponse, None]:
+        """POST JSON; the answer is read inside the context, whatever its status.
+
+        Raises:
+            SpeechError: Nobody answers, or the connection breaks.
+        """
+        try:
+            async with self._open().post(url, json=dict(body)) as response:
+                yield response
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise failure(self._engine, broken(error)) from error
+
+    async def refused(self, response: aiohttp.ClientResponse) -> SpeechError:
+        """The error for an answer of another status than 200; what the server said is its cause."""
+        said = (await response.content.read(_EXCERPT)).decode(errors="replace")
+        error = failure(self._engine, refusal(response.status))
+        error.__cause__ = RefusalError(said)
+        return error
+
+    async def sound(
+        self, response: aiohttp.ClientResponse, rate_hz: int, text: str
+    ) -> AsyncGenerator[SpeechChunk, None]:
+        """The body as sound, while it comes; the first chunk carries `text`.
+
+        Raises:
+            SpeechError: It is no sound.
+        """
+        reader = SoundReader(rate_hz, response.headers.get("Content-Type", ""))
+        try:
+            async for data in response.content.iter_any():
+                samples = reader.read(data)
+                if len(samples):
+                    yield SpeechChunk(samples, reader.rate_hz, text)
+                    text = ""
+            samples = reader.finish()
+            if len(samples):
+                yield SpeechChunk(samples, reader.rate_hz, text)
+        except NotSoundError as error:
+            raise failure(self._engine, str(error)) from error
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S)
+            self._session = aiohttp.ClientSession(headers=self._headers, timeout=timeout)
+        return self._session

@@ -1,0 +1,228 @@
+"""The engine for Wyoming servers (Piper and others) over TCP; what the server can do is asked when it is opened.
+
+Wire format: a line of JSON `{"type", "data_length", "payload_length"}`, then that many bytes of JSON and of payload. A server
+that streams takes text as it comes (`synthesize-start`, `-chunk`..., `-stop`, ended by `synthesize-stopped`); an older one
+takes whole clauses (`synthesize`, ended by `audio-stop`). One connection a turn or clause, so that what comes late is
+nobody's. Supports voice; rate and pitch are done on our side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from core.speech.engine import SpeechChunk, Voice, failure
+from core.speech.engines.http import ASK_S, CONNECT_S
+from core.speech.pace import Pace, Spread
+from core.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+
+    from core.config.speech import WyomingSection
+    from core.errors import SpeechError
+
+_log = logging.getLogger(__name__)
+
+_MOST_DATA = 4 * 2**20  # bytes of one event
+_WIDTHS = {2: "<i2", 4: "<i4"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """One event of the protocol."""
+
+    type: str
+    data: dict[str, Any] = field(default_factory=dict[str, Any])
+    payload: bytes = b""
+
+    def encode(self) -> bytes:
+        """The event as it travels."""
+        data = json.dumps(self.data).encode() if self.data else b""
+        head = {"type": self.type, "data_length": len(data), "payload_length": len(self.payload)}
+        return json.dumps(head).encode() + b"\n" + data + self.payload
+
+
+class WyomingEngine:
+    """Speech from a Wyoming server."""
+
+    name = "wyoming"
+
+    def __init__(self, section: WyomingSection) -> None:
+        self._section = section
+        self.address = f"{section.host}:{section.port}"
+        self.takes_tokens = False
+        self._voices: list[str] = []
+        self._pace = Pace()
+
+    async def open(self) -> None:
+        """Ask the server what it can do.
+
+        Raises:
+            SpeechError: Nobody answers, it makes no speech, or it has not got the configured voice.
+        """
+        programs = await self._describe()
+        self.takes_tokens = any(program.get("supports_synthesize_streaming") is True for program in programs)
+        self._voices = _voice_names(programs)
+        wanted = self._section.voice
+        if wanted and self._voices and wanted not in self._voices:
+            raise failure(self, f'has no voice "{wanted}"; it has {", ".join(self._voices[:10])}')
+
+    async def close(self) -> None:
+        """Nothing to close: connections end with their turns."""
+
+    async def voices(self) -> Sequence[str]:
+        """The voices that are installed on the server."""
+        if not self._voices:
+            self._voices = _voice_names(await self._describe())
+        return self._voices
+
+    def native(self, voice: Voice) -> Voice:
+        """Neither rate nor pitch: the protocol has no word for them."""
+        return Voice(voice.name)
+
+    async def stream(self, text: AsyncIterator[str], voice: Voice) -> AsyncGenerator[SpeechChunk, None]:
+        """The text as sound: token by token or clause by clause, as the server can."""
+        name = voice.name or self._section.voice
+        speaking: dict[str, Any] = {"voice": {"name": name}} if name else {}
+        if self.takes_tokens:
+            async for chunk in self._stream_tokens(text, speaking):
+                yield chunk
+            return
+        async for piece in text:
+            first = piece
+            async with self._connection() as (reader, writer):
+                await self._send(writer, _Event("synthesize", {"text": piece.strip(), **speaking}))
+                async for chunk in self._sound(reader, "audio-stop"):
+                    yield SpeechChunk(chunk.samples, chunk.rate_hz, first)
+                    first = ""
+
+    async def _stream_tokens(
+        self, text: AsyncIterator[str], speaking: dict[str, Any]
+    ) -> AsyncGenerator[SpeechChunk, None]:
+        spread = Spread(self._pace)
+        tasks = Tasks("wyoming turn")
+        rate_hz = 0
+        async with self._connection() as (reader, writer):
+            sending = tasks.start(self._send_tokens(writer, text, speaking, spread))
+            try:
+                async for chunk in self._sound(reader, "synthesize-stopped"):
+                    rate_hz = chunk.rate_hz
+                    yield SpeechChunk(chunk.samples, rate_hz, spread.sound(chunk.duration_s))
+            finally:
+                await tasks.cancel_all()
+        if not sending.cancelled() and (fault := sending.exception()) is not None:
+            raise fault
+        if rate_hz and (rest := spread.rest()):
+            yield SpeechChunk(np.zeros(0, np.float32), rate_hz, rest)
+        spread.learn()
+
+    async def _send_tokens(
+        self, writer: asyncio.StreamWriter, text: AsyncIterator[str], speaking: dict[str, Any], spread: Spread
+    ) -> None:
+        whole: list[str] = []
+        try:
+            await self._send(writer, _Event("synthesize-start", speaking))
+            async for piece in text:
+                whole.append(piece)
+                spread.add(piece)
+                await self._send(writer, _Event("synthesize-chunk", {"text": piece}))
+            # For servers between the two protocols the whole text follows; those that stream pass over it.
+            await self._send(writer, _Event("synthesize", {"text": "".join(whole), **speaking}))
+            await self._send(writer, _Event("synthesize-stop"))
+        except ConnectionError:
+            _log.debug("%s closed while text was sent; the reader tells why", self.address)
+
+    async def _sound(self, reader: asyncio.StreamReader, last: str) -> AsyncGenerator[SpeechChunk, None]:
+        """The sound up to the event named `last`."""
+        carried = b""
+        while True:
+            event = await self._read(reader)
+            if event.type == last:
+                return
+            if event.type == "error":
+                raise failure(self, "reported an error") from ValueError(str(event.data)[:500])
+            if event.type != "audio-chunk":
+                continue
+            rate_hz, width, channels = (event.data.get(key) for key in ("rate", "width", "channels"))
+            if not isinstance(rate_hz, int) or not isinstance(width, int) or width not in _WIDTHS:
+                raise failure(self, "sent sound of a kind that is not read here")
+            channels = channels if isinstance(channels, int) and channels > 0 else 1
+            pcm = carried + event.payload
+            whole = len(pcm) - len(pcm) % (width * channels)
+            pcm, carried = pcm[:whole], pcm[whole:]
+            values = np.frombuffer(pcm, _WIDTHS[width]).astype(np.float32) / np.float32(2 ** (8 * width - 1))
+            samples = values.reshape(-1, channels).mean(axis=1, dtype=np.float32)
+            if len(samples):
+                yield SpeechChunk(samples, rate_hz)
+
+    async def _describe(self) -> list[dict[str, Any]]:
+        """The speech programs that the server runs."""
+        try:
+            async with asyncio.timeout(ASK_S), self._connection() as (reader, writer):
+                await self._send(writer, _Event("describe"))
+                while (event := await self._read(reader)).type != "info":
+                    pass
+        except TimeoutError as error:
+            raise failure(self, "did not answer in time") from error
+        programs = _dicts(event.data.get("tts"))
+        if not programs:
+            raise failure(self, "makes no speech; it serves something else")
+        return programs
+
+    # The wire ---------------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter], None]:
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                reader, writer = await asyncio.open_connection(self._section.host, self._section.port)
+        except (OSError, TimeoutError) as error:
+            raise failure(self, "cannot be reached; is it running?") from error
+        try:
+            yield reader, writer
+        except (ConnectionError, asyncio.IncompleteReadError) as error:
+            raise failure(self, "broke the connection") from error
+        finally:
+            writer.transport.abort()  # a cancelled turn must not wait for a goodbye
+
+    async def _send(self, writer: asyncio.StreamWriter, event: _Event) -> None:
+        writer.write(event.encode())
+        await writer.drain()
+
+    async def _read(self, reader: asyncio.StreamReader) -> _Event:
+        """The next event. Raises `SpeechError` for what is none, and at the end of the stream."""
+        try:
+            line = await reader.readline()
+            if not line.endswith(b"\n"):
+                raise asyncio.IncompleteReadError(line, None)
+            head: Any = json.loads(line)
+            kind, sizes = str(head["type"]), [int(head.get(key) or 0) for key in ("data_length", "payload_length")]
+            if not all(0 <= size <= _MOST_DATA for size in sizes):
+                raise ValueError(f"an event of {sizes} bytes")
+            data: Any = dict(head.get("data") or {})
+            if sizes[0]:
+                data |= json.loads(await reader.readexactly(sizes[0]))
+            return _Event(kind, data, await reader.readexactly(sizes[1]))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._nonsense() from error
+
+    def _nonsense(self) -> SpeechError:
+        return failure(self, "sent something that is no Wyoming event")
+
+
+def _voice_names(programs: list[dict[str, Any]]) -> list[str]:
+    voices = [voice for program in programs for voice in _dicts(program.get("voices"))]
+    return sorted({str(voice.get("name")) for voice in voices if voice.get("installed", True)})
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    """The objects in a list of JSON; none if it is no list."""
+    items = cast("list[Any]", value) if isinstance(value, list) else []
+    return [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
