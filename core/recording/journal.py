@@ -65,6 +65,7 @@ class JournalWriter:
         self._counted = 0  # where a player is that only counts samples
         self._toc = 0xFC
         self._pending: list[bytes] = []
+        self._unsynced = False
         self._page((opus_head(),), 0, FIRST)
         self._page((opus_tags(VENDOR, comments),), 0)
 
@@ -83,23 +84,23 @@ class JournalWriter:
         self._counted += placed.samples
         self._page((placed.payload,), self._end)
 
-    def flush(self) -> int:
-        """Bring everything to the disk; gives the bytes written.
+    def flush(self, sync: bool = True) -> None:
+        """Bring everything into the file, where it survives the process; with `sync`, onto the disk as well.
 
         Raises:
             OSError: The disk is full or gone. What was written so far can be read.
         """
-        if not self._pending:
-            return 0
-        data = b"".join(self._pending)
-        self._pending.clear()
-        view = memoryview(data)
-        while view:
-            written = self._file.write(view)
-            self.bytes += written
-            view = view[written:]
-        os.fsync(self._file.fileno())
-        return len(data)
+        if self._pending:
+            view = memoryview(b"".join(self._pending))
+            self._pending.clear()
+            self._unsynced = True
+            while view:
+                written = self._file.write(view)
+                self.bytes += written
+                view = view[written:]
+        if sync and self._unsynced:
+            os.fsync(self._file.fileno())
+            self._unsynced = False
 
     def close(self) -> None:
         """End the stream and the file.
@@ -107,6 +108,8 @@ class JournalWriter:
         Raises:
             OSError: The last packets could not be written; the file is closed all the same.
         """
+        if self._file.closed:
+            return
         try:
             self._page((), self._end, LAST)
             self.flush()

@@ -67,6 +67,25 @@ def opus_tags(vendor: str, comments: Mapping[str, str]) -> bytes:
     return b"".join(parts)
 
 
+def read_tags(packet: bytes) -> dict[str, str] | None:
+    """The comments in a stream's second packet; None if it is another one or damaged."""
+    if not packet.startswith(b"OpusTags"):
+        return None
+    entries: dict[str, str] = {}
+    try:
+        at = 12 + struct.unpack_from("<I", packet, 8)[0]
+        (count,) = struct.unpack_from("<I", packet, at)
+        at += 4
+        for _ in range(count):
+            (size,) = struct.unpack_from("<I", packet, at)
+            key, _, value = packet[at + 4 : at + 4 + size].decode(errors="replace").partition("=")
+            entries[key] = value
+            at += 4 + size
+    except struct.error:
+        return None
+    return entries
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page as it was found."""

@@ -1,0 +1,52 @@
+"""Whether a monitored channel is to be recorded by itself: enough people come, too few are left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from core.config.recording import RecordingSection
+
+AutoDecision = Literal["start", "stop", "keep"]
+
+
+class AutoRecord:
+    """Decides for the monitored channels. Asked whenever somebody comes or goes, and again when `wait_s` has passed.
+
+    A recording that people stopped by hand is not begun again before the channel was nearly empty once.
+    """
+
+    def __init__(self, section: RecordingSection) -> None:
+        self._channels = frozenset(section.auto_channels)
+        self._least = section.auto_min_members
+        self.wait_s = section.auto_stop_s
+        self._few_since: dict[int, float] = {}  # by channel: since when too few are there
+        self._declined: set[int] = set()
+
+    def monitors(self, channel_id: int) -> bool:
+        """Whether this channel is monitored at all."""
+        return channel_id in self._channels
+
+    def decide(self, channel_id: int, people: int, recording: bool, now_s: float) -> AutoDecision:
+        """What to do now.
+
+        Args:
+            channel_id: The channel.
+            people: How many are in it; bots do not count.
+            recording: Whether it is being recorded by `AutoRecord`'s own decision.
+            now_s: The clock.
+        """
+        if channel_id not in self._channels:
+            return "keep"
+        if people >= self._least:
+            self._few_since.pop(channel_id, None)
+            return "keep" if recording or channel_id in self._declined else "start"
+        self._declined.discard(channel_id)
+        since = self._few_since.setdefault(channel_id, now_s)
+        if not recording:
+            return "keep"
+        return "stop" if now_s - since >= self.wait_s or people == 0 else "keep"
+
+    def declined(self, channel_id: int) -> None:
+        """Somebody stopped the recording by hand, or it could not start."""
+        self._declined.add(channel_id)

@@ -1,0 +1,103 @@
+"""Finished files in other formats, rates and channel counts; and single utterances. Top-level functions for workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.audio.frames import RATE_HZ
+from core.audio.wav import WavReader, WavWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from core.config.recording import TrackFormat
+
+_BLOCK = RATE_HZ
+_CODECS = {"flac": "flac", "ogg": "libopus", "mp3": "libmp3lame"}
+_SAMPLE_FORMATS = {"flac": "s16", "ogg": "s16", "mp3": "s16p", "wav": "s16"}
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What finished files are to be."""
+
+    format: TrackFormat = "wav"
+    rate_hz: int = RATE_HZ
+    channels: int = 2
+    bitrate_kbps: int = 128
+
+    @property
+    def as_rendered(self) -> bool:
+        """Whether a rendered WAV is this already."""
+        return self.format == "wav" and self.rate_hz == RATE_HZ and self.channels == 2
+
+
+def encode_file(source: str, target: str, quality: Quality) -> int:
+    """Write a rendered WAV in another quality, in constant memory; gives the new file's size. `target` is replaced whole.
+
+    Raises:
+        OSError: A file cannot be read or written.
+    """
+    final = Path(target)
+    work = final.with_name(f".{final.name}.new")
+    try:
+        with WavReader(Path(source)) as wav:
+            if quality.format == "wav":
+                with WavWriter(work, rate_hz=quality.rate_hz, channels=quality.channels) as out:
+                    for frame in _resampled(wav, quality, None):
+                        out.write(frame.to_ndarray().reshape(-1, quality.channels))
+            else:
+                _encode(wav, work, quality)
+        work.replace(final)
+    finally:
+        work.unlink(missing_ok=True)
+    return final.stat().st_size
+
+
+def _encode(wav: WavReader, work: Path, quality: Quality) -> None:
+    import av
+
+    output: Any = av.open(str(work), "w", format=quality.format)
+    with output as container:
+        layout = "mono" if quality.channels == 1 else "stereo"
+        stream = container.add_stream(_CODECS[quality.format], rate=quality.rate_hz, layout=layout)
+        stream.format = _SAMPLE_FORMATS[quality.format]
+        if quality.format != "flac":
+            stream.bit_rate = quality.bitrate_kbps * 1000
+        stream.open()
+        for frame in _resampled(wav, quality, stream.frame_size or None):
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def _resampled(wav: WavReader, quality: Quality, frame_size: int | None) -> Iterator[Any]:
+    import av
+
+    layout = "mono" if quality.channels == 1 else "stereo"
+    resampler = av.AudioResampler(_SAMPLE_FORMATS[quality.format], layout, quality.rate_hz, frame_size=frame_size)
+    for start in range(0, wav.samples, _BLOCK):
+        block = np.ascontiguousarray(wav.read(start, _BLOCK))
+        frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout="stereo")
+        frame.sample_rate = wav.rate_hz
+        frame.pts = start
+        yield from resampler.resample(frame)
+    yield from resampler.resample(None)
+
+
+def cut_file(source: str, cuts: Sequence[tuple[int, int, str]]) -> None:
+    """Write stretches of a rendered WAV, as first and behind the last sample, to files of their own.
+
+    Raises:
+        OSError: A file cannot be read or written.
+    """
+    with WavReader(Path(source)) as wav:
+        for start, end, target in cuts:
+            path = Path(target)
+            path.parent.mkdir(exist_ok=True)
+            with WavWriter(path, rate_hz=wav.rate_hz, channels=wav.channels) as out:
+                for at in range(start, end, _BLOCK):
+                    out.write(wav.read(at, min(_BLOCK, end - at)))

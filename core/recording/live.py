@@ -1,0 +1,114 @@
+"""A recording from its start until its files are finished: the recorder, the rendering behind it, and where packets come from."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from core.audio.frames import RATE_HZ
+from core.recording.finishing import new_rendering
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from core.audio.frames import OpusFrame
+    from core.config.recording import RecordingSection
+    from core.recording.metadata import Named, Note
+    from core.recording.recorder import Heard, Recorder
+    from core.store.recordings import RecordingRecord
+    from core.workers import Workers
+
+_log = logging.getLogger(__name__)
+
+
+class FrameSource(Protocol):
+    """Where packets come from: a session's receiver."""
+
+    def subscribe(self, callback: Callable[[OpusFrame], None], *, owner: object) -> None:
+        """Call `callback` for every packet, on the receive thread."""
+        ...
+
+    def drop(self, owner: object) -> None:
+        """End the subscriptions of `owner`."""
+        ...
+
+
+class LiveRecording:
+    """One recording under way. Made by `Recordings.start`; cogs hold on to its id, not to it."""
+
+    def __init__(
+        self,
+        record: RecordingRecord,
+        recorder: Recorder,
+        source: FrameSource,
+        section: RecordingSection,
+        workers: Workers,
+        session_id: str | None,
+        automatic: bool,
+    ) -> None:
+        self.record = record
+        self.recorder = recorder
+        self.session_id = session_id
+        self.automatic = automatic
+        self.rendering = new_rendering(recorder.folder, section, workers)
+        self._source = source
+        self._render_every_s = section.render_every_s
+
+    @property
+    def id(self) -> str:
+        """Its id in the index."""
+        return self.record.id
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self.recorder.folder
+
+    @property
+    def duration_s(self) -> float:
+        """How long it has run, pauses included."""
+        return self.recorder.duration_s
+
+    @property
+    def paused(self) -> bool:
+        """Whether packets are let go by."""
+        return self.recorder.paused
+
+    def heard(self) -> list[Heard]:
+        """Everybody recorded so far."""
+        return self.recorder.heard()
+
+    def begin(self) -> None:
+        """Let packets in."""
+        self.recorder.start()
+        self._source.subscribe(self.recorder.write, owner=self)
+
+    def note(self, text: str, by: Named | None) -> Note:
+        """Mark this moment."""
+        return self.recorder.note(text, by)
+
+    async def end(self, reason: str) -> None:
+        """Let no more packets in, and wait until what has come is on disk."""
+        self._source.drop(self)
+        await asyncio.wrap_future(self.recorder.stop(reason))
+
+    async def forget(self, user_id: int) -> None:
+        """Delete what was written and rendered of a person; their packets are refused by consent already."""
+
+        async def forget_journal() -> None:
+            await asyncio.wrap_future(self.recorder.forget(user_id))
+
+        await self.rendering.forget(user_id, forget_journal)
+
+    async def keep_rendering(self) -> None:
+        """Bring finished files up to date every little while, until cancelled. A failure costs nothing: the journals stay."""
+        while True:
+            await asyncio.sleep(self._render_every_s)
+            until = round(self.recorder.complete_s * RATE_HZ)
+            try:
+                await self.rendering.advance(self.recorder.journals(), until)
+            except OSError as error:
+                _log.warning("recording %s: rendering waits for the end: %s", self.id, error)
+                return

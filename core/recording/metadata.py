@@ -1,0 +1,220 @@
+"""`metadata.json`: what a recording is, who is on it and what happened; docs/recordings.md describes it for people."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import RecordingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE = "metadata.json"
+SCHEMA_VERSION = 1
+
+State = Literal["recording", "rendering", "finished", "failed"]
+
+
+class _Part(BaseModel):
+    """Unknown keys are refused, so that the schema says everything."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Named(_Part):
+    """Something of Discord's, by id and by the name it had. Ids are strings: JSON numbers do not hold them."""
+
+    id: str = Field(pattern=r"^\d+$")
+    name: str
+
+
+class Packets(_Part):
+    """What became of one person's packets."""
+
+    received: int = 0
+    lost: int = Field(default=0, description="Missing from the sender's count, whatever was done about it.")
+    late: int = Field(default=0, description="Came after their place had been written; counted as lost too.")
+    duplicate: int = 0
+    malformed: int = Field(default=0, description="No Opus.")
+    overlapping: int = Field(default=0, description="From a second device while the first still spoke.")
+    concealed: int = Field(default=0, description="Frames guessed from what came before.")
+    recovered: int = Field(default=0, description="Frames recovered from the copy in the next packet.")
+    undecryptable: dict[str, int] = Field(default_factory=dict[str, int], description="By cause.")
+
+
+class Missing(_Part):
+    """A stretch of a track that damage to its journal took."""
+
+    start_s: float
+    duration_s: float
+    bytes: int
+
+
+class Person(_Part):
+    """One person on the recording."""
+
+    id: str = Field(pattern=r"^\d+$")
+    name: str
+    first_seen_at: datetime
+    offset_s: float = Field(default=0.0, description="Where the track begins; all begin with the recording.")
+    first_sound_s: float | None = None
+    journal: str | None = Field(default=None, description="Opus as it arrived.")
+    track: str | None = None
+    speech_s: float = 0.0
+    peak_dbfs: float | None = None
+    packets: Packets = Field(default_factory=Packets)
+    missing: list[Missing] = Field(default_factory=list[Missing])
+
+
+class Segment(_Part):
+    """One utterance."""
+
+    user_id: str
+    file: str | None = Field(description="The track it is on, or its own file.")
+    start_s: float
+    duration_s: float
+
+
+class Note(_Part):
+    """What somebody wanted to be found again."""
+
+    at_s: float
+    at: datetime
+    text: str
+    by: Named | None = None
+
+
+class Gap(_Part):
+    """A stretch in which nothing was recorded."""
+
+    start_s: float
+    duration_s: float
+    reason: str
+    pause: bool = Field(default=False, description="Asked for, not suffered.")
+
+
+class Audio(_Part):
+    """What the finished files are."""
+
+    format: str = "wav"
+    rate_hz: int = 48_000
+    channels: int = 2
+    bits: int | None = 16
+
+
+class Consent(_Part):
+    """On what ground people are on the recording."""
+
+    mode: Literal["announce", "opt_in", "opt_out"]
+    refused: int = Field(default=0, description="How many refused; who, is not kept.")
+
+
+class Encryption(_Part):
+    """How packets came."""
+
+    transport: str = ""
+    end_to_end: str = Field(default="", description="Version of DAVE, or empty.")
+
+
+class Transcript(_Part):
+    """A text of the recording; reserved for them."""
+
+    file: str
+    user_id: str | None = None
+    format: str
+    language: str | None = None
+
+
+class Files(_Part):
+    """Files of the whole recording."""
+
+    session: str | None = None
+    timeline: str | None = None
+
+
+class Software(_Part):
+    """What recorded it."""
+
+    name: str = "Parley"
+    version: str = ""
+
+
+class Metadata(_Part):
+    """Everything about one recording. All times ending in `_s` are seconds since `started_at`."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    id: str
+    state: State = "recording"
+    guild: Named
+    channel: Named
+    started_at: datetime
+    started_by: Named | None = None
+    ended_at: datetime | None = None
+    duration_s: float = 0.0
+    reason: str | None = Field(default=None, description="Why it ended, as a sentence.")
+    interrupted: bool = Field(default=False, description="The process died; what was on disk was saved afterwards.")
+    audio: Audio = Field(default_factory=Audio)
+    consent: Consent
+    encryption: Encryption = Field(default_factory=Encryption)
+    people: list[Person] = Field(default_factory=list[Person])
+    segments: list[Segment] = Field(default_factory=list[Segment])
+    notes: list[Note] = Field(default_factory=list[Note])
+    gaps: list[Gap] = Field(default_factory=list[Gap])
+    files: Files = Field(default_factory=Files)
+    transcripts: list[Transcript] = Field(default_factory=list[Transcript])
+    software: Software = Field(default_factory=Software)
+
+    def person(self, user_id: int) -> Person | None:
+        """Somebody on the recording, by id."""
+        return next((person for person in self.people if person.id == str(user_id)), None)
+
+
+def read_metadata(folder: Path) -> Metadata:
+    """What a recording's folder says about it.
+
+    Raises:
+        RecordingError: There is none, or it is no metadata of ours.
+    """
+    try:
+        return Metadata.model_validate_json((folder / FILE).read_bytes())
+    except OSError as error:
+        raise RecordingError(f"The recording {folder.name} cannot be read.") from error
+    except ValidationError as error:
+        raise RecordingError(f"The metadata of the recording {folder.name} is damaged.") from error
+
+
+def write_metadata(folder: Path, metadata: Metadata) -> None:
+    """Replace the metadata in one step: a reader sees the old or the new, and a crash leaves one of them.
+
+    Raises:
+        OSError: The disk is full or gone.
+    """
+    write_atomically(folder / FILE, metadata.model_dump_json(indent=2).encode())
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file in one step, on disk when this returns.
+
+    Raises:
+        OSError: The disk is full or gone; the old file stays.
+    """
+    new = path.with_name(f".{path.name}.new")
+    try:
+        with new.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of `metadata.json`."""
+    return json.loads(json.dumps(Metadata.model_json_schema(mode="serialization")))

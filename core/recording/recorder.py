@@ -1,0 +1,399 @@
+"""One live recording: takes packets from the receive thread, and a thread of its own brings them to disk."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import shutil
+import threading
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from core.audio.frames import FRAME_S
+from core.recording.metadata import Gap, Named, Note, write_metadata
+from core.recording.participant import Participant
+from core.recording.timeline import HOLD_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from core.audio.frames import OpusFrame
+    from core.clock import Clock
+    from core.recording.consent import Consent
+    from core.recording.journal import JournalWriter
+    from core.recording.metadata import Metadata
+
+_log = logging.getLogger(__name__)
+
+TURN_S = 0.25  # how often packets go into files: a killed process loses little more than this
+SYNC_S = 0.75  # how often files go onto the disk: a power cut loses this much more
+_SCATTER_S = 1.0  # by which a place may differ from arrival, with much to spare
+METADATA_S = 5.0
+LIMITS_S = 2.0
+QUEUE_LIMIT = 200_000  # packets that wait while a disk hangs: ten minutes of six people
+
+DISK_FULL = "The disk is full. What was recorded until then is safe."
+DISK_LOW = "The disk is nearly full, so I stopped in time. What was recorded until then is safe."
+DISK_GONE = "The recording's folder can no longer be written. What was recorded until then is safe."
+LONGEST = "The recording reached the longest time I am set to record."
+LARGEST = "The recording reached the largest size I am set to record."
+FAILED = "The recording failed on my side. What was recorded until then is safe."
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a recording ends by itself; 0 is never."""
+
+    length_s: float = 0
+    bytes: int = 0
+    free_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One person of a live recording."""
+
+    user_id: int
+    name: str
+    sound_s: float  # how much was received of them
+    last_s: float  # when they were last heard, on the clock
+    lost: int
+
+
+@dataclass(slots=True)
+class _OpenGap:
+    start_s: float
+    reason: str
+    pause: bool
+
+
+class Recorder:
+    """Writes one recording: a journal a person, and `metadata.json`.
+
+    `write` may be called from any thread, does a few set and queue operations, and never waits. Everything that
+    touches the disk happens on the recorder's own thread, in `turn`. When a limit is reached or the disk fails, the
+    recording ends by itself with what it has, and `on_ended` is called once from that thread with a sentence.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        metadata: Metadata,
+        *,
+        consent: Consent,
+        clock: Clock,
+        name_of: Callable[[int], str],
+        limits: Limits | None = None,
+        on_ended: Callable[[str], None] | None = None,
+        undecryptable: Callable[[], Mapping[int, Mapping[str, int]]] = dict,
+        open_file: Callable[[Path], BinaryIO] | None = None,
+    ) -> None:
+        """Begin now, in a folder that exists; nothing is written before `start`.
+
+        Args:
+            folder: Where the files go.
+            metadata: What is known of the recording at its start; belongs to the recorder from now on.
+            consent: Who may be recorded; asked for every packet.
+            clock: The clock of the packets' arrival.
+            name_of: A person's name by user id, asked once a person.
+            limits: When to end.
+            on_ended: Told why, when the recording ends by itself.
+            undecryptable: Frames that could not be decrypted, by user id and cause.
+            open_file: Opens a journal; for tests of failing disks.
+        """
+        self.folder = folder
+        self.started_s = clock.monotonic()
+        self.withheld = 0  # packets of people who may not be recorded
+        self.overflowed = 0  # packets dropped because the disk hung for minutes
+        self.reason: str | None = None  # why it ended, once it did
+        self.done: Future[None] = Future()
+        self._metadata = metadata
+        self._consent = consent
+        self._clock = clock
+        self._name_of = name_of
+        self._limits = limits or Limits()
+        self._on_ended = on_ended
+        self._undecryptable = undecryptable
+        self._open_file = open_file
+        self._queue: deque[OpusFrame] = deque()
+        self._commands: deque[Callable[[], None]] = deque()
+        self._people: dict[int, Participant] = {}
+        self._gaps: list[_OpenGap] = []
+        self._finished = False
+        self._finishing = threading.Lock()
+        self._paused = False
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"recorder {metadata.id}", daemon=True)
+        self._synced_s = self._limits_s = self._metadata_s = self.started_s
+        self._dirty = True
+        self._complete_s = 0.0
+
+    # From any thread --------------------------------------------------------------------------------------------------
+
+    def write(self, frame: OpusFrame) -> None:
+        """Take a packet; returns at once."""
+        if self._paused:
+            return
+        if not self._consent.allows(frame.user_id):
+            self.withheld += 1
+            return
+        if len(self._queue) >= QUEUE_LIMIT:
+            self.overflowed += 1
+            return
+        self._queue.append(frame)
+
+    def start(self) -> None:
+        """Let the thread begin."""
+        self._thread.start()
+
+    @property
+    def paused(self) -> bool:
+        """Whether packets are let go by."""
+        return self._paused
+
+    @property
+    def duration_s(self) -> float:
+        """How long it has run, pauses included."""
+        return self._metadata.duration_s if self.done.done() else self._clock.monotonic() - self.started_s
+
+    @property
+    def complete_s(self) -> float:
+        """Up to here, in seconds since the start, journals are complete: nothing will come before it any more."""
+        return self._complete_s
+
+    def journals(self) -> dict[int, str]:
+        """File names of the journals, by user id."""
+        people = list(self._people.values())
+        return {person.user_id: person.journal.path.name for person in people if person.journal is not None}
+
+    @property
+    def bytes(self) -> int:
+        """Size of the journals so far."""
+        return sum(person.bytes for person in list(self._people.values()))
+
+    def heard(self) -> list[Heard]:
+        """Everybody recorded so far."""
+        return [
+            Heard(person.user_id, person.name, person.counts.received * FRAME_S, person.last_s, person.counts.lost)
+            for person in list(self._people.values())
+            if person.journal is not None
+        ]
+
+    def pause(self, reason: str = "Paused.") -> None:
+        """Let packets go by; time runs on, so tracks are silent meanwhile."""
+        if not self._paused:
+            self._paused = True
+            self._gap_started(reason, pause=True)
+
+    def resume(self) -> None:
+        """Take packets again."""
+        if self._paused:
+            self._gap_ended(pause=True)
+            self._paused = False
+
+    def gap_started(self, reason: str) -> None:
+        """The connection is away."""
+        self._gap_started(reason, pause=False)
+
+    def gap_ended(self) -> None:
+        """The connection is back."""
+        self._gap_ended(pause=False)
+
+    def note(self, text: str, by: Named | None = None, at_s: float | None = None) -> Note:
+        """Mark this moment, or one at `at_s` seconds since the start."""
+        now_s = self._clock.monotonic() - self.started_s
+        note = Note(at_s=round(now_s if at_s is None else at_s, 3), at=self._clock.now(), text=text, by=by)
+        self._command(lambda: self._metadata.notes.append(note))
+        return note
+
+    def forget(self, user_id: int) -> Future[None]:
+        """Delete what was written of a person; done when the future is. Whether more comes, consent decides."""
+        done: Future[None] = Future()
+
+        def forget() -> None:
+            try:
+                person = self._people.pop(user_id, None)
+                if person is not None:
+                    person.discard()
+                self._write_metadata()
+            finally:
+                done.set_result(None)
+
+        self._command(forget)
+        return done
+
+    def set_encryption(self, transport: str, end_to_end: str) -> None:
+        """Say how packets come."""
+
+        def change() -> None:
+            self._metadata.encryption.transport, self._metadata.encryption.end_to_end = transport, end_to_end
+
+        self._command(change)
+
+    def stop(self, reason: str) -> Future[None]:
+        """End; what has arrived is on disk when the future is done. A second call changes nothing."""
+        if self.reason is None:
+            self.reason = reason
+        self._closing.set()
+        if not self._thread.is_alive() and not self.done.done():
+            self._finish()  # never started: tests and tools that call `turn` themselves
+        return self.done
+
+    # On the recorder's thread -----------------------------------------------------------------------------------------
+
+    def turn(self, now_s: float) -> None:
+        """Bring to the files what has arrived and whose place is certain by `now_s`.
+
+        Raises:
+            OSError: The disk is full or gone.
+        """
+        self._run_commands()
+        for _ in range(len(self._queue)):
+            self._take(self._queue.popleft())
+        sync = now_s - self._synced_s >= SYNC_S
+        for person in self._people.values():
+            person.journal_up_to(now_s, self._open)
+            person.flush(sync)
+        self._complete_s = max(0.0, now_s - self.started_s - HOLD_S - _SCATTER_S)
+        if sync:
+            self._synced_s = now_s
+        if self._dirty or now_s - self._metadata_s >= METADATA_S:
+            self._write_metadata()
+            self._metadata_s = now_s
+        if now_s - self._limits_s >= LIMITS_S:
+            self._limits_s = now_s
+            reached = self._limit_reached(now_s)
+            if reached is not None:
+                self._end_by_itself(reached)
+
+    def _run(self) -> None:
+        try:
+            while not self._closing.wait(TURN_S):
+                self.turn(self._clock.monotonic())
+        except OSError as error:
+            _log.error("recording %s stops: %s", self._metadata.id, error)
+            self._end_by_itself(DISK_FULL if error.errno in _FULL else DISK_GONE)
+        except Exception:  # noqa: BLE001 - a fault of ours must not cost what is recorded: it is closed and kept
+            _log.exception("recording %s stops", self._metadata.id)
+            self._end_by_itself(FAILED)
+        finally:
+            self._finish()
+
+    def _finish(self) -> None:
+        """Bring everything to disk that will go there; each step runs even if one before failed."""
+        now_s = self._clock.monotonic()
+        self._paused = True
+        self._attempt("the last packets were lost", lambda: self.turn(now_s))
+        with self._finishing:
+            self._finished = True
+        self._attempt("the last changes were lost", self._run_commands)
+        for person in self._people.values():
+            self._attempt("the end of a track was lost", lambda person=person: person.close(self._open))
+        while self._gaps:
+            self._close_gap(self._gaps.pop(), now_s - self.started_s)
+        self._metadata.state = "rendering"
+        self._metadata.ended_at = self._clock.now()
+        self._metadata.duration_s = round(now_s - self.started_s, 3)
+        self._metadata.reason = self.reason
+        self._attempt("its metadata could not be written", self._write_metadata)
+        self.done.set_result(None)
+
+    def _attempt(self, what_otherwise: str, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except OSError as error:
+            _log.error("recording %s: %s: %s", self._metadata.id, what_otherwise, error)
+
+    def _run_commands(self) -> None:
+        while self._commands:
+            self._commands.popleft()()
+
+    def _take(self, frame: OpusFrame) -> None:
+        user_id = frame.user_id
+        if not self._consent.allows(user_id):  # refused while the packet waited
+            self.withheld += 1
+            return
+        person = self._people.get(user_id)
+        if person is None:
+            person = Participant(user_id, self._name_of(user_id), self._clock.now(), self.started_s)
+            self._people[user_id] = person
+        person.push(frame)
+
+    def _open(self, person: Participant) -> JournalWriter:
+        self._dirty = True
+        album = f"{self._metadata.channel.name} {self._metadata.started_at:%Y-%m-%d %H:%M}"
+        return person.open_journal(self.folder, album, self._open_file)
+
+    def _limit_reached(self, now_s: float) -> str | None:
+        limits = self._limits
+        if limits.length_s and now_s - self.started_s >= limits.length_s:
+            return LONGEST
+        if limits.bytes and self.bytes >= limits.bytes:
+            return LARGEST
+        if limits.free_bytes and shutil.disk_usage(self.folder).free < limits.free_bytes:
+            return DISK_LOW
+        return None
+
+    def _end_by_itself(self, reason: str) -> None:
+        if self.reason is not None:
+            return
+        self.reason = reason
+        self._closing.set()
+        if self._on_ended is not None:
+            self._on_ended(reason)
+
+    def _write_metadata(self) -> None:
+        metadata = self._metadata
+        causes = self._undecryptable()
+        if metadata.state == "recording":
+            metadata.duration_s = round(self._clock.monotonic() - self.started_s, 3)
+        metadata.people = [
+            person.describe(causes.get(person.user_id, {}))
+            for person in self._people.values()
+            if person.journal is not None
+        ]
+        write_metadata(self.folder, metadata)
+        self._dirty = False
+
+    # Gaps -------------------------------------------------------------------------------------------------------------
+
+    def _gap_started(self, reason: str, *, pause: bool) -> None:
+        gap = _OpenGap(self._clock.monotonic() - self.started_s, reason, pause)
+        self._command(lambda: self._gaps.append(gap))
+
+    def _gap_ended(self, *, pause: bool) -> None:
+        now_s = self._clock.monotonic() - self.started_s
+
+        def end() -> None:
+            for gap in [gap for gap in self._gaps if gap.pause == pause]:
+                self._gaps.remove(gap)
+                self._close_gap(gap, now_s)
+
+        self._command(end)
+
+    def _close_gap(self, gap: _OpenGap, end_s: float) -> None:
+        self._metadata.gaps.append(
+            Gap(
+                start_s=round(gap.start_s, 3),
+                duration_s=round(max(0.0, end_s - gap.start_s), 3),
+                reason=gap.reason,
+                pause=gap.pause,
+            )
+        )
+
+    def _command(self, command: Callable[[], None]) -> None:
+        """Have something done on the recorder's thread, its outcome in the metadata within a turn; here, once that ended."""
+
+        def run() -> None:
+            command()
+            self._dirty = True
+
+        with self._finishing:
+            if not self._finished:
+                self._commands.append(run)
+                return
+        run()
