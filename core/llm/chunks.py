@@ -40,7 +40,7 @@ def read_piece(chunk: Any) -> Piece:
 
 
 def whole_answer(body: bytes) -> Piece:
-    """The text of an answer that was not streamed though it was asked for. Raises `ValueError` or `TypeError` if it is none."""
+    """The text of an answer that came whole, not streamed. Raises `ValueError` or `TypeError` if it is none."""
     try:
         choice = json.loads(body)["choices"][0]
         text, reason = choice["message"]["content"] or "", choice.get("finish_reason")

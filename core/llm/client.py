@@ -18,8 +18,8 @@ NO_KEY = "none"  # the SDK insists on a key; servers without keys do not look at
 def make_client(route: Route, key: str) -> AsyncOpenAI:
     """A client for the route. Blocks for up to a second at its first call: run it in a thread.
 
-    It neither retries nor times out by itself except while connecting: `Models` does both, because only it knows whether
-    text has already been passed on.
+    It neither retries nor times out by itself except while connecting: `Models` does both, because only it knows
+    whether text has already been passed on.
     """
     from openai import AsyncAzureOpenAI, AsyncOpenAI, Timeout
 

@@ -15,7 +15,8 @@ TOO_LONG = "context_length_exceeded"
 def failure(route: Route, error: Exception, *, begun: bool) -> ModelError:
     """The sentence for an error of the SDK, or of what it made of the server's bytes.
 
-    `begun` tells whether the answer was under way. The sentence never holds words of the server, which may repeat the key.
+    `begun` tells whether the answer was under way. The sentence never holds words of the server: they may repeat the
+    key.
     """
     from openai import APIConnectionError, APIError, APIStatusError
 
@@ -59,7 +60,8 @@ def scrubbed(error: Exception, key: str) -> Exception:
 def _refusal(route: Route, server: str, error: object) -> str:
     status = getattr(error, "status_code", 0)
     if status in (401, 403):
-        return f"{server} refused the key ({status}); set the right one as {route.api_key_env} in the environment or in .env."
+        key = route.api_key_env
+        return f"{server} refused the key ({status}); set the right one as {key} in the environment or in .env."
     if status == 404:
         return f"{server} does not know the model {route.model}; check model and base_url of the route '{route.name}'."
     if status == 429:

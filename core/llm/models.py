@@ -102,8 +102,8 @@ class Models:
     ) -> AsyncGenerator[str]:
         """The answer as pieces of clean text, as they come.
 
-        Thoughts, role prefixes (also those of `names`), leading blanks and everything from a stop string on are left out.
-        Messages that do not fit the route's context are left out from the oldest on. Close the generator
+        Thoughts, role prefixes (also those of `names`), leading blanks and everything from a stop string on are left
+        out. Messages that do not fit the route's context are left out from the oldest on. Close the generator
         (`contextlib.aclosing`) or cancel its reader to end the request at the server.
 
         Raises:
@@ -133,7 +133,7 @@ class Models:
             raise empty(chosen, reason)
 
     async def check(self, route: str | None = None) -> ModelHealth:
-        """Whether the route's server can be reached and knows the model. Never raises a `ModelError`; spends no tokens."""
+        """Whether the server can be reached and knows the model. Never raises a `ModelError`; spends no tokens."""
         name = route or self._current
         started_s = time.monotonic()
         try:

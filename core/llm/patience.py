@@ -53,7 +53,8 @@ class Patience:
     def _complaint(self) -> str:
         route = self._route
         if self._begun or route.total_timeout_s <= route.first_token_timeout_s:
-            return f"The model {route.model} took longer than {route.total_timeout_s:g} seconds, so its answer was cut off."
+            limit_s = route.total_timeout_s
+            return f"The model {route.model} took longer than {limit_s:g} seconds, so its answer was cut off."
         return (
             f"The model {route.model} at {route.address} did not begin to answer within "
             f"{route.first_token_timeout_s:g} seconds."

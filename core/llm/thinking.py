@@ -15,8 +15,8 @@ MARKS = tuple(f"<{slash}{name}>" for name in NAMES for slash in ("", "/"))
 class Thinking:
     """Drops `<think>...</think>` and its relatives, also when the tags come in pieces.
 
-    A thought that is never closed is dropped to the end. A closing tag without an opening one (some chat templates put the
-    opening tag into the prompt) is dropped by itself: what came before it has been passed on already.
+    A thought that is never closed is dropped to the end. A closing tag without an opening one (some chat templates put
+    the opening tag into the prompt) is dropped by itself: what came before it has been passed on already.
     """
 
     def __init__(self) -> None:

@@ -15,9 +15,9 @@ def estimate_tokens(text: str) -> int:
     """About how many tokens the text takes, on the high side of the byte-pair tokenizers of today's models.
 
     The heuristic, piece by piece: a Latin word costs one token for every 6 letters begun, a number one for every 3
-    digits, anything else (accents, other scripts, signs, emoji) one for every 2 bytes of UTF-8. A single blank belongs to
-    the word behind it; a longer run of blanks costs one. English comes to about 4 characters a token. Too high a guess
-    only forgets an old message early, too low a one makes the server refuse the prompt.
+    digits, anything else (accents, other scripts, signs, emoji) one for every 2 bytes of UTF-8. A single blank belongs
+    to the word behind it; a longer run of blanks costs one. English comes to about 4 characters a token. Too high a
+    guess only forgets an old message early, too low a one makes the server refuse the prompt.
     """
     tokens = 0
     for piece in PIECES.findall(text):

@@ -1,8 +1,8 @@
 """A chat server of the OpenAI kind: completions streamed or whole, models, Azure's paths, pictures as input.
 
 Wire format: OpenAI's chat completions (server-sent events `data: {json}`, closed by `data: [DONE]`), Azure OpenAI's
-`/openai/deployments/{deployment}/chat/completions?api-version=`, and `reasoning_content` as DeepSeek, llama.cpp and vLLM
-send it.
+`/openai/deployments/{deployment}/chat/completions?api-version=`, and `reasoning_content` as DeepSeek, llama.cpp and
+vLLM send it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A ComfyUI server: queues workflows, tells of their progress on a WebSocket, and gives a real picture.
 
-Wire format: ComfyUI's own `server.py`: `POST /prompt`, `GET /history/{id}`, `/view`, `/queue`, `POST /interrupt`, `/free`,
-`GET /system_stats`, `/object_info`, and `/ws?clientId=` with JSON messages and binary previews (big-endian `u32 1`,
-`u32 format` (1 JPEG, 2 PNG), then the picture). Every path also answers under `/api`.
+Wire format: ComfyUI's own `server.py`: `POST /prompt`, `GET /history/{id}`, `/view`, `/queue`, `POST /interrupt`,
+`/free`, `GET /system_stats`, `/object_info`, and `/ws?clientId=` with JSON messages and binary previews (big-endian
+`u32 1`, `u32 format` (1 JPEG, 2 PNG), then the picture). Every path also answers under `/api`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """ElevenLabs' streaming speech WebSocket, with alignment.
 
-Wire format: `/v1/text-to-speech/{voice}/stream-input?model_id=&output_format=pcm_24000&auto_mode=true`, key in the header
-`xi-api-key` or in the first message. In: `{"text": " ", "voice_settings": {}}`, then texts that end with a blank,
-`{"flush": true}`, last `{"text": ""}`. Out: base64 sound with the times of its characters, counted from the start of each
-message, then `{"isFinal": true}`. A socket without input for 20 s is closed with 1008.
+Wire format: `/v1/text-to-speech/{voice}/stream-input?model_id=&output_format=pcm_24000&auto_mode=true`, key in the
+header `xi-api-key` or in the first message. In: `{"text": " ", "voice_settings": {}}`, then texts that end with a
+blank, `{"flush": true}`, last `{"text": ""}`. Out: base64 sound with the times of its characters, counted from the start of
+each message, then `{"isFinal": true}`. A socket without input for 20 s is closed with 1008.
 """
 
 from __future__ import annotations

@@ -18,11 +18,12 @@ QUESTION = re.compile(
 FILLER = frozenset(
     re.findall(
         r"\S+",
-        "a about actually all am an and any are as at be because been but by can could did do does for from give go had has "
-        "have he hello hey hi how i if in into is it it's its just know let like make me more my need not now of on one or "
-        "our please say she should so some talk tell than that the their them then there these they this to us use very "
-        "anything anyone everyone today tomorrow yesterday work works mean think thing things something like "
-        "want was we were what what's when where which who why will with would you your",
+        "a about actually all am an and any are as at be because been but by can could did do does for from "
+        "give go had has have he hello hey hi how i if in into is it it's its just know let like make me more "
+        "my need not now of on one or our please say she should so some talk tell than that the their them "
+        "then there these they this to us use very anything anyone everyone today tomorrow yesterday work "
+        "works mean think thing things something want was we were what what's when where which who why will "
+        "with would you your ",
     )
 )
 

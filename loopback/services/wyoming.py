@@ -1,8 +1,8 @@
 """A Wyoming speech server over TCP, as Piper's: one whole text, or text streamed in and sound streamed out.
 
-Wire format: a line of JSON `{"type", "data_length", "payload_length"}`, then that many bytes of JSON data, then that many of
-payload. `describe` is answered with `info`; `synthesize` with `audio-start`, `audio-chunk`..., `audio-stop`; a streamed text
-(`synthesize-start`, `-chunk`..., `-stop`) gives one such group a sentence and ends with `synthesize-stopped`.
+Wire format: a line of JSON `{"type", "data_length", "payload_length"}`, then that many bytes of JSON data, then that
+many of payload. `describe` is answered with `info`; `synthesize` with `audio-start`, `audio-chunk`..., `audio-stop`; a streamed
+text (`synthesize-start`, `-chunk`..., `-stop`) gives one such group a sentence and ends with `synthesize-stopped`.
 """
 
 from __future__ import annotations
