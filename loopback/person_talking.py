@@ -67,10 +67,11 @@ class Talking(Interacting):
             TimeoutError: If the voice server does not come up.
         """
         self._must_get_in(channel)
-        if self._voice is not None and self._voice.is_connected():
+        if self._voice is not None and self.voice_state is not None and self._voice.is_connected():
             await self.move(channel)
             return self._voice
         client = await self._logged_in()
+        await _until(lambda: not client.voice_clients, _STATE_TIMEOUT_S)  # it may not have noticed yet a throw-out
         target = client.get_channel(channel.id)
         if not isinstance(target, discord.VoiceChannel | discord.StageChannel):
             raise Refused(f"{channel.name!r} is no voice channel that {self.user.name} sees")
@@ -86,13 +87,11 @@ class Talking(Interacting):
             TimeoutError: If the group is not formed in time.
         """
         connection = self.voice._connection
-        async with asyncio.timeout(timeout):
-            while not connection.can_encrypt:  # noqa: ASYNC110 (discord.py tells nobody when its group is ready)
-                await asyncio.sleep(_LOOK_AGAIN_S)
+        await _until(lambda: connection.can_encrypt, timeout)
 
     async def leave(self) -> None:
         """Leave the voice channel; no effect outside of one."""
-        if self._voice is not None:
+        if self._voice is not None and self.voice_state is not None:
             await self._voice.disconnect(force=True)
             await self._settled(lambda: self.voice_state is None, "leaving")
 
@@ -185,3 +184,10 @@ class Talking(Interacting):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+async def _until(done: Callable[[], bool], timeout_s: float) -> None:
+    """Wait for something inside discord.py that it tells nobody about; raises TimeoutError."""
+    async with asyncio.timeout(timeout_s):
+        while not done():  # noqa: ASYNC110 (there is no event to wait for)
+            await asyncio.sleep(_LOOK_AGAIN_S)

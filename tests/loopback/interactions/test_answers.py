@@ -92,3 +92,25 @@ async def test_the_original_can_be_deleted(scene: Scene) -> None:
     await scene.bot.interactions[0].delete_original_response()
     assert message.deleted
     assert interaction.messages == []
+
+
+async def test_a_follow_up_can_be_ephemeral_where_the_answer_was_not(scene: Scene) -> None:
+    interaction = await scene.alice.slash(scene.standard.text, "say", text="for all")
+    public = await interaction.answered()
+    received = await scene.received()
+    await received.followup.send("for you", ephemeral=True)
+    assert [message.is_ephemeral for message in interaction.messages] == [False, True]
+    assert interaction.messages[1].reply_to is public
+    assert list(scene.standard.text.messages.values()) == [public]
+
+
+async def test_commands_work_in_the_chat_of_a_voice_channel(scene: Scene) -> None:
+    interaction = await scene.alice.slash(scene.standard.voice, "say", text="hello")
+    assert (await interaction.answered()).channel is scene.standard.voice
+
+
+async def test_without_a_running_bot_nobody_answers(scene: Scene) -> None:
+    await scene.bot.close()
+    interaction = await scene.alice.slash(scene.standard.text, "say", text="anyone?")
+    with pytest.raises(TimeoutError, match="a response of parley to /say; instead: no response yet"):
+        await interaction.response(timeout=0.05)

@@ -104,3 +104,16 @@ async def test_who_is_thrown_out_knows_it(room: Room) -> None:
     assert room.alice.voice_state is None
     with pytest.raises(Refused, match="not in a voice channel"):
         await room.alice.say("hello")
+    await room.alice.join(room.standard.voice)
+    assert room.alice.voice_state.channel is room.standard.voice
+
+
+async def test_who_is_dragged_away_goes_on_talking_there(room: Room) -> None:
+    other = room.loopback.world.add_voice_channel(room.standard.guild, "Other")
+    await room.alice.join(room.standard.voice)
+    await room.bob.join(other)
+    room.loopback.world.voice.move(room.standard.guild, room.alice.user.id, other)
+    await asyncio.gather(room.alice.until_encrypted(), room.bob.until_encrypted())
+    heard = asyncio.create_task(room.bob.ears.wait_for_voice(room.alice.user.id, 5))
+    await room.alice.play(tone(0.3))
+    assert (await heard).encrypted
