@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import queue
 import threading
 import time
 import wave
@@ -78,7 +79,7 @@ class _Stream:
 
 
 class Ears:
-    """Hears one voice connection of discord.py. Feed it datagrams with `receive`, from any one thread."""
+    """Hears one voice connection of discord.py: a thread of its own opens and decodes what `receive` is given."""
 
     def __init__(self, connection: VoiceConnectionState, loop: asyncio.AbstractEventLoop) -> None:
         self._connection = connection
@@ -90,6 +91,9 @@ class Ears:
         self._held: dict[int, list[tuple[float, rtp.RtpPacket]]] = {}
         self._waiters: list[tuple[int | None, asyncio.Future[HeardFrame]]] = []
         self._transport: tuple[str, bytes, Transport] | None = None
+        self._arrivals: queue.SimpleQueue[tuple[float, bytes] | tuple[int, int] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._listen, name="ears", daemon=True)
+        self._thread.start()
         self.dave_frames = 0
         self.plain_frames = 0
         """Frames without end-to-end encryption that should have had it; silence frames are not among them."""
@@ -183,6 +187,25 @@ class Ears:
 
     def know(self, ssrc: int, user_id: int) -> None:
         """Ops 5 and 12: an SSRC belongs to a user. What was held for it is heard now."""
+        self._arrivals.put((ssrc, user_id))
+
+    def receive(self, datagram: bytes) -> None:
+        """One datagram, from whichever thread reads the socket."""
+        self._arrivals.put((time.monotonic(), datagram))
+
+    def close(self) -> None:
+        """Ends the thread once it is through with what arrived; what was heard stays."""
+        self._arrivals.put(None)
+
+    def _listen(self) -> None:
+        while (arrival := self._arrivals.get()) is not None:
+            first, second = arrival
+            if isinstance(second, bytes):
+                self._receive(first, second)
+            else:
+                self._know(int(first), second)
+
+    def _know(self, ssrc: int, user_id: int) -> None:
         with self._lock:
             if self._users.get(ssrc) == user_id:
                 return
@@ -191,9 +214,7 @@ class Ears:
             for arrival_s, packet in self._held.pop(ssrc, []):
                 self._hear(packet, arrival_s)
 
-    def receive(self, datagram: bytes) -> None:
-        """One datagram from the socket's thread."""
-        arrival_s = time.monotonic()
+    def _receive(self, arrival_s: float, datagram: bytes) -> None:
         if len(datagram) < 13 or rtp.is_rtcp(datagram) or datagram[0] & 0xC0 != 0x80:
             return
         transport = self._current_transport()

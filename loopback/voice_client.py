@@ -73,7 +73,8 @@ class PersonVoiceClient(discord.VoiceClient):
             self._camera = self.loop.create_task(self._film(), name="camera")
 
     def cleanup(self) -> None:
-        """See `discord.VoiceClient`; the camera goes off."""
+        """See `discord.VoiceClient`; the camera goes off and the ears close."""
+        self.ears.close()
         if self._camera is not None:
             self._camera.cancel()
             self._camera = None
@@ -108,11 +109,17 @@ class PersonVoiceClient(discord.VoiceClient):
 
 
 class _Connection(VoiceConnectionState):
-    """Lets discord.py's socket reader follow to a new socket.
+    """Mends two faults of discord.py 2.7 that would cost a person the call.
 
-    With a listener registered, the reader waits on the old socket for up to 30 s after a move or a reconnect, and the
-    new connection times out meanwhile.
+    With a listener registered, its socket reader waits on the old socket for up to 30 s after a move or a reconnect, and
+    the new connection times out meanwhile. And it cannot resume after close code 4015: it waits for a session
+    description, which op 9 does not bring.
     """
+
+    async def _connect(self, reconnect: bool, timeout: float, self_deaf: bool, self_mute: bool, resume: bool) -> None:
+        if resume:
+            await self.disconnect(cleanup=False)
+        await super()._connect(reconnect, timeout, self_deaf, self_mute, resume=False)
 
     def _create_socket(self) -> None:
         old = self.socket

@@ -66,6 +66,8 @@ class VoiceClient:
     on_audio: Callable[[Heard], None] | None = None
     unanswered: set[int] = field(default_factory=set)
     """Opcodes from the server this client pretends not to have seen."""
+    remember: bool = True
+    """False: `messages` keeps opcodes only, not what they carried."""
     heartbeats: bool = True
     """False: it never sends one."""
     dave: DaveMember = field(init=False)
@@ -224,7 +226,7 @@ class VoiceClient:
                 data = message.data[3:]
                 if op not in self.unanswered:
                     await self._reply(self.dave.on_binary(op, data))
-            self.messages.append((op, data))
+            self.messages.append((op, data if self.remember else None))
             self._news.set()
         self.close_code = websocket.close_code or 1006
         self._news.set()

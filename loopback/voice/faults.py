@@ -44,8 +44,8 @@ class VoiceFaults:
     padding_rate: float = 0.05
     """Share of relayed audio packets that carry RTP padding."""
 
-    rtcp_every: int = 250
-    """After every so many datagrams a client gets an RTCP receiver report on the same port; 0: never."""
+    rtcp_interval_s: float = 1.0
+    """Every client gets an RTCP receiver report on the voice port this often, and goodbyes when it left; 0: never."""
 
     dave: bool = True
     """False: rooms opened from now on use protocol version 0. Running rooms: `Room.set_protocol_version`."""

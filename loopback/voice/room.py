@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from loopback.voice.dave import DeliveryService
+from loopback.voice.endpoint import Channel
 from loopback.voice.opcodes import Op
-from loopback.voice.udp import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

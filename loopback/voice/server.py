@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from loopback.voice.endpoint import Endpoint
 from loopback.voice.faults import VoiceFaults
 from loopback.voice.gateway import VoiceGateway
 from loopback.voice.opcodes import Close
 from loopback.voice.room import Room
 from loopback.voice.session import Admission, VoiceSession
-from loopback.voice.udp import Endpoint, UdpRelay
+from loopback.voice.udp import UdpRelay
 
 if TYPE_CHECKING:
     from loopback.certificates import Certificates

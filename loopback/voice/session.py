@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from loopback.voice.endpoint import Endpoint
     from loopback.voice.opcodes import Op
     from loopback.voice.room import Room
-    from loopback.voice.udp import Endpoint
 
 _log = logging.getLogger(__name__)
 

@@ -14,20 +14,17 @@ import socket
 import struct
 import threading
 import time
-from collections import Counter, deque
-from dataclasses import dataclass, field
+from collections import deque
 from typing import TYPE_CHECKING
 
 from loopback.voice import rtp
+from loopback.voice.endpoint import Address, Endpoint, RelayCounters
 from loopback.voice.transport import TransportError
 
 if TYPE_CHECKING:
     from loopback.voice.faults import Network, VoiceFaults
-    from loopback.voice.transport import Transport
 
 _log = logging.getLogger(__name__)
-
-Address = tuple[str, int]
 
 _DISCOVERY = struct.Struct(">HHI64sH")
 _DISCOVERY_REQUEST, _DISCOVERY_ANSWER = 1, 2
@@ -35,72 +32,13 @@ _DISCOVERY_LATENCY_S = 0.02
 _KEEP_ALIVE_SIZE = 8
 _BUFFER_BYTES = 4 << 20
 _BURST = 64
-_IDLE_S = 0.5
+_IDLE_S = 0.1
 _EXTENSION = bytes.fromhex("10ff9000")
 """One-byte elements: id 1 audio level (RFC 6464), id 9 one byte, then filler to the word."""
+_GOODBYE_S = 1.5
+"""RTCP goodbyes go on for this long: discord.py's socket reader stays with an old socket until a datagram wakes it."""
+_RTCP_REPORT, _RTCP_BYE = 201, 203
 _RTCP_HEADER = struct.Struct(">BBHI")
-
-
-@dataclass(slots=True, eq=False)
-class Endpoint:
-    """One client's media path."""
-
-    user_id: int
-    ssrc: int
-    channel: Channel
-    address: Address | None = None
-    uplink: Transport | None = None
-    """Opens what the client sends."""
-    downlink: Transport | None = None
-    """Seals what the client hears."""
-    muted: bool = False
-    """The server drops what it says."""
-    received: int = 0
-    relayed: int = 0
-    """Datagrams sent to this client, duplicates included."""
-    lost: Counter[int] = field(default_factory=Counter)
-    """Packets this client never got because of the simulated network, by SSRC."""
-    duplicated: Counter[int] = field(default_factory=Counter)
-
-    @property
-    def video_ssrc(self) -> int:
-        """The SSRC of its camera."""
-        return self.ssrc + 1
-
-    @property
-    def rtx_ssrc(self) -> int:
-        """The SSRC of its video retransmissions."""
-        return self.ssrc + 2
-
-
-@dataclass(slots=True, eq=False)
-class Channel:
-    """Who hears whom."""
-
-    endpoints: tuple[Endpoint, ...] = ()
-    listeners_only: frozenset[int] | None = None
-    """Relay only to these user ids: a load test need not pay for listeners nobody reads."""
-
-    def add(self, endpoint: Endpoint) -> None:
-        """Lets an endpoint hear and be heard."""
-        self.endpoints = (*self.endpoints, endpoint)
-
-    def discard(self, endpoint: Endpoint) -> None:
-        """Takes an endpoint out."""
-        self.endpoints = tuple(other for other in self.endpoints if other is not endpoint)
-
-
-@dataclass(slots=True)
-class RelayCounters:
-    """Datagrams that went nowhere, by cause."""
-
-    malformed: int = 0
-    foreign: int = 0
-    """From an unknown address or with somebody else's SSRC."""
-    forged: int = 0
-    """Not authentic."""
-    unsent: int = 0
-    """The operating system refused them."""
 
 
 class UdpRelay:
@@ -113,6 +51,7 @@ class UdpRelay:
         self._by_address: dict[Address, Endpoint] = {}
         self._delayed: list[tuple[float, int, bytes, Endpoint]] = []
         self._order = 0
+        self._departed: deque[tuple[float, Address, Endpoint]] = deque()
         self._closing = False
         self.counters = RelayCounters()
         self.capture: deque[tuple[int, bytes]] | None = None
@@ -147,6 +86,8 @@ class UdpRelay:
     def discard(self, endpoint: Endpoint) -> None:
         """Forgets an endpoint."""
         endpoint.channel.discard(endpoint)
+        if endpoint.address is not None and endpoint.downlink is not None:
+            self._departed.append((time.monotonic() + _GOODBYE_S, endpoint.address, endpoint))
         endpoint.address = None
         self._by_ssrc = {ssrc: other for ssrc, other in self._by_ssrc.items() if other is not endpoint}
         self._by_address = {address: other for address, other in self._by_address.items() if other is not endpoint}
@@ -176,6 +117,8 @@ class UdpRelay:
                 self._read_burst()
             if self._delayed:
                 self._release()
+            if self._faults.rtcp_interval_s > 0:
+                self._report()
 
     def _read_burst(self) -> None:
         for _ in range(_BURST):
@@ -242,9 +185,6 @@ class UdpRelay:
             else:
                 datagram = receiver.downlink.seal(header, body)
                 self._suffer(datagram, receiver, sender, faults.network_to(receiver.user_id))
-            if faults.rtcp_every and receiver.relayed % faults.rtcp_every == 0:
-                report = _RTCP_HEADER.pack(0x81, 201, 7, sender.ssrc)
-                self._deliver(receiver.downlink.seal(report, bytes(24)), receiver)
 
     def _suffer(self, datagram: bytes, receiver: Endpoint, sender: Endpoint, network: Network) -> None:
         if network.only_from is not None and sender.user_id not in network.only_from:
@@ -268,6 +208,19 @@ class UdpRelay:
                 self._later(delay_s, datagram, receiver)
             else:
                 self._deliver(datagram, receiver)
+
+    def _report(self) -> None:
+        now = time.monotonic()
+        for endpoint in self._by_ssrc.values():
+            if endpoint.downlink is not None and endpoint.report_due_s <= now:
+                endpoint.report_due_s = now + self._faults.rtcp_interval_s
+                header = _RTCP_HEADER.pack(0x81, _RTCP_REPORT, 7, endpoint.ssrc)
+                self._deliver(endpoint.downlink.seal(header, bytes(24)), endpoint)
+        for _ in range(len(self._departed)):
+            until, address, endpoint = self._departed.popleft()
+            if until > now and endpoint.downlink is not None and address not in self._by_address:
+                self._send(endpoint.downlink.seal(_RTCP_HEADER.pack(0x81, _RTCP_BYE, 1, endpoint.ssrc), b""), address)
+                self._departed.append((until, address, endpoint))
 
     def _later(self, delay_s: float, datagram: bytes, receiver: Endpoint) -> None:
         self._order += 1

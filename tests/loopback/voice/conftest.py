@@ -31,7 +31,7 @@ async def server(certificates: Certificates) -> AsyncIterator[VoiceServer]:
     server = VoiceServer(certificates)
     # Fewer surprises for tests that count: each of these has a test of its own.
     server.faults.padding_rate = 0.0
-    server.faults.rtcp_every = 0
+    server.faults.rtcp_interval_s = 0.0
     await server.start()
     yield server
     await server.close()

@@ -105,11 +105,12 @@ async def test_without_the_knobs_packets_have_neither_padding_nor_extension(hous
 
 
 async def test_rtcp_reports_come_between_the_audio_and_hurt_nobody(house: House):
-    house.server.faults.rtcp_every = 2
+    house.server.faults.rtcp_interval_s = 0.01
     capture = house.server.relay.capture = deque(maxlen=100)
     speaker, listener = await pair(house)
     for _ in range(6):
         speaker.send_opus(FRAME)
+        await asyncio.sleep(0.02)
     heard = await listener.count(6)
     assert any(rtp.is_rtcp(datagram) for _, datagram in capture)
     assert [one.opus for one in heard] == [FRAME] * 6
