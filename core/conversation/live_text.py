@@ -14,6 +14,7 @@ _log = logging.getLogger(__name__)
 
 MESSAGE_LIMIT = 2000  # characters of one Discord message
 EDIT_INTERVAL_S = 1.0
+FIRST_S = 0.3  # a reply begins with a few words, not with one letter
 FENCE = "```"
 
 
@@ -43,12 +44,16 @@ class LiveText:
         self._posted: list[Posted] = []
         self._shown: list[str] = []
         self._text = ""
-        self._last_s = -interval_s
+        self._last_s = 0.0
+        self._begun = False
         self._tasks = Tasks("live text")
 
     async def update(self, text: str) -> None:
         """Show this text soon; returns at once."""
         self._text = text
+        if text.strip() and not self._begun:
+            self._begun = True
+            self._last_s = self._clock.monotonic() + FIRST_S - self._interval_s
         if text.strip() and not self._tasks.running("show"):
             self._tasks.start(self._show_later(), "show")
 

@@ -12,6 +12,7 @@ from core.config import Config, Environment
 from launch.bot import ParleyBot
 from loopback.server import Loopback
 from loopback.services.chat import Chat
+from loopback.world.permissions import Permission
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -63,7 +64,8 @@ class Scene:
         return bot
 
     def config(self, *, model: bool = True, **sections: dict[str, Any]) -> Config:
-        routes = {"default": {"base_url": self.chat.base_url, "model": "stand-in", "retries": 0}} if model else {}
+        route = {"base_url": self.chat.base_url, "model": "stand-in", "retries": 0, "first_token_timeout_s": 0.7}
+        routes = {"default": route} if model else {}
         tables: dict[str, Any] = {
             "store": {"url": f"sqlite+aiosqlite:///{(self.folder / 'parley.db').as_posix()}"},
             "model": {"routes": routes},
@@ -74,6 +76,11 @@ class Scene:
     def strip_bot(self) -> None:
         """Take the bot's administrator role away."""
         self.world.edit_member(self.guild, self.guild.members[self.bot_user.id], role_ids=[])
+
+    @property
+    def admin_role(self) -> Any:
+        """A role with every right."""
+        return self.world.add_role(self.guild, "admins", Permission.ADMINISTRATOR)
 
     @property
     def runtime(self) -> Runtime:
@@ -101,14 +108,16 @@ class Scene:
         return (await interaction.answered(timeout)).content
 
     async def reply(self, person: Person, after: Message, *, timeout: float = 10) -> Message:
-        """The bot's next message in the text channel after a person's."""
-        return await person.wait_for_message(
-            self.text, lambda found: found.author is self.bot_user and found.id > after.id, timeout
+        """The bot's next message in the channel of a person's message, when the turn is over and it is complete."""
+        found = await person.wait_for_message(
+            after.channel, lambda found: found.author is self.bot_user and found.id > after.id, timeout
         )
+        await self.turns_over()
+        return found
 
     async def turns_over(self) -> None:
         """Wait until everything that was asked has been answered."""
-        await self.until(lambda: not self.runtime.conversation.busy)
+        await self.until(lambda: not self.runtime.conversation.busy, 30)
 
     async def until(self, condition: Any, timeout: float = 10) -> None:
         """Wait until something is so."""

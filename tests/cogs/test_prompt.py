@@ -1,0 +1,244 @@
+"""Messages become replies, spoken and written; nothing pings; what fails is said in one sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import numpy as np
+import pytest
+
+from core.events import TurnEnded
+
+
+async def test_a_prompt_is_acknowledged_answered_aloud_and_written(scene):
+    await scene.start()
+    ada = await scene.joined()
+    scene.chat.script(text="Certainly. The tea is ready.")
+    listening = asyncio.create_task(ada.ears.wait_for_voice(scene.bot_user.id, 10))
+    message = await ada.type(scene.text, "Is the tea ready?")
+    assert await ada.wait_for_reaction(message, "👂") == "👂"
+    assert (await listening).encrypted
+    reply = await scene.reply(ada, message)
+    await scene.turns_over()
+    assert reply.content == "Certainly. The tea is ready."
+    pcm = ada.ears.pcm(scene.bot_user.id)
+    assert len(pcm) / 48000 > 1.0
+    assert np.abs(pcm).max() > 3000
+    assert ada.ears.plain_frames == 0
+
+
+async def test_the_model_is_told_persona_history_and_who_speaks(scene):
+    await scene.start(prompt={"persona": "You are a lighthouse keeper."})
+    ada = await scene.joined()
+    for question in ("What do you see?", "And now?"):
+        await ada.type(scene.text, question)
+        await scene.until(lambda: scene.runtime.conversation.busy)
+        await scene.turns_over()
+    first, second = scene.chat.prompts
+    assert first[0] == {"role": "system", "content": "You are a lighthouse keeper."}
+    assert first[-1]["content"] == "Ada: What do you see?"
+    assert [message["role"] for message in second] == ["system", "user", "assistant", "user"]
+    assert second[1]["content"] == "Ada: What do you see?"
+
+
+async def test_stop_cuts_the_sound_and_the_memory_holds_only_what_was_heard(scene):
+    await scene.start()
+    ada = await scene.joined()
+    long = " ".join(f"This is sentence number {number} of a very long story." for number in range(30))
+    scene.chat.script(text=long, pace_s=0.001)
+    ended: list[TurnEnded] = []
+    scene.runtime.hub.subscribe(TurnEnded, ended.append, owner=ended)
+    await ada.type(scene.text, "Tell me a story.")
+    await ada.ears.wait_for_voice(scene.bot_user.id, 10)
+    await asyncio.sleep(2.0)
+    assert await scene.run(ada, "voice stop") == "Stopped."
+    await scene.turns_over()
+    await scene.runtime.hub.settle()
+    frames = len(ada.ears.heard(scene.bot_user.id))
+    await asyncio.sleep(0.4)
+    assert len(ada.ears.heard(scene.bot_user.id)) - frames <= 8
+    (end,) = ended
+    assert end.outcome == "stopped"
+    assert long.startswith(end.heard_text[:20])
+    assert 20 < len(end.heard_text) < len(long) / 2
+    lines = await scene.runtime.history.newest(scene.text.id, 5)
+    assert [line.content for line in lines] == ["Tell me a story.", end.heard_text]
+
+
+async def test_prompts_wait_in_line_and_are_answered_in_order(scene):
+    await scene.start()
+    ada = await scene.joined()
+    for number in range(3):
+        scene.chat.script(text=f"Answer {number}.")
+    messages = [await ada.type(scene.text, f"Question {number}?") for number in range(3)]
+    await scene.until(lambda: scene.runtime.conversation.busy)
+    await scene.turns_over()
+    answers = [message for message in ada.history(scene.text) if message.author is scene.bot_user]
+    assert [answer.content for answer in answers] == ["Answer 0.", "Answer 1.", "Answer 2."]
+    assert len(messages) == len(answers)
+
+
+async def test_the_text_grows_while_the_model_goes_on_with_calm_edits(scene):
+    await scene.start()
+    ada = await scene.joined()
+    scene.chat.script(text="One two three four five six seven eight nine ten. " * 4, pace_s=0.06)
+    message = await ada.type(scene.text, "Count, please.")
+    reply = await scene.reply(ada, message)
+    texts = [revision.content for revision in reply.revisions]
+    times = [revision.at for revision in reply.revisions]
+    assert 3 <= len(texts) <= 6
+    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(texts))
+    assert all((later - earlier).total_seconds() > 0.9 for earlier, later in itertools.pairwise(times[:-1]))
+
+
+async def test_without_a_model_the_bot_reads_aloud_names_once(scene):
+    await scene.start(model=False)
+    ada = await scene.joined()
+    said: list[str] = []
+    scene.runtime.hub.subscribe(TurnEnded, lambda event: said.append(event.reply_text), owner=said)
+    await ada.type(scene.text, "Good evening everybody.")
+    await ada.type(scene.text, "Look at https://example.org now.")
+    await ada.type(scene.text, "This one is quiet.", silent=True)
+    await scene.until(lambda: len(said) == 2 and not scene.runtime.conversation.busy, 20)
+    assert said[0] == "Ada said: Good evening everybody."
+    assert said[1].startswith("Look at")
+    assert len(ada.ears.heard(scene.bot_user.id)) > 50
+    assert [message for message in ada.history(scene.text) if message.author is scene.bot_user] == []
+
+
+async def test_outside_a_session_a_mention_and_a_direct_message_are_answered_in_text(scene):
+    await scene.start()
+    ada = await scene.person()
+    scene.chat.script(text="Here I am.")
+    message = await ada.type(scene.text, f"<@{scene.bot_user.id}> are you there?")
+    assert (await scene.reply(ada, message)).content == "Here I am."
+    dm = ada.dm(scene.bot_user)
+    scene.chat.script(text="In private too.")
+    message = await ada.type(dm, "And here?")
+    assert (await scene.reply(ada, message)).content == "In private too."
+    assert scene.chat.prompts[0][-1]["content"] == "Ada: are you there?"
+
+
+async def test_who_is_not_in_the_call_is_answered_in_text_only(scene):
+    await scene.start()
+    ada = await scene.joined()
+    bob = await scene.person("Bob")
+    message = await bob.type(scene.text, "Can I ask from outside?")
+    await scene.reply(bob, message)
+    await scene.turns_over()
+    assert ada.ears.heard(scene.bot_user.id) == []
+
+
+async def test_ordinary_messages_elsewhere_are_left_alone(scene):
+    other = scene.world.add_text_channel(scene.guild, "other")
+    await scene.start()
+    ada = await scene.joined()
+    await ada.type(other, "Nobody asked the bot.")
+    await asyncio.sleep(0.2)
+    assert scene.chat.requests == []
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "sentence"),
+    [
+        ({"status": 401}, "refused the key"),
+        ({"status": 429}, "no capacity left"),
+        ({"status": 500}, "a fault of its own"),
+        ({"refuse": True}, "cannot be reached"),
+        ({"silent": True}, "did not begin to answer"),
+        ({"cut_after": 0}, "cannot be reached"),
+        ({"garbage_after": 0, "hang_after": 0}, ""),
+    ],
+    ids=["401", "429", "500", "refused", "silent", "cut", "garbage"],
+)
+async def test_a_failing_model_is_told_in_one_sentence_and_the_next_prompt_works(scene, behaviour, sentence):
+    await scene.start()
+    ada = await scene.joined()
+    scene.chat.script(**behaviour)
+    message = await ada.type(scene.text, "Hello?")
+    reply = await scene.reply(ada, message)
+    await scene.turns_over()
+    assert sentence in reply.content.lower()
+    assert reply.content.count("\n") == 0
+    assert "Traceback" not in reply.content
+    scene.chat.script(text="Back again.")
+    message = await ada.type(scene.text, "Are you back?")
+    assert (await scene.reply(ada, message)).content == "Back again."
+
+
+async def test_speech_that_fails_half_way_falls_back_to_text(scene, monkeypatch):
+    await scene.start()
+    ada = await scene.joined()
+    from core.errors import SpeechError
+
+    async def broken(*_args, **_options):
+        raise SpeechError("The speech engine espeak (this machine) broke.")
+        yield
+
+    monkeypatch.setattr(scene.session.speaker.engine, "stream", broken)
+    scene.chat.script(text="You can read me.")
+    message = await ada.type(scene.text, "Can you talk?")
+    assert (await scene.reply(ada, message)).content == "You can read me."
+    notice = await ada.wait_for_message(scene.text, lambda found: "voice failed" in found.content, 5)
+    assert "espeak" in notice.content
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "😀😀😀",
+        "مرحبا بالعالم، كيف حالك؟",
+        "```python\nprint('hello')\n```",
+        "@everyone and @here, look!",
+        "\u202e\u200b.",
+        "a" * 1999 + ".",
+    ],
+    ids=["emoji", "right-to-left", "code", "everyone", "control", "long"],
+)
+async def test_odd_prompts_are_answered_and_never_ping(scene, text):
+    await scene.start()
+    ada = await scene.joined()
+    scene.chat.script(text=f"@everyone <@{ada.user.id}> <@&{scene.guild.id}> {text}"[:80], pace_s=0)
+    message = await ada.type(scene.text, text)
+    await scene.until(lambda: scene.runtime.conversation.busy)
+    reply = await scene.reply(ada, message)
+    assert reply.content.startswith("@everyone")
+    assert not any((reply.pings.everyone, reply.pings.users, reply.pings.roles))
+
+
+async def test_a_burst_is_gathered_into_one_prompt(scene):
+    await scene.start(prompt={"gather_idle_s": 0.3})
+    ada = await scene.joined()
+    for line in ("so", "I was wondering", "what is for dinner?"):
+        await ada.type(scene.text, line)
+        await asyncio.sleep(0.05)
+    await scene.until(lambda: scene.chat.requests)
+    await scene.turns_over()
+    assert [prompt[-1]["content"] for prompt in scene.chat.prompts] == ["Ada: so\nI was wondering\nwhat is for dinner?"]
+
+
+async def test_prompt_channel_clear_and_persona(scene):
+    other = scene.world.add_text_channel(scene.guild, "prompts")
+    await scene.start()
+    ada = await scene.person("Ada", roles=[scene.admin_role])
+    assert f"<#{other.id}>" in await scene.run(ada, "prompt channel", channel=other)
+    scene.chat.script(text="I listen here.")
+    message = await ada.type(other, "Do you listen here?")
+    assert (await scene.reply(ada, message)).content == "I listen here."
+    assert "You are Parley" in await scene.run(ada, "prompt persona")
+    assert "a pirate" in await scene.run(ada, "prompt persona", text="You are a pirate.")
+    await scene.turns_over()
+    await ada.type(other, "Who are you?")
+    await scene.until(lambda: len(scene.chat.requests) == 2)
+    assert scene.chat.prompts[1][0]["content"] == "You are a pirate."
+    assert "back to my configured self" in await scene.run(ada, "prompt persona", text="default")
+    assert "forgotten" in await scene.run(ada, "prompt clear")
+
+
+async def test_prompt_settings_need_rights(scene):
+    await scene.start()
+    bob = await scene.person("Bob")
+    assert "“Manage Channels”" in await scene.run(bob, "prompt channel")
+    assert "“Manage Messages”" in await scene.run(bob, "prompt clear")
+    assert "“Manage Server”" in await scene.run(bob, "prompt persona", text="You are mine.")
