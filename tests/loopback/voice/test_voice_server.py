@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -436,3 +437,29 @@ async def test_twenty_five_at_once_share_one_group(house: House):
     await house.room().wait_settled(25, timeout=30)
     assert house.room().group_members == set(range(1, 26))
     assert {client.dave.epoch for client in clients} == {house.room().epoch}
+
+
+async def test_a_room_where_people_come_go_and_vanish_ends_in_one_group_that_hears(house: House) -> None:
+    house.server.faults.resume_window_s = 0.1
+    dice = random.Random(3)
+    inside: dict[int, VoiceClient] = {}
+    for user_id in range(1, 31):
+        inside[user_id] = await house.enter(user_id)
+        if len(inside) > 6:
+            gone = inside.pop(dice.choice(list(inside)))
+            await (gone.vanish() if dice.random() < 0.5 else gone.close())
+        house.server.faults.corrupt_welcomes = int(dice.random() < 0.2)
+        await asyncio.sleep(dice.choice([0.0, 0.02, 0.1]))
+    await house.room().wait_settled(len(inside), timeout=20)
+    assert house.room().group_members == set(inside)
+    speaker, *others = inside.values()
+    listeners = [Listener() for _ in others]
+    for client, listener in zip(others, listeners, strict=True):
+        client.on_audio = listener
+    await house.until(lambda: len({client.dave.epoch for client in inside.values()}) == 1)
+    await speaker.speak()
+    await house.until(lambda: all(speaker.ssrc in client.users for client in others))
+    speaker.send_opus(FRAME)
+    for listener in listeners:
+        heard = await listener.count(1)
+        assert (heard[0].encrypted, heard[0].opus) == (True, FRAME)
