@@ -1,6 +1,7 @@
 """A listener in a process of its own: notes when each datagram arrived, so that the sender cannot hide its own delays.
 
-Prints its port, then reads lines: `take` prints the arrival times (seconds) since the last `take` as one JSON list; the
+Prints its port, then reads lines: `take` prints, as one JSON object, the `arrivals` (seconds) since the last `take` and
+`noise_ms`, by how much this idle process itself woke too late in 1 of 100 times: what the machine does to everybody. The
 end of the input ends it.
 """
 
@@ -27,16 +28,22 @@ def main() -> None:
     ear.setblocking(False)
     print(ear.getsockname()[1], flush=True)
     arrivals: list[float] = []
+    lateness: list[float] = []
     while True:
-        readable, _, _ = select.select([ear, sys.stdin], [], [])
+        due_s = time.perf_counter() + 0.01
+        readable, _, _ = select.select([ear, sys.stdin], [], [], 0.01)
+        if not readable:
+            lateness.append(time.perf_counter() - due_s)
         if ear in readable:
             arrivals.extend(_drain(ear))
         if sys.stdin in readable:
             if not sys.stdin.readline():
                 return
             arrivals.extend(_drain(ear))
-            print(json.dumps(arrivals), flush=True)
-            arrivals = []
+            lateness.sort()
+            noise_ms = round(lateness[int(len(lateness) * 0.99)] * 1000, 2) if lateness else None
+            print(json.dumps({"arrivals": arrivals, "noise_ms": noise_ms}), flush=True)
+            arrivals, lateness = [], []
 
 
 def _drain(ear: socket.socket) -> list[float]:

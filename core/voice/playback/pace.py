@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 CATCH_UP = 2  # frames that may follow a late one at once: never more than three packets in a burst
-SWITCH_INTERVAL_S = 0.0005
+SWITCH_INTERVAL_S = 0.0001  # measured: 0.5 ms leaves p99 gaps of 31 ms beside two busy threads, 0.1 ms 21 ms
 
 
 class Pace:

@@ -47,8 +47,8 @@ class Player:
     Two buses sound together: `speech` over `media`, which is ducked meanwhile. The lines of a bus play in order. While the
     connection is away nothing is taken from the lines and nothing is lost; sound goes on where it was.
 
-    While it sends, the player lowers the interpreter's switch interval to 0.5 ms, because every thread that computes
-    holds the others up by that long. Cost and gain are measured by `python -m bench pacing`.
+    While it sends, the player lowers the interpreter's switch interval to 0.1 ms, because every thread that computes
+    holds the others up by that long, in turn. Cost and gain are measured by `python -m bench pacing`.
     """
 
     def __init__(

@@ -297,7 +297,7 @@ async def test_the_switch_interval_is_low_only_while_a_player_sends(deck) -> Non
     line.end()
     await line.finished()
     deck.idle()
-    assert max(seen) == pytest.approx(0.0005, abs=1e-5)
+    assert max(seen) == pytest.approx(0.0001, abs=1e-5)
     deck.until(lambda: sys.getswitchinterval() == normal_s)
 
 
