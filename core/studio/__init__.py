@@ -1,0 +1,3 @@
+"""Looks at pictures and draws them."""
+
+from __future__ import annotations
