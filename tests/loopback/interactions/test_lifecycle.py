@@ -103,6 +103,15 @@ async def test_a_callback_that_does_not_fit_a_command_is_refused(scene: Scene, b
     assert errors["_errors"]
 
 
+async def test_components_discord_refuses_are_refused(scene: Scene) -> None:
+    await scene.alice.slash(scene.standard.text, "late")
+    button = {"type": 2, "style": 1, "label": "A", "custom_id": "same"}
+    data = {"content": "two alike", "components": [{"type": 1, "components": [button, button]}]}
+    status, answer = await callback(scene, await scene.received(), {"type": 4, "data": data})
+    assert status == 400
+    assert answer["errors"]["data"]["components"]["_errors"][0]["code"] == "COMPONENT_CUSTOM_ID_DUPLICATED"
+
+
 async def test_an_interaction_nobody_made_is_unknown(scene: Scene) -> None:
     await scene.alice.slash(scene.standard.text, "late")
     received = await scene.received()
