@@ -18,7 +18,9 @@ class RouteSection(Section):
     )
     model: str = Field(min_length=1, description="Name of the model; for Azure, of the deployment.")
     api_key_env: str = Field(
-        default="OPENAI_API_KEY", description="Environment variable that holds the key, if one is needed."
+        default="",
+        description="Environment variable that holds the key. Empty: OPENAI_API_KEY for OpenAI's own server, "
+        "AZURE_OPENAI_API_KEY for Azure, none for any other.",
     )
     api_version: str = Field(default="2024-10-21", description="Azure only.")
     temperature: float | None = Field(default=None, ge=0, le=2)

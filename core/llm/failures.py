@@ -61,6 +61,8 @@ def _refusal(route: Route, server: str, error: object) -> str:
     status = getattr(error, "status_code", 0)
     if status in (401, 403):
         key = route.api_key_env
+        if not key:
+            return f"{server} wants a key ({status}); name the variable that holds it as api_key_env of '{route.name}'."
         return f"{server} refused the key ({status}); set the right one as {key} in the environment or in .env."
     if status == 404:
         return f"{server} does not know the model {route.model}; check model and base_url of the route '{route.name}'."

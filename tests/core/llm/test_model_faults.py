@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from core.config.model import ModelSection
 from core.errors import ModelError
 from core.llm.messages import Message
 from core.llm.models import Models
@@ -205,3 +206,12 @@ async def test_many_prompts_at_once_do_not_mix(chat: Chat, models: Models) -> No
 
     answers = await asyncio.gather(*(ask(number) for number in range(10)))
     assert all(f"llama{number}s" in text.casefold() for number, text in enumerate(answers))
+
+
+async def test_a_key_of_openai_is_never_sent_to_another_server(chat: Chat) -> None:
+    chat.api_key = "another"
+    section = ModelSection.model_validate({"routes": {"default": {"model": "m", "base_url": chat.base_url}}})
+    models = Models(section.routes, environ={"OPENAI_API_KEY": "sk-secret"})
+    assert "name the variable that holds it as api_key_env of 'default'" in await complaint(models)
+    assert "sk-secret" not in str([request.headers for request in chat.requests])
+    await models.close()
