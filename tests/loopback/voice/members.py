@@ -157,6 +157,8 @@ class Group:
         self.members: dict[int, Member] = {}
         self.mute: set[int] = set()
         """Members whose answers are lost."""
+        self.lost: list[tuple[int, Op, dict[str, Any] | bytes]] = []
+        """The answers that were lost."""
         self.log: list[tuple[int, Op]] = []
         self._queue: deque[tuple[int, Op, dict[str, Any] | bytes]] = deque()
 
@@ -190,7 +192,9 @@ class Group:
             if member is None:
                 continue
             replies = member.on_binary(op, content) if isinstance(content, bytes) else member.on_json(op, content)
-            if user_id not in self.mute:
+            if user_id in self.mute:
+                self.lost.extend((user_id, op, content) for op, content in replies)
+            else:
                 self._answer(user_id, replies)
 
     def _answer(self, user_id: int, replies: list[Reply]) -> None:

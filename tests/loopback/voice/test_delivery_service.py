@@ -183,6 +183,39 @@ def test_nobody_committing_makes_the_group_begin_anew():
     assert group.everybody_hears_everybody()
 
 
+def test_no_proposals_go_out_while_somebody_has_not_answered_a_transition() -> None:
+    group = group_of(1, 2)
+    group.mute = {1}
+    group.join(DaveMember(3, CHANNEL))
+    group.settle(0.5)
+    group.log.clear()
+    group.join(DaveMember(4, CHANNEL))
+    group.settle(0.5)
+    assert Op.PROPOSALS not in [op for _, op in group.log]
+    group.settle(2.0)
+    assert Op.PROPOSALS in [op for _, op in group.log]
+    assert group.everybody_hears_everybody()
+
+
+def test_a_commit_of_proposals_that_are_no_longer_open_is_ignored() -> None:
+    group = Group()
+    for member in davey_members(1, 2):
+        group.join(member)
+    group.settle(0.0)  # the key packages arrive
+    group.mute = {1, 2}
+    group.settle(0.1)  # the commits are lost
+    stale = next(bytes(content) for user, op, content in group.lost if (user, op) == (1, Op.COMMIT_WELCOME))
+    group.service.set_protocol_version(0)
+    group.service.set_protocol_version(1)  # begins anew, with other proposals at the same epoch
+    group.mute = set()
+    group.settle(0.0)
+    group.time.advance(0.05)  # the new proposals are open
+    group.service.commit(1, stale)
+    assert (group.service.counters.commits, group.service.counters.ignored_commits) == (0, 1)
+    group.settle()
+    assert group.everybody_hears_everybody()
+
+
 def test_a_late_transition_is_late_by_as_much_as_asked():
     group = group_of(1, 2)
     group.faults.transition_delay_s = 3.0
