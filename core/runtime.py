@@ -6,6 +6,7 @@ This is also the Python API for other people's code; see docs/api.md.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from core.conversation.service import Conversation
     from core.conversation.voices import VoiceWishes
     from core.llm.models import Models
+    from core.lockdown.service import Lockdown
+    from core.recording.service import Recordings
     from core.store.history import HistoryRepository
     from core.store.settings import SettingsRepository
     from core.store.store import Store
@@ -53,6 +56,8 @@ class Runtime:
     workers: Workers
     models: Models
     voice: VoiceService
+    lockdown: Lockdown
+    recordings: Recordings
     conversation: Conversation
     sounds: Sounds
     voice_wishes: VoiceWishes
@@ -161,7 +166,9 @@ class Runtime:
         self._closing.append(("event hub", self.hub.close))
         await self._open_store()
         self._open_workers()
-        self._open_rooms()
+        await self._open_lockdown()
+        await self._open_recordings()
+        self._open_conversation()
         self._close_with_bot()
         _log.info("ready")
 
@@ -182,16 +189,43 @@ class Runtime:
         self.workers = Workers(self.config.workers.processes, self.config.workers.scheduler)
         self._closing.append(("workers", self.workers.close))
 
-    def _open_rooms(self) -> None:
-        from core.conversation.service import Conversation
-        from core.conversation.voices import VoiceWishes
+    async def _open_lockdown(self) -> None:
         from core.llm.models import Models
-        from core.voice.service import VoiceService
-        from core.voice.sounds import Sounds
+        from core.lockdown.service import Lockdown
 
         self.models = Models(self.config.model.routes, environ=self.environ, names=(self.config.prompt.name,))
         self._closing.append(("model clients", self.models.close))
+        self.lockdown = Lockdown(
+            self.config.lockdown, self.store, self.hub, self.clock, routes=self.models, environ=self.environ
+        )
+        self._closing.append(("lockdown", self.lockdown.close))
+        await self.lockdown.open()
+
+    async def _open_recordings(self) -> None:
+        from core import __version__
+        from core.recording.service import Recordings
+        from core.store.recordings import RecordingsRepository
+
+        self.recordings = Recordings(
+            self.config.recording,
+            self.config.path(self.config.recording.folder),
+            hub=self.hub,
+            clock=self.clock,
+            workers=self.workers,
+            repository=RecordingsRepository(self.store),
+            version=__version__,
+        )
+        self._closing.append(("recordings", self.recordings.close))
+        await self.recordings.open()
+
+    def _open_conversation(self) -> None:
+        from core.conversation.service import Conversation
+        from core.conversation.voices import VoiceWishes
+        from core.voice.service import VoiceService
+        from core.voice.sounds import Sounds
+
         self.voice = VoiceService(self.bot, self.config.voice, self.hub, self.clock, self.settings, self._make_speaker)
+        self.voice.gates.append(self.lockdown)
         self.sounds = Sounds(self.config.path(self.config.voice.sounds), self.config.voice)
         self.voice_wishes = VoiceWishes(self.settings)
         self.conversation = Conversation(self)
@@ -226,8 +260,8 @@ class Runtime:
 
 def _warm_up(with_model: bool) -> None:
     """Import what the first session needs, so that the first join and the first prompt do not wait for it."""
-    if with_model:
-        import openai  # noqa: F401 - imported for the next who needs it
+    for name in ("core.voice.client", "core.speech.speaker", *(["openai"] if with_model else [])):
+        importlib.import_module(name)
 
 
 def of(bot: discord.Client) -> Runtime:
