@@ -7,7 +7,6 @@ nonce as ULEB128, the unencrypted ranges (none for Opus), the size of all that, 
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING, Protocol
 
 import davey
@@ -64,8 +63,8 @@ class FrameDecryptor:
         self._recovered_at_s = float("-inf")
         self._cool_down_s = COOL_DOWN_S
 
-    def open(self, user_id: int, payload: bytes) -> tuple[bytes, bool]:
-        """The Opus of a frame, and whether it came without end-to-end encryption.
+    def open(self, user_id: int, payload: bytes, at_s: float) -> tuple[bytes, bool]:
+        """The Opus of a frame that arrived at `at_s`, and whether it came without end-to-end encryption.
 
         Raises:
             Undecryptable: With the cause.
@@ -73,49 +72,48 @@ class FrameDecryptor:
         # `davey` tells plain from encrypted by the same marker, but in passthrough mode, which discord.py switches on
         # and which never expires, it lets everything pass that has none. So the marker is looked at here, first.
         if payload[-2:] != MARKER or not is_encrypted(payload):
-            self._require_plain_allowed(user_id)
+            self._require_plain_allowed(user_id, at_s)
             return payload, True
         session = self._link.dave_session
         if session is None:
-            raise Undecryptable(self._failed("no_session"))
+            raise Undecryptable(self._failed("no_session", at_s))
         try:
             opus = session.decrypt(user_id, _AUDIO, payload)
         except ValueError as error:
-            raise Undecryptable(self._failed(_cause(str(error)), ready=session.ready)) from None
+            raise Undecryptable(self._failed(_cause(str(error)), at_s, ready=session.ready)) from None
         if opus == payload:
-            raise Undecryptable(self._failed("passed_through"))
+            raise Undecryptable(self._failed("passed_through", at_s))
         self._failures = 0
         self._cool_down_s = COOL_DOWN_S
         return opus, False
 
-    def _require_plain_allowed(self, user_id: int) -> None:
+    def _require_plain_allowed(self, user_id: int, at_s: float) -> None:
         """Plain frames are right without DAVE, while a group forms or changes, and from who is not in it yet."""
         link = self._link
         session = link.dave_session
         if link.dave_protocol_version == 0 or session is None or not session.ready:
             return
-        if time.monotonic() - link.transition_at_s < PLAIN_GRACE_S or str(user_id) not in session.get_user_ids():
+        if at_s - link.transition_at_s < PLAIN_GRACE_S or str(user_id) not in session.get_user_ids():
             return
         raise Undecryptable("unencrypted")
 
-    def _failed(self, cause: str, *, ready: bool = False) -> str:
+    def _failed(self, cause: str, at_s: float, *, ready: bool = False) -> str:
         """Count a failure; after a run of them that no transition explains, ask for a new start. Gives the cause."""
-        now_s = time.monotonic()
         if not self._failures:
-            self._failing_since_s = now_s
+            self._failing_since_s = at_s
         self._failures += 1
-        run_s = now_s - max(self._failing_since_s, self._link.transition_at_s)
+        run_s = at_s - max(self._failing_since_s, self._link.transition_at_s)
         if (
             self._failures >= FAILURES
             and run_s >= (RUN_S if ready else NOT_READY_S)
-            and now_s - self._recovered_at_s >= self._cool_down_s
+            and at_s - self._recovered_at_s >= self._cool_down_s
             and self._link.dave_session is not None
         ):
             _log.warning(
                 "%d frames in a row could not be decrypted (%s); asking for a new start", self._failures, cause
             )
             self._failures = 0
-            self._recovered_at_s = now_s
+            self._recovered_at_s = at_s
             self._cool_down_s = min(self._cool_down_s * 2, LONGEST_COOL_DOWN_S)
             self.recoveries += 1
             self._recover()

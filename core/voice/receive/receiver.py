@@ -248,7 +248,7 @@ class Receiver:
             heard.silent += 1
         else:
             try:
-                payload, plain = self._dave.open(user_id, payload)
+                payload, plain = self._dave.open(user_id, payload, arrival_s)
             except Undecryptable as failure:
                 heard.undecryptable[failure.args[0]] += 1
                 return
