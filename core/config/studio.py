@@ -21,6 +21,7 @@ class ComfySection(Section):
     height: int = Field(default=1024, ge=64, le=4096)
     connect_timeout_s: float = Field(default=5, gt=0, description="How long the server may take to answer a request.")
     timeout_s: float = Field(default=180, gt=0, description="How long a picture may take, waiting in line included.")
+    max_waiting: int = Field(default=5, ge=1, description="Drawings asked for at once; more are refused.")
     max_prompt_chars: int = Field(default=1000, ge=1, le=10000)
 
 

@@ -1,0 +1,157 @@
+"""The studio: what is drawn and looked at, and what stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from core.errors import StudioError
+from core.events import FeatureLocked
+from core.studio.comfyui import ComfyUI, Drawing, Progress
+from core.studio.pictures import Limits, Picture, fit, look_at
+from core.studio.workflow import Wish, fill, read_workflow
+from core.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+    from pathlib import Path
+
+    from core.config.studio import StudioSection
+    from core.hub import Hub
+
+_log = logging.getLogger(__name__)
+
+VISION = "vision"
+DRAWING = "image_generation"
+
+NOT_SET_UP = "I cannot draw here: [studio.comfyui] workflow names no workflow file yet."
+EMPTY = "Tell me what to draw."
+TOO_LONG = "That is {length} characters; I draw what fits into {limit}."
+BUSY = "{count} drawings are waiting already. Please try again in a while."
+GAVE_WAY = "I stopped drawing, because I am needed in a voice channel. Please ask me again afterwards."
+SEEDS = 2**32
+
+Run = Callable[..., Awaitable[Any]]
+
+
+class Studio:
+    """Draws with ComfyUI and makes pictures ready for a model that sees. Lives on the runtime as `runtime.studio`.
+
+    A drawing that is under way when its feature is locked is stopped, at the server too.
+    """
+
+    def __init__(self, section: StudioSection, workflow: Path | None, hub: Hub, run: Run) -> None:
+        """Name the parts; nothing is opened.
+
+        Args:
+            section: `[studio]`.
+            workflow: The workflow file; None draws nothing.
+            hub: Where it hears that drawing gives way.
+            run: Runs a function in a worker process: what strangers sent is unpacked there.
+        """
+        self._section = section
+        self._workflow = workflow
+        self._run = run
+        self._comfyui = ComfyUI(section.comfyui)
+        self._drawings = Tasks("drawings")
+        self._underway: set[asyncio.Task[None]] = set()
+        self._hub = hub
+        hub.subscribe(FeatureLocked, self._give_way, owner=self)
+
+    @property
+    def draws(self) -> bool:
+        """Whether drawing is set up."""
+        return self._workflow is not None
+
+    async def close(self) -> None:
+        """Stop what is being drawn, at the server too."""
+        self._hub.drop(self)
+        await self._drawings.cancel_all()
+
+    async def draw(self, prompt: str, *, seed: int | None = None) -> AsyncGenerator[Progress | Drawing]:
+        """Progress as it comes, then the picture. Closing the generator stops the drawing.
+
+        Raises:
+            StudioError: Nothing is set up, the prompt is none, too many wait, or ComfyUI fails; one sentence each.
+        """
+        workflow = await self._filled(prompt.strip(), secrets.randbelow(SEEDS) if seed is None else seed)
+        told: asyncio.Queue[Progress | Drawing | StudioError] = asyncio.Queue()
+        task = self._drawings.start(self._pump(workflow, told))
+        self._underway.add(task)
+        try:
+            while True:
+                item = await told.get()
+                if isinstance(item, StudioError):
+                    raise item
+                yield item
+                if isinstance(item, Drawing):
+                    return
+        finally:
+            self._underway.discard(task)
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def look(self, files: Sequence[bytes]) -> list[Picture]:
+        """The pictures and frames in some files, small enough for a model; at most `[studio] max_pictures`.
+
+        Raises:
+            StudioError: A file is none, is damaged, or is too large.
+        """
+        section = self._section
+        limits = Limits(
+            max_pictures=max(1, section.max_pictures // max(1, len(files))),
+            max_file_mb=section.max_file_mb,
+            max_megapixels=section.max_megapixels,
+            max_side_px=section.max_side_px,
+            max_video_s=section.max_video_s,
+        )
+        found: list[Picture] = []
+        for data in files[: section.max_pictures]:
+            found += await self._run(look_at, data, limits)
+        return found
+
+    async def fitted(self, drawing: Drawing, limit_bytes: int) -> tuple[bytes, str]:
+        """A drawing that may be uploaded, and the name of its file.
+
+        Raises:
+            StudioError: It cannot be made small enough.
+        """
+        if len(drawing.data) <= limit_bytes:
+            return drawing.data, drawing.name
+        data, media_type = await self._run(fit, drawing.data, limit_bytes)
+        return data, f"{drawing.name.rpartition('.')[0] or 'drawing'}.{media_type.partition('/')[2]}"
+
+    async def _filled(self, prompt: str, seed: int) -> dict[str, Any]:
+        section = self._section.comfyui
+        if self._workflow is None:
+            raise StudioError(NOT_SET_UP)
+        if not prompt:
+            raise StudioError(EMPTY)
+        if len(prompt) > section.max_prompt_chars:
+            raise StudioError(TOO_LONG.format(length=len(prompt), limit=section.max_prompt_chars))
+        if len(self._underway) >= section.max_waiting:
+            raise StudioError(BUSY.format(count=len(self._underway)))
+        workflow = await asyncio.to_thread(read_workflow, self._workflow)
+        return fill(workflow, Wish(prompt, seed, section.width, section.height, section.negative))
+
+    async def _pump(self, workflow: dict[str, Any], told: asyncio.Queue[Progress | Drawing | StudioError]) -> None:
+        """Draw in a task of its own, so that a lock can stop it from outside."""
+        try:
+            async with aclosing(self._comfyui.draw(workflow)) as items:
+                async for item in items:
+                    told.put_nowait(item)
+        except StudioError as error:
+            told.put_nowait(error)
+        except asyncio.CancelledError:
+            told.put_nowait(StudioError(GAVE_WAY))
+            raise
+
+    def _give_way(self, event: FeatureLocked) -> None:
+        if event.feature == DRAWING:
+            for task in self._underway:
+                _log.info("%s is stopped: drawing gives way", task.get_name())
+                task.cancel()
