@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from core.audio.frames import RATE_HZ
 from core.audio.wav import WavReader, WavWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from core.config.recording import TrackFormat
 
@@ -37,7 +38,7 @@ class Quality:
 
 
 def encode_file(source: str, target: str, quality: Quality) -> int:
-    """Write a rendered WAV in another quality, in constant memory; gives the new file's size. `target` is replaced whole.
+    """Write a finished file in another quality, in constant memory; gives the new size. `target` is replaced whole.
 
     Raises:
         OSError: A file cannot be read or written.
@@ -45,20 +46,39 @@ def encode_file(source: str, target: str, quality: Quality) -> int:
     final = Path(target)
     work = final.with_name(f".{final.name}.new")
     try:
-        with WavReader(Path(source)) as wav:
+        with closing(_frames(Path(source))) as frames:
             if quality.format == "wav":
                 with WavWriter(work, rate_hz=quality.rate_hz, channels=quality.channels) as out:
-                    for frame in _resampled(wav, quality, None):
+                    for frame in _resampled(frames, quality, None):
                         out.write(frame.to_ndarray().reshape(-1, quality.channels))
             else:
-                _encode(wav, work, quality)
+                _encode(frames, work, quality)
         work.replace(final)
     finally:
         work.unlink(missing_ok=True)
     return final.stat().st_size
 
 
-def _encode(wav: WavReader, work: Path, quality: Quality) -> None:
+def _frames(source: Path) -> Generator[Any]:
+    """PyAV's frames of a file: of WAV by our own reader, which knows no limit of size, of anything else by PyAV."""
+    import av
+
+    if source.suffix == ".wav":
+        with WavReader(source) as wav:
+            for start in range(0, wav.samples, _BLOCK):
+                block = np.ascontiguousarray(wav.read(start, _BLOCK))
+                layout = "mono" if wav.channels == 1 else "stereo"
+                frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout=layout)
+                frame.sample_rate = wav.rate_hz
+                yield frame
+        return
+    with av.open(str(source)) as container:
+        for frame in container.decode(audio=0):
+            frame.pts = None
+            yield frame
+
+
+def _encode(frames: Iterable[Any], work: Path, quality: Quality) -> None:
     import av
 
     output: Any = av.open(str(work), "w", format=quality.format)
@@ -69,21 +89,17 @@ def _encode(wav: WavReader, work: Path, quality: Quality) -> None:
         if quality.format != "flac":
             stream.bit_rate = quality.bitrate_kbps * 1000
         stream.open()
-        for frame in _resampled(wav, quality, stream.frame_size or None):
+        for frame in _resampled(frames, quality, stream.frame_size or None):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 
 
-def _resampled(wav: WavReader, quality: Quality, frame_size: int | None) -> Iterator[Any]:
+def _resampled(frames: Iterable[Any], quality: Quality, frame_size: int | None) -> Iterator[Any]:
     import av
 
     layout = "mono" if quality.channels == 1 else "stereo"
     resampler = av.AudioResampler(_SAMPLE_FORMATS[quality.format], layout, quality.rate_hz, frame_size=frame_size)
-    for start in range(0, wav.samples, _BLOCK):
-        block = np.ascontiguousarray(wav.read(start, _BLOCK))
-        frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout="stereo")
-        frame.sample_rate = wav.rate_hz
-        frame.pts = start
+    for frame in frames:
         yield from resampler.resample(frame)
     yield from resampler.resample(None)
 

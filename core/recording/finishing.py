@@ -81,8 +81,9 @@ def settle_metadata(folder: Path) -> Metadata:
         metadata.interrupted = True
         metadata.reason = _SAVED
         metadata.state = "rendering"
+    metadata.people = [person for person in metadata.people if int(person.id) in journals]
     for person in metadata.people:
-        person.journal = journals.get(int(person.id))
+        person.journal = journals[int(person.id)]
     for user_id, name in journals.items():
         if metadata.person(user_id) is None:
             begun = datetime.fromtimestamp((folder / name).stat().st_mtime, UTC)

@@ -111,12 +111,12 @@ def pack(job: PackJob) -> int:
 
 def _add(archive: zipfile.ZipFile, folder: Path, name: str, quality: Quality | None, scratch: Path) -> None:
     source = folder / name
-    if quality is None or source.suffix != ".wav":
+    if quality is None:
         # silence deflates to nothing; what is compressed already is stored
         method = zipfile.ZIP_STORED if source.suffix in _COMPRESSED else zipfile.ZIP_DEFLATED
         archive.write(source, name, compress_type=method, compresslevel=1)
         return
-    encoded = scratch / f".{source.stem}.{quality.format}"
+    encoded = scratch / f".packing_{source.stem}.{quality.format}"
     try:
         encode_file(str(source), str(encoded), quality)
         archive.write(encoded, f"{source.stem}.{quality.format}")

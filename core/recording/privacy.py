@@ -19,13 +19,10 @@ playable by anything; silence keeps it in time with the others) and what the rec
 """
 
 
-def take_person_out(folder: Path, user_id: int) -> bool:
+def take_person_out(folder: Path, user_id: int) -> None:
     """Delete a person's journal, transcripts and notes, and every mention of them in the metadata.
 
     What is left to do is to render the folder anew: mix, utterances and picture still hold them.
-
-    Returns:
-        Whether they were on the recording.
 
     Raises:
         RecordingError: The metadata cannot be read.
@@ -33,31 +30,18 @@ def take_person_out(folder: Path, user_id: int) -> bool:
     """
     key = str(user_id)
     metadata = read_metadata(folder)
-    journals = list(folder.glob(f"{key}_*.ogg")) + list(folder.glob(f"{key}.ogg"))
-    if metadata.person(user_id) is None and not journals:
-        return _remove_mentions(folder, metadata, key)
-    for path in journals:
-        path.unlink()
+    for path in [*folder.glob(f"{key}_*"), *folder.glob(f"{key}.*")]:
+        path.unlink(missing_ok=True)
     for transcript in [each for each in metadata.transcripts if each.user_id in (key, None)]:
         (folder / transcript.file).unlink(missing_ok=True)  # those of the whole recording hold their words too
         metadata.transcripts.remove(transcript)
+    metadata.state = "rendering"
     metadata.people = [person for person in metadata.people if person.id != key]
     metadata.segments = [segment for segment in metadata.segments if segment.user_id != key]
-    _remove_mentions(folder, metadata, key)
-    write_metadata(folder, metadata)
-    return True
-
-
-def _remove_mentions(folder: Path, metadata: Metadata, key: str) -> bool:
-    notes = [note for note in metadata.notes if note.by is None or note.by.id != key]
-    started = metadata.started_by is not None and metadata.started_by.id == key
-    if len(notes) == len(metadata.notes) and not started:
-        return False
-    metadata.notes = notes
-    if started:
+    metadata.notes = [note for note in metadata.notes if note.by is None or note.by.id != key]
+    if metadata.started_by is not None and metadata.started_by.id == key:
         metadata.started_by = None
     write_metadata(folder, metadata)
-    return True
 
 
 def export_person(user_id: int, folders: Sequence[tuple[str, Path]], target: Path) -> int:

@@ -226,6 +226,14 @@ class Recorder:
         self._command(forget)
         return done
 
+    def refused(self) -> None:
+        """Somebody who was on this recording refused; the metadata counts them, without their name."""
+
+        def count() -> None:
+            self._metadata.consent.refused += 1
+
+        self._command(count)
+
     def set_encryption(self, transport: str, end_to_end: str) -> None:
         """Say how packets come."""
 

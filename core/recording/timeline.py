@@ -37,6 +37,7 @@ _DRIFT = 100e-6  # of clocks, in samples a sample
 _MEMORY = 200  # packets; how well the tracker can know an offset
 _MEDIAN = 1.57  # variance of a median compared with that of a mean
 _SLEW_BEGIN, _SLEW_END = 0.002 * RATE_HZ, 0.0002 * RATE_HZ
+_PUSH_LIMIT = RATE_HZ // 2  # by which a clock that jumped back may push packets behind their time
 _LATE_KEPT = 512
 
 
@@ -139,7 +140,8 @@ class _Stream:
 class Timeline:
     """Puts one person's packets, over all their SSRCs and devices, onto one track.
 
-    `push` takes packets as they arrive; `drain` gives those whose place is certain, in order, never overlapping.
+    `push` takes packets as they arrive; `drain` gives those whose place is certain, in order. Two never overlap by
+    more than the one sample that takes drift out.
     """
 
     def __init__(self, start_s: float) -> None:
@@ -149,6 +151,7 @@ class Timeline:
         self._streams: dict[int, _Stream] = {}  # by SSRC, oldest first
         self._end = 0  # of what was placed last
         self._slew = 0
+        self._speaking: _Stream | None = None  # whose packet was placed last
 
     def push(self, frame: OpusFrame) -> None:
         """Take a packet as it arrives."""
@@ -180,8 +183,6 @@ class Timeline:
             yield from self._drain(stream, now)
             if stream.waiting:
                 return  # an older device's packets go before a newer one's
-            if stream is not self._streams.get(ssrc):
-                continue
             if len(self._streams) > 1 and now is not None and stream.newest_arrival < now - _RESTART:
                 del self._streams[ssrc]
 
@@ -210,15 +211,17 @@ class Timeline:
         assert clock is not None  # noqa: S101 - the first packet of a stream is always a border
         clock.follow(packet)
         target = round(packet.timestamp + clock.offset)
-        if paused or jumped:
-            if self._end - target > RATE_HZ // 2:
-                self.counts.overlapping += 1
-                return None
+        switched = self._speaking is not stream
+        if self._end - target > (packet.samples // 2 if switched else _PUSH_LIMIT):
+            self.counts.overlapping += 1  # whoever speaks first goes on
+            return None
+        self._speaking = stream
+        if paused or jumped or switched:
             position = max(target, self._end)
             self._slew = 0
         else:
             position = self._follow(self._end + lost * packet.samples, target)
-        starts = self._end == 0 or paused or jumped
+        starts = paused or jumped or switched
         self._end = position + packet.samples
         return Placed(position, packet.samples, packet.payload, lost, starts)
 

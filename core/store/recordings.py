@@ -115,20 +115,14 @@ class RecordingsRepository:
             row = await session.get(RecordingRow, recording_id)
         return None if row is None else _record(row)
 
-    async def of_guild(self, guild_id: int, limit: int | None = None) -> list[RecordingRecord]:
-        """A guild's recordings, newest first."""
-        query = select(RecordingRow).where(RecordingRow.guild_id == guild_id)
-        return await self._records(query.order_by(RecordingRow.started_at.desc()).limit(limit))
+    async def all(self) -> list[RecordingRecord]:
+        """Every recording, oldest first."""
+        return await self._records(select(RecordingRow).order_by(RecordingRow.started_at))
 
     async def of_person(self, user_id: int) -> list[RecordingRecord]:
         """Every recording a person is on, newest first."""
         query = select(RecordingRow).join(RecordingPersonRow).where(RecordingPersonRow.user_id == user_id)
         return await self._records(query.order_by(RecordingRow.started_at.desc()))
-
-    async def in_state(self, *states: RecordingState) -> list[RecordingRecord]:
-        """Every recording in one of these states, oldest first."""
-        query = select(RecordingRow).where(RecordingRow.state.in_(states))
-        return await self._records(query.order_by(RecordingRow.started_at))
 
     async def older_than(self, before: datetime) -> list[RecordingRecord]:
         """Every finished or failed recording that began before a time, oldest first."""

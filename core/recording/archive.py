@@ -1,0 +1,237 @@
+"""Past recordings: the index in memory and in the store, their folders, what goes out of them, and what is too old."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from core.errors import RecordingError
+from core.recording.folders import PackJob, delete_folder, folder_size, pack
+from core.recording.metadata import FILE, read_metadata
+from core.recording.privacy import export_person, take_person_out
+from core.store.recordings import RecordingRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from core.clock import Clock
+    from core.config.recording import RecordingSection
+    from core.recording.encode import Quality
+    from core.recording.metadata import Metadata
+    from core.store.recordings import RecordingsRepository
+    from core.workers import Workers
+
+_log = logging.getLogger(__name__)
+
+UNKNOWN = "There is no such recording. /recordings list shows what there is."
+GONE = "The files of that recording are gone."
+BUSY = "That recording is still being worked on. Please try again in a moment."
+NOBODY = "Nothing is recorded of you."
+EXPORTS = "exports"
+_CLEAN_S = 3600.0
+
+
+class Archive:
+    """The recordings of the past. Lists come from memory, so autocomplete never waits."""
+
+    def __init__(
+        self,
+        root: Path,
+        section: RecordingSection,
+        workers: Workers,
+        repository: RecordingsRepository,
+        clock: Clock,
+        render_again: Callable[[RecordingRecord], Awaitable[None]],
+    ) -> None:
+        self._root = root
+        self._section = section
+        self._workers = workers
+        self._repository = repository
+        self._clock = clock
+        self._render_again = render_again
+        self._records: dict[str, RecordingRecord] = {}
+
+    async def open(self) -> list[RecordingRecord]:
+        """Load the index, take in folders it does not know; gives the recordings that are not finished."""
+        records = await self._repository.all()
+        known = {record.folder for record in records}
+        for record in await asyncio.to_thread(self._scan, known):
+            await self._repository.save(record)
+            records.append(record)
+        self._records = {record.id: record for record in records}
+        unfinished = [r for r in records if r.state in ("recording", "rendering")]
+        there = [r for r in unfinished if await asyncio.to_thread((self.folder(r) / FILE).exists)]
+        for record in unfinished:
+            if record not in there:
+                _log.warning("recording %s left no files", record.id)
+                await self.forget(record.id)
+        return there
+
+    def folder(self, record: RecordingRecord) -> Path:
+        """Where a recording's files are."""
+        return self._root / record.folder
+
+    def records(self, guild_id: int) -> list[RecordingRecord]:
+        """A guild's recordings, newest first."""
+        found = [record for record in self._records.values() if record.guild_id == guild_id]
+        return sorted(found, key=lambda record: record.started_at, reverse=True)
+
+    def knows(self, recording_id: str) -> bool:
+        """Whether there is such a recording."""
+        return recording_id in self._records
+
+    def record(self, recording_id: str, guild_id: int | None = None) -> RecordingRecord:
+        """One recording; with a guild, only one of that guild.
+
+        Raises:
+            RecordingError: There is none.
+        """
+        record = self._records.get(recording_id)
+        if record is None or guild_id not in (None, record.guild_id):
+            raise RecordingError(UNKNOWN)
+        return record
+
+    async def details(self, recording_id: str) -> Metadata:
+        """What a recording's metadata says.
+
+        Raises:
+            RecordingError: There is no such recording, or its files are gone.
+        """
+        folder = self.folder(self.record(recording_id))
+        if not await asyncio.to_thread(folder.exists):
+            raise RecordingError(GONE)
+        return await asyncio.to_thread(read_metadata, folder)
+
+    async def size(self, recording_id: str) -> int:
+        """Bytes of a recording's files."""
+        return await asyncio.to_thread(folder_size, self.folder(self.record(recording_id)))
+
+    async def delete(self, recording_id: str) -> None:
+        """Delete a recording and all its files.
+
+        Raises:
+            RecordingError: There is none, it is being worked on, or it cannot be deleted.
+        """
+        record = self.record(recording_id)
+        if record.state in ("recording", "rendering"):
+            raise RecordingError(BUSY)
+        try:
+            await asyncio.to_thread(delete_folder, self.folder(record), self._root)
+        except OSError as error:
+            raise RecordingError(f"Its files could not all be deleted: {error.strerror}.") from error
+        await self.forget(recording_id)
+
+    async def pack(self, recording_id: str, *, quality: Quality | None = None, user_id: int | None = None) -> Path:
+        """One archive of a recording's finished files, or of one person's track, as they are or in another quality.
+
+        Raises:
+            RecordingError: There is none, or it is not finished.
+            OSError: Something cannot be read or written.
+        """
+        record = self.record(recording_id)
+        if record.state != "finished":
+            raise RecordingError(BUSY)
+        parts = [record.id, *([str(user_id)] if user_id else []), *([quality.format] if quality else [])]
+        target = self._root / EXPORTS / f"{'_'.join(parts)}.zip"
+        await self._workers.run(pack, PackJob(str(self.folder(record)), str(target), quality, user_id))
+        return target
+
+    async def export_person(self, user_id: int, records: Sequence[RecordingRecord]) -> tuple[Path, int]:
+        """Everything that recordings hold of a person as one archive, and how many recordings that are.
+
+        Raises:
+            RecordingError: Nothing was recorded of them.
+        """
+        target = self._root / EXPORTS / f"person_{user_id}.zip"
+        folders = [(record.folder.replace("/", "_"), self.folder(record)) for record in records]
+        there = [(name, folder) for name, folder in folders if await asyncio.to_thread((folder / FILE).exists)]
+        if not there:
+            raise RecordingError(NOBODY)
+        await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
+        return target, await asyncio.to_thread(export_person, user_id, there, target)
+
+    async def take_out(self, recording_id: str, user_id: int) -> bool:
+        """Delete a person from a recording, and make its finished files anew without them; whether they were on it.
+
+        Raises:
+            RecordingError: The metadata cannot be read.
+            OSError: Something cannot be deleted.
+        """
+        record = self.record(recording_id)
+        folder = self.folder(record)
+        others = {k: name for k, name in (await self._repository.people(recording_id)).items() if k != user_id}
+        if not await asyncio.to_thread((folder / FILE).exists):
+            await self._repository.save_people(recording_id, others)
+            return False
+        record = replace(record, state="rendering")
+        await self.update(record)  # if the process dies from here on, the next one makes the files anew
+        await asyncio.to_thread(take_person_out, folder, user_id)
+        await asyncio.to_thread(self._drop_exports, record.id)
+        await self._repository.save_people(recording_id, others)
+        await self._render_again(record)
+        return True
+
+    async def add(self, metadata: Metadata, folder: Path, report_channel_id: int | None) -> RecordingRecord:
+        """Put a recording that begins into the index."""
+        record = self._describe(metadata, folder, report_channel_id)
+        await self.update(record)
+        return record
+
+    async def update(self, record: RecordingRecord, people: Mapping[int, str] | None = None) -> None:
+        """Change a recording in the index, and say who is on it."""
+        self._records[record.id] = record
+        await self._repository.save(record)
+        if people is not None:
+            await self._repository.save_people(record.id, people)
+
+    async def forget(self, recording_id: str) -> None:
+        """Take a recording out of the index."""
+        self._records.pop(recording_id, None)
+        await self._repository.delete(recording_id)
+
+    async def keep_clean(self) -> None:
+        """Delete what is older than the configuration allows, now and every hour, until cancelled."""
+        while self._section.retention_days:
+            before = self._clock.now() - timedelta(days=self._section.retention_days)
+            for record in await self._repository.older_than(before):
+                try:
+                    await self.delete(record.id)
+                    _log.info("recording %s was older than %g days", record.id, self._section.retention_days)
+                except RecordingError:
+                    _log.exception("recording %s is too old but stays", record.id)
+            await self._clock.sleep(_CLEAN_S)
+
+    def _scan(self, known: set[str]) -> list[RecordingRecord]:
+        """Recordings in folders that the index does not know: it was lost, or somebody brought them."""
+        found: list[RecordingRecord] = []
+        for file in sorted(self._root.glob(f"*/*/*/{FILE}")):
+            folder = file.parent
+            if folder.relative_to(self._root).as_posix() in known:
+                continue
+            try:
+                found.append(self._describe(read_metadata(folder), folder, None))
+            except RecordingError:
+                _log.warning("%s is no recording of ours, or damaged", folder)
+        return found
+
+    def _describe(self, metadata: Metadata, folder: Path, report_channel_id: int | None) -> RecordingRecord:
+        return RecordingRecord(
+            id=metadata.id,
+            guild_id=int(metadata.guild.id),
+            channel_id=int(metadata.channel.id),
+            channel_name=metadata.channel.name,
+            folder=folder.relative_to(self._root).as_posix(),
+            state=metadata.state,
+            started_at=metadata.started_at,
+            started_by=None if metadata.started_by is None else int(metadata.started_by.id),
+            report_channel_id=report_channel_id,
+            duration_s=metadata.duration_s or None,
+        )
+
+    def _drop_exports(self, recording_id: str) -> None:
+        for path in (self._root / EXPORTS).glob(f"{recording_id}*.zip"):
+            path.unlink(missing_ok=True)

@@ -1,0 +1,405 @@
+"""`runtime.recordings`: start and stop recordings, look after their files, and keep people's decisions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from concurrent.futures import BrokenExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from core.errors import RecordingError
+from core.events import (
+    RecordingRendered,
+    RecordingStarted,
+    RecordingStopped,
+    SessionEnded,
+    SessionInterrupted,
+    SessionMoved,
+    SessionResumed,
+)
+from core.recording.archive import Archive
+from core.recording.consent import Consent
+from core.recording.finishing import clear_rendered, finish, new_rendering
+from core.recording.folders import delete_folder, make_folder
+from core.recording.live import LiveRecording
+from core.recording.metadata import Consent as ConsentPart
+from core.recording.metadata import Encryption, Metadata, Named, Software
+from core.recording.recorder import Limits, Recorder
+from core.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from core.clock import Clock
+    from core.config.recording import RecordingSection
+    from core.hub import Hub
+    from core.recording.live import FrameSource
+    from core.recording.rendering import Rendering
+    from core.store.recordings import Decision, RecordingRecord, RecordingsRepository
+    from core.workers import Workers
+
+_log = logging.getLogger(__name__)
+
+ALREADY = "This server is already being recorded, in {channel}. Stop that recording first."
+NOTHING = "Nothing is being recorded here."
+CLOSING = "I was shut down."
+NOT_ALL = "From {failed} recordings you could not be deleted, the log has the cause; from {count} you were."
+FAILED = "The recording is safe, but its finished files could not be made; the log has the cause."
+
+
+class Recordings:
+    """All recordings of this process, live and past.
+
+    Plain Python: packets come from any `FrameSource`, names from any function. Events on the hub tell what happened;
+    a session that breaks, comes back or ends takes its recording along by itself.
+    """
+
+    def __init__(
+        self,
+        section: RecordingSection,
+        root: Path,
+        *,
+        hub: Hub,
+        clock: Clock,
+        workers: Workers,
+        repository: RecordingsRepository,
+        version: str = "",
+    ) -> None:
+        """Nothing is read before `open`; `root` is where recordings lie."""
+        self.consent = Consent(section.consent)
+        self.archive = Archive(root, section, workers, repository, clock, self._render_again)
+        self._section = section
+        self._root = root
+        self._hub = hub
+        self._clock = clock
+        self._workers = workers
+        self._repository = repository
+        self._version = version
+        self._tasks = Tasks("recordings")
+        self._live: dict[int, LiveRecording] = {}  # by guild
+        self._starting: set[int] = set()
+        self._rendering: dict[str, Rendering] = {}
+        self._ending: dict[str, asyncio.Task[None]] = {}
+        self._finishing: dict[str, asyncio.Task[None]] = {}
+        self._outcomes: dict[str, Metadata] = {}
+
+    async def open(self) -> None:
+        """Load the index and people's decisions, and finish what a crash or a shutdown left unfinished."""
+        for user_id, decision in (await self._repository.decisions()).items():
+            self.consent.decide(user_id, decision)
+        self._hub.subscribe(SessionInterrupted, self._on_interrupted, owner=self)
+        self._hub.subscribe(SessionResumed, self._on_resumed, owner=self)
+        self._hub.subscribe(SessionMoved, self._on_moved, owner=self)
+        self._hub.subscribe(SessionEnded, self._on_ended, owner=self)
+        for record in await self.archive.open():
+            _log.info("recording %s was not finished; doing that now", record.id)
+            self._finish_anew(record)
+        self._tasks.start(self.archive.keep_clean(), "retention")
+
+    async def close(self) -> None:
+        """End every recording; what is not rendered by then is, after the next start."""
+        self._hub.drop(self)
+        for live in list(self._live.values()):
+            await self._end(live, CLOSING, render=False)
+        await self._tasks.cancel_all()
+
+    # Live recordings --------------------------------------------------------------------------------------------------
+
+    async def start(
+        self,
+        source: FrameSource,
+        *,
+        guild: Named,
+        channel: Named,
+        name_of: Callable[[int], str],
+        started_by: Named | None = None,
+        session_id: str | None = None,
+        report_channel_id: int | None = None,
+        encryption: Encryption | None = None,
+        undecryptable: Callable[[], Mapping[int, Mapping[str, int]]] = dict,
+        automatic: bool = False,
+    ) -> LiveRecording:
+        """Record from now on.
+
+        Args:
+            source: Where packets come from, usually the session's receiver.
+            guild: The server, by id and name.
+            channel: The voice channel.
+            name_of: A person's name by user id; asked on the recorder's thread, once a person.
+            started_by: Who wanted it.
+            session_id: The voice session whose end ends the recording.
+            report_channel_id: Where to say how it ended.
+            encryption: How packets come.
+            undecryptable: Frames that could not be decrypted, by user id and cause.
+            automatic: Whether nobody asked for it.
+
+        Raises:
+            RecordingError: There is a recording in this guild, or its folder cannot be made.
+        """
+        guild_id = int(guild.id)
+        running = self._live.get(guild_id)
+        if running is not None or guild_id in self._starting:
+            name = running.record.channel_name if running is not None else channel.name
+            raise RecordingError(ALREADY.format(channel=name))
+        self._starting.add(guild_id)
+        loop = asyncio.get_running_loop()
+
+        def on_ended(reason: str) -> None:
+            loop.call_soon_threadsafe(self._ended_by_itself, guild_id, reason)
+
+        try:
+            metadata = Metadata(
+                id=secrets.token_hex(5),
+                guild=guild,
+                channel=channel,
+                started_at=self._clock.now(),
+                started_by=started_by,
+                consent=ConsentPart(mode=self.consent.mode),
+                encryption=encryption or Encryption(),
+                software=Software(version=self._version),
+            )
+            folder = await asyncio.to_thread(
+                make_folder,
+                self._root,
+                guild_id,
+                int(channel.id),
+                metadata.started_at,
+                self._section.min_free_mb,
+            )
+            record = await self.archive.add(metadata, folder, report_channel_id)
+            recorder = Recorder(
+                folder,
+                metadata,
+                consent=self.consent,
+                clock=self._clock,
+                name_of=name_of,
+                limits=Limits(
+                    self._section.max_length_s,
+                    round(self._section.max_size_mb * 1e6),
+                    round(self._section.min_free_mb * 1e6),
+                ),
+                on_ended=on_ended,
+                undecryptable=undecryptable,
+            )
+            live = LiveRecording(record, recorder, source, self._section, self._workers, session_id, automatic)
+            live.begin()
+            self._live[guild_id] = live
+        finally:
+            self._starting.discard(guild_id)
+        self._tasks.start(live.keep_rendering(), f"render {live.id}")
+        self._hub.publish(RecordingStarted(guild_id, live.id, record.channel_id, str(live.folder), record.started_by))
+        _log.info("recording %s started in channel %d", live.id, record.channel_id)
+        return live
+
+    def live(self, guild_id: int) -> LiveRecording | None:
+        """The recording under way in a guild."""
+        return self._live.get(guild_id)
+
+    def required(self, guild_id: int) -> LiveRecording:
+        """The recording under way in a guild.
+
+        Raises:
+            RecordingError: There is none.
+        """
+        live = self._live.get(guild_id)
+        if live is None:
+            raise RecordingError(NOTHING)
+        return live
+
+    async def stop(self, guild_id: int, reason: str) -> RecordingRecord:
+        """End a guild's recording; what has come is on disk then, and its files are finished in the background.
+
+        Raises:
+            RecordingError: Nothing is being recorded there.
+        """
+        live = self.required(guild_id)
+        await self._end(live, reason)
+        return live.record
+
+    def progress(self, recording_id: str) -> float | None:
+        """How far the finishing of a recording's files is, 0 to 1; None if nothing is being done to it."""
+        rendering = self._rendering.get(recording_id)
+        return None if rendering is None else rendering.progress
+
+    def outcome(self, recording_id: str) -> Metadata | None:
+        """The metadata of a recording finished by this process, also of one with nobody on it, which is not kept."""
+        return self._outcomes.get(recording_id)
+
+    async def rendered(self, recording_id: str) -> Metadata:
+        """Wait until a recording's files are finished.
+
+        Raises:
+            RecordingError: They could not be made.
+        """
+        await self._settled(recording_id)
+        outcome = self._outcomes.get(recording_id)
+        if outcome is not None:
+            return outcome
+        record = self.archive.record(recording_id)
+        if record.state != "finished":
+            raise RecordingError(FAILED)
+        return await self.archive.details(recording_id)
+
+    # People -----------------------------------------------------------------------------------------------------------
+
+    async def decide(self, user_id: int, decision: Decision | None) -> bool:
+        """Keep a person's decision about being recorded.
+
+        A refusal holds from the next packet on, and what the recordings under way have of the person is deleted.
+
+        Returns:
+            Whether something was deleted.
+        """
+        self.consent.decide(user_id, decision)
+        await self._repository.decide(user_id, decision, self._clock.now())
+        if self.consent.allows(user_id):
+            return False
+        touched = [live for live in self._live.values() if user_id in live.recorder.journals()]
+        await asyncio.gather(*(live.forget(user_id) for live in self._live.values()))
+        for live in touched:
+            live.recorder.refused()
+        return bool(touched)
+
+    async def delete_person(self, user_id: int) -> int:
+        """Delete everything recorded of a person: journals, tracks, their part of mixes, and metadata.
+
+        Recordings under way lose what they have; whether they go on hearing the person, `decide` says.
+
+        Returns:
+            From how many recordings something was deleted.
+
+        Raises:
+            RecordingError: Some recordings could not be changed; all others were.
+        """
+        count = failed = 0
+        for live in list(self._live.values()):
+            count += user_id in live.recorder.journals()
+            await live.forget(user_id)
+        for record in await self._repository.of_person(user_id):
+            if record.state == "recording":
+                continue
+            await self._settled(record.id)
+            if not self.archive.knows(record.id):
+                continue
+            try:
+                count += await self.archive.take_out(record.id, user_id)
+            except (OSError, RecordingError):
+                _log.exception("recording %s: a person could not be taken out", record.id)
+                failed += 1
+        if failed:
+            raise RecordingError(NOT_ALL.format(failed=failed, count=count))
+        return count
+
+    async def export_person(self, user_id: int) -> tuple[Path, int]:
+        """Everything recorded of a person as one archive, and from how many recordings.
+
+        Raises:
+            RecordingError: Nothing was recorded of them.
+        """
+        records: Sequence[RecordingRecord] = await self._repository.of_person(user_id)
+        for record in records:
+            await self._settled(record.id)
+        return await self.archive.export_person(user_id, [r for r in records if r.state != "recording"])
+
+    # Within -----------------------------------------------------------------------------------------------------------
+
+    async def _end(self, live: LiveRecording, reason: str, *, render: bool = True) -> None:
+        """End a recording once, whoever asks and however often; returns when its journals are closed."""
+        running = self._ending.get(live.id)
+        if running is None and self._live.get(live.record.guild_id) is live:
+            running = self._ending[live.id] = self._tasks.start(self._end_once(live, reason, render))
+            running.add_done_callback(lambda _: self._ending.pop(live.id, None))
+        if running is not None:
+            await asyncio.shield(running)
+
+    async def _end_once(self, live: LiveRecording, reason: str, render: bool) -> None:
+        self._tasks.cancel(f"render {live.id}")
+        await live.end(reason)
+        record = replace(live.record, state="rendering", duration_s=live.duration_s)
+        live.record = record
+        names = {heard.user_id: heard.name for heard in live.heard()}
+        self._live.pop(record.guild_id, None)
+        await self.archive.update(record, names)
+        reason = live.recorder.reason or reason
+        self._hub.publish(RecordingStopped(record.guild_id, record.id, record.channel_id, str(live.folder), reason))
+        _log.info("recording %s ended: %s", record.id, reason)
+        if render:
+            self._finish_later(record, live.rendering)
+
+    def _ended_by_itself(self, guild_id: int, reason: str) -> None:
+        live = self._live.get(guild_id)
+        if live is not None:
+            self._tasks.start(self._end(live, reason))
+
+    def _finish_anew(self, record: RecordingRecord) -> None:
+        """Finish from the journals alone: after a crash, or after something was taken out."""
+        self._outcomes.pop(record.id, None)
+        folder = self.archive.folder(record)
+        self._finish_later(record, new_rendering(folder, self._section, self._workers), anew=True)
+
+    def _finish_later(self, record: RecordingRecord, rendering: Rendering, *, anew: bool = False) -> None:
+        self._rendering[record.id] = rendering
+        self._finishing[record.id] = self._tasks.start(self._finish(record, rendering, anew=anew))
+
+    async def _finish(self, record: RecordingRecord, rendering: Rendering, *, anew: bool) -> None:
+        try:
+            if anew:
+                await asyncio.to_thread(clear_rendered, rendering.folder)
+            metadata = await finish(rendering.folder, self._section, self._workers, rendering)
+            people = {int(person.id): person.name for person in metadata.people}
+            if not people and not metadata.notes:
+                await asyncio.to_thread(delete_folder, rendering.folder, self._root)
+                await self.archive.forget(record.id)
+            else:
+                await self.archive.update(replace(record, state="finished", duration_s=metadata.duration_s), people)
+        except (OSError, RecordingError, BrokenExecutor):
+            _log.exception("recording %s: its files could not be finished; the journals are safe", record.id)
+            await self.archive.update(replace(record, state="failed"))
+            return
+        finally:
+            self._rendering.pop(record.id, None)
+            self._finishing.pop(record.id, None)
+        self._outcomes[record.id] = metadata
+        while len(self._outcomes) > 100:
+            del self._outcomes[next(iter(self._outcomes))]
+        self._hub.publish(RecordingRendered(record.guild_id, record.id, record.channel_id, str(rendering.folder)))
+
+    async def _render_again(self, record: RecordingRecord) -> None:
+        self._finish_anew(record)
+        await self._settled(record.id)
+
+    async def _settled(self, recording_id: str) -> None:
+        """Wait until nothing is being done to a recording."""
+        for tasks in (self._ending, self._finishing):
+            task = tasks.get(recording_id)
+            if task is not None:
+                await asyncio.wait({task})
+
+    # What voice sessions do -------------------------------------------------------------------------------------------
+
+    def _of_session(self, guild_id: int, session_id: str) -> LiveRecording | None:
+        live = self._live.get(guild_id)
+        return live if live is not None and live.session_id == session_id else None
+
+    def _on_interrupted(self, event: SessionInterrupted) -> None:
+        live = self._of_session(event.guild_id, event.session_id)
+        if live is not None:
+            live.recorder.gap_started(event.reason)
+
+    def _on_resumed(self, event: SessionResumed) -> None:
+        live = self._of_session(event.guild_id, event.session_id)
+        if live is not None:
+            live.recorder.gap_ended()
+
+    def _on_moved(self, event: SessionMoved) -> None:
+        live = self._of_session(event.guild_id, event.session_id)
+        if live is not None:
+            live.recorder.note("The recording goes on in another voice channel.")
+
+    async def _on_ended(self, event: SessionEnded) -> None:
+        live = self._of_session(event.guild_id, event.session_id)
+        if live is not None:
+            await self._end(live, event.reason)
