@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _EMPTY = np.zeros(0, np.float32)
+_PADDING = RATE_HZ // 5  # samples of silence, more than the filters ever hold
 _SLOWEST, _FASTEST = 0.5, 100.0  # what one `atempo` takes
 
 
@@ -21,41 +22,51 @@ class Stretch:
     """48 kHz mono float32 in, the same out, `pitch` semitones higher and `rate` times as fast.
 
     FFmpeg's filters through PyAV: played at another rate for the pitch, then `atempo` for the speed. Keeps its state
-    from chunk to chunk; some 60 ms stay inside until `flush`. With pitch 0 and rate 1 sound passes untouched.
+    from chunk to chunk; some 60 ms stay inside until `flush`. In all, n samples become round(n / rate). With pitch 0 and
+    rate 1 sound passes untouched.
     """
 
     def __init__(self, *, pitch: float = 0.0, rate: float = 1.0) -> None:
         self._factor = 2 ** (pitch / 12)
         self._tempo = rate / self._factor
         self._idle = math.isclose(self._factor, 1, abs_tol=1e-3) and math.isclose(rate, 1, abs_tol=1e-3)
+        self._rate = rate
         self._graph: Any = None
-        self._position = 0
+        self._taken = 0
+        self._given = 0
 
     def convert(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """The next samples, shape (n,), as far as they can be converted yet."""
         if self._idle or not len(samples):
             return samples
-        import av
-
         if self._graph is None:
             self._graph = self._make_graph()
-        plane = np.ascontiguousarray(samples, np.float32).reshape(1, -1)
-        frame: Any = av.AudioFrame.from_ndarray(plane, format="flt", layout="mono")
-        frame.sample_rate = RATE_HZ
-        frame.pts = self._position
-        self._position += len(samples)
-        self._graph.push(frame)
-        return self._pull()
+        self._push(samples)
+        result = self._pull()
+        self._given += len(result)
+        return result
 
     def flush(self) -> NDArray[np.float32]:
         """What is still inside; afterwards the filters are as new."""
         if self._graph is None:
             return _EMPTY
+        wanted = max(0, round(self._taken / self._rate) - self._given)
+        self._push(np.zeros(_PADDING, np.float32))  # `atempo` cuts the end off what it is given
         self._graph.push(None)
-        rest = self._pull()
+        rest = self._pull()[:wanted]
         self._graph = None
-        self._position = 0
-        return rest
+        self._taken = self._given = 0
+        return np.concatenate([rest, np.zeros(wanted - len(rest), np.float32)])
+
+    def _push(self, samples: NDArray[np.float32]) -> None:
+        import av
+
+        plane = np.ascontiguousarray(samples, np.float32).reshape(1, -1)
+        frame: Any = av.AudioFrame.from_ndarray(plane, format="flt", layout="mono")
+        frame.sample_rate = RATE_HZ
+        frame.pts = self._taken
+        self._taken += len(samples)
+        self._graph.push(frame)
 
     def _make_graph(self) -> Any:
         from av.filter import Graph

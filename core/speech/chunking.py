@@ -1,8 +1,8 @@
 """Text as it comes, cut into pieces for an engine: the first early, then longer ones, at the ends of sentences.
 
 The pieces joined are the text. After LiveKit's and RealtimeTTS's rules: a first clause at once, then sentences, no piece
-more than twice as long as the one before it, because the gap a listener hears is the time it takes to make a piece less
-the sound of the piece before.
+much longer than the one before it, because the gap a listener hears is the time it takes to make a piece less the sound
+of the piece before.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _LAST_WORD = re.compile(r"\S+$")
 _LIST_NUMBER = re.compile(r"(?:^|\n)\s*\d{1,3}\.$")
 _BLANKS = re.compile(r"\s*")
 _WORDS = re.compile(r"\S+\s")
+_GROWTH = 2.5  # a piece may be so many times as long as the one before
 _SMALLEST_LIMIT = 60  # characters; growth starts here even after a very short first clause
 
 _SHORTENED = (
@@ -85,10 +86,8 @@ class Chunker:
             return None
         end = _BLANKS.match(self._text, end).end()  # pyright: ignore[reportOptionalMemberAccess] - always matches
         piece, self._text = self._text[:end], self._text[end:]
-        if self._first:
-            self._limit = _SMALLEST_LIMIT
-            self._first = False
-        self._limit = min(self._longest, max(self._limit, 2 * len(piece.strip())))
+        self._first = False
+        self._limit = min(self._longest, max(_SMALLEST_LIMIT, int(_GROWTH * len(piece))))
         return piece
 
     def _first_end(self, cut: Cut) -> int:
@@ -132,7 +131,8 @@ class Chunker:
         """Where pieces may end within the limit."""
         text = self._text
         ends = [match.end() for match in _SENTENCE_END.finditer(text, 0, min(len(text), limit + 1))]
-        ends = [end for end in ends if end <= limit and self._ends_sentence(end, cut)]
+        lead = len(text) - len(text.lstrip())
+        ends = [end for end in ends if lead < end <= limit and self._ends_sentence(end, cut)]
         if cut >= Cut.CLAUSE:
             found = _CLAUSE_END.finditer(text, 0, min(len(text), limit + 1))
             ends = sorted([*ends, *(match.end() for match in found if match.end() <= limit)])

@@ -52,10 +52,10 @@ class Spread:
         """The text that begins within the next `duration_s` of sound."""
         self.sounded_s += duration_s
         end = min(len(self._text), round(self.sounded_s * self._pace.characters_per_s))
+        if end < len(self._text):
+            end = self._text.rfind(" ", 0, end) + 1
         if not self._given:
             end = max(end, self._text.find(" ") + 1)  # the first sound is that of the first word
-        elif end < len(self._text):
-            end = self._text.rfind(" ", 0, end) + 1
         start, self._given = self._given, max(end, self._given)
         return self._text[start : self._given]
 

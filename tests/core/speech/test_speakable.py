@@ -1,0 +1,113 @@
+"""What is written becomes what may be said, wherever it is split."""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from core.speech.speakable import Names, Speakable
+
+NAMES = Names(user=lambda user_id: f"Ann{user_id}", role=lambda _: "Mods", channel=lambda _: "general")
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def said(text: str, step: int = 1000) -> str:
+    speakable = Speakable(NAMES, now=lambda: NOON)
+    parts = [speakable.push(text[start : start + step]) for start in range(0, len(text), step)]
+    return "".join([*parts, speakable.finish()]).strip()
+
+
+CASES = [
+    # Discord's own marks
+    ("Hello <@12> and <@!13>, <@&4> in <#5>!", "Hello Ann12 and Ann13, Mods in general!"),
+    ("<:kek_w:123> nice <a:dance:9>", "kek w nice dance"),
+    ("Use </voice join:123> now <id:customize>", "Use voice join now"),
+    ("@everyone @here look, @bob", "everyone here look, bob"),
+    ("mail me at a@b.org", "mail me at a@b.org"),
+    ("||the butler did it|| sorry", "a spoiler sorry"),
+    ("a || b", "a || b"),
+    (f"<t:{int(NOON.timestamp())}:R>", "now"),
+    (f"<t:{int(NOON.timestamp()) + 7200}:R>", "in 2 hours"),
+    (f"<t:{int(NOON.timestamp()) - 90}:R>", "2 minutes ago"),
+    (f"<t:{int(NOON.timestamp())}:t>", "12:00 UTC"),
+    (f"<t:{int(NOON.timestamp())}>", "1 January 2026 at 12:00 UTC"),
+    (f"<t:{int(NOON.timestamp())}:D>", "1 January 2026"),
+    ("<t:9999999999999:F>", "some time"),
+    # links and code
+    ("see https://a.b/c?d=e. And www.x.y, ok (http://z.z)", "see a link. And a link, ok (a link)"),
+    ("<https://quiet.example> https://only.link", "a link a link"),
+    ("[the docs](https://x.y/a_(b)) and ![a cat](http://z)", "the docs and a cat"),
+    ("[not] a [link](two words) a[1]", "[not] a [link](two words) a[1]"),
+    ("Run `pip install x` first", "Run pip install x first"),
+    ("So:\n```py\nprint(1)\n```\ndone", "So:\na code block.\ndone"),
+    ("```never closed", "a code block"),
+    # markdown
+    ("**bold** *it* _it_ __under__ ***both*** ~~gone~~", "bold it it under both gone"),
+    ("# Title\ntext\n-# small\n> quoted", "Title.\ntext.\nsmall.\nquoted"),
+    ("- one\n- two\n  * three\n1. four", "one.\ntwo.\nthree.\n1. four"),
+    ("- [x] done\n- [ ] open", "done.\nopen"),
+    ("| a | b |\n|---|:-:|\n| 1 | **2** |\nafter", "a, b.\n1, 2.\nafter"),
+    ("above\n---\nbelow\n***\nend", "above.\nbelow.\nend"),
+    ("Really?\nYes!\nsure", "Really?\nYes!\nsure"),
+    (r"\*not bold\* 5 * 3 and 2*3, snake_case", "not bold 5 * 3 and 2*3, snake case"),
+    ("C# and #tag, a < b > c <3", "C# and #tag, a < b > c <3"),
+    # characters
+    ("😀😀 👍🏽 👨‍👩‍👧 1️⃣ 🇩🇪 ❤️", ""),
+    ("💀 dead 💀", "dead"),
+    ("looooooool!!!!!!!!", "loool!!!"),
+    ("1000000 is 1,000,000", "1000000 is 1,000,000"),
+    ("ẑ̴̢̛̛̛̀̀̀algo", "ẑ̴̢̛algo"),
+    ("שלום \u202eעולם\u202c \u200bx", "שלום עולם x"),
+    ("می\u200cخواهم", "می\u200cخواهم"),
+    ("𝓱𝓮𝓵𝓵𝓸 ｗｏｒｌｄ", "hello world"),
+    ("bell\a null\0 ok", "bell null ok"),
+    ("   \n\n  ", ""),
+    ("", ""),
+    ("*", ""),
+    ("Hi! [", "Hi! ["),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), CASES)
+@pytest.mark.parametrize("step", [1, 2, 3, 1000])
+def test_text_is_made_speakable(text: str, expected: str, step: int) -> None:
+    assert said(text, step) == expected
+
+
+def test_the_split_never_matters() -> None:
+    random_ = random.Random(3)
+    parts = [*"*_`|\n~\\@h1()[]! aé", "<@1", "<@1>", "```", "||", "[a](http://b)", "http://x.y", "www.", "- ", "# ", "> ",
+             "😀", "<:e:1>", "<t:1:R>", "ש", "word", ". "]  # fmt: skip
+    for _ in range(3000):
+        text = "".join(random_.choices(parts, k=random_.randrange(1, 14)))
+        assert len({said(text, step) for step in (1, 2, 3, 100)}) == 1, text
+
+
+def test_plain_words_are_not_held_back() -> None:
+    speakable = Speakable()
+    assert speakable.push("Hello there, ") == "Hello there, "
+    assert speakable.push("how") == "how"
+
+
+def test_a_mark_is_held_back_until_it_is_complete() -> None:
+    speakable = Speakable(NAMES)
+    assert speakable.push("Hi <@1").strip() == "Hi"
+    assert speakable.push("2> you") == "Ann12 you"
+
+
+def test_a_code_block_is_named_as_soon_as_it_opens() -> None:
+    speakable = Speakable()
+    assert speakable.push("```py\nx = 1\n") == "a code block"
+    assert speakable.push("y = 2\n" * 1000) == ""
+    assert speakable.push("```\nDone") == ".\nDone"
+
+
+@pytest.mark.parametrize("text", ["*" * 10_000, " " * 10_000, "[" * 10_000, "[a](" + "()" * 5_000, "|| a " * 2_000])
+def test_ten_thousand_marks_are_read_in_reasonable_time(text: str) -> None:
+    """Steps that grow with the square of the text would take minutes here; the bound is far above any machine's noise."""
+    began_s = time.process_time()
+    said(text, 10_000)
+    assert time.process_time() - began_s < 5
