@@ -8,16 +8,17 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from core.conversation.heard import HeardText
 from core.errors import ParleyError, SpeechError
+from core.speech.heard import HeardText
 
 if TYPE_CHECKING:
     from core.clock import Clock
-    from core.conversation.turn import Turn
+    from core.conversation.turn import Outcome, Turn
     from core.speech.engine import Voice
     from core.speech.mood import Mood
     from core.speech.speakable import Names
     from core.speech.speaker import Speaker
+    from core.voice.playback.line import LineEnd
     from core.voice.playback.player import Player
 
 _log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ async def speak(
     voice: Voice,
     names: Names | None = None,
     mood: Mood | None = None,
-) -> None:
+) -> LineEnd:
     """Turn text into sound and sound into frames, until all of it was heard or the line was cut.
 
     Raises:
@@ -77,18 +78,15 @@ async def speak(
             speaker.speak(text, voice, queued_s=lambda: line.queued_s, names=names, mood=mood)
         ) as chunks:
             async for chunk in chunks:
-                heard.add(chunk.text, len(chunk.samples))
                 line.write(chunk.samples)
+                heard.wrote(chunk)
                 await line.below(QUEUED_S)
-    except BaseException:
-        if not heard.samples:
-            line.stop()
-        raise
     finally:
         line.end()
-    await line.finished()
-    turn.underruns = line.underruns
+    end = await line.finished()
+    turn.underruns = end.underruns
     turn.timings.first_audio_s = line.first_frame_at_s
+    return end
 
 
 async def run(
@@ -108,19 +106,20 @@ async def run(
         ParleyError: The model failed; what came before stands.
     """
     fork = TextFork(turn, clock)
-    speaking: asyncio.Task[None] | None = None
+    speaking: asyncio.Task[LineEnd] | None = None
     if speaker is not None and player is not None and voice is not None:
         speaking = asyncio.create_task(
             speak(turn, fork.pieces(), speaker=speaker, player=player, voice=voice, names=names, mood=mood),
             name=f"speak {turn.id}",
         )
     failed: SpeechError | None = None
+    outcome: Outcome = "text"
     try:
         problem = await _pump(fork, source)
         await turn.sink.finish(turn.reply_text)
         if speaking is not None:
             try:
-                await speaking
+                outcome = "spoken" if (await speaking).outcome == "played" else "stopped"
             except SpeechError as error:
                 failed = error
                 _log.warning("turn %s: voice failed: %s", turn.id, error.sentence, exc_info=error.__cause__)
@@ -130,7 +129,7 @@ async def run(
         if speaking is not None and not speaking.done():
             speaking.cancel()
             await asyncio.wait([speaking])
-    turn.outcome = "text" if speaking is None or failed else "spoken"
+    turn.outcome = outcome
     return failed
 
 

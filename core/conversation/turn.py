@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     import asyncio
 
-    from core.conversation.heard import HeardText
+    from core.speech.heard import HeardText
     from core.voice.playback.line import Line
 
 Outcome = Literal["spoken", "text", "stopped", "failed", "silent"]
@@ -101,8 +101,8 @@ class Turn:
 
     @property
     def heard_text(self) -> str:
-        """What of the reply was really heard; without a voice, what was written."""
-        if self.line is None or self.heard is None or self.outcome == "text":
+        """What of the reply was really heard; as it was written if all of it was, or if there was no voice."""
+        if self.line is None or self.heard is None or self.outcome in ("text", "spoken"):
             return self.reply_text
         return self.heard.upto(self.line.heard_samples)
 
