@@ -51,17 +51,21 @@ class PromptCog(ParleyCog, name="Prompt"):
         self._gather = Gather(self._take, self.runtime.clock, idle_s=section.gather_idle_s, max_s=section.gather_max_s)
         self._messages: dict[tuple[int, int], list[discord.Message]] = {}
         self._channels = await self.runtime.settings.prompt_channels()
+        for message in self.runtime.inbox.open(self.take_up):
+            self.runtime.tasks.start(self.take_up(message))
 
     async def cog_unload(self) -> None:
         """Take up what is being gathered; turns under way go on."""
-        await self._gather.flush()
-        await super().cog_unload()
+        self.runtime.inbox.shut()
+        try:
+            await self._gather.flush()
+        finally:
+            await super().cog_unload()
 
     # Messages ---------------------------------------------------------------------------------------------------------
 
-    @commands.Cog.listener()
-    async def on_message(self, message: discord.Message) -> None:
-        """Take up a message that is meant for the bot."""
+    async def take_up(self, message: discord.Message) -> None:
+        """Take up a message that is meant for the bot; the runtime's inbox hands over each one."""
         if message.author.bot or message.webhook_id or message.type not in _WRITTEN or not self._may_ask(message):
             return
         session = self.runtime.voice.session_of_prompt_channel(message.channel.id)
