@@ -49,7 +49,7 @@ class VoiceBridge:
 
     async def _apply(self, before: VoiceState | None, after: VoiceState) -> None:
         guild_id, user_id = after.guild.id, after.member.user.id
-        if before is not None:
+        if before is not None and not _asks_again(before, after):
             await self._voice.remove(guild_id=guild_id, user_id=user_id, close_code=DISCONNECTED)
         if after.channel is None:
             return
@@ -63,3 +63,8 @@ class VoiceBridge:
         if name == "VOICE_STATE_UPDATE" and audience.guild_id is not None and data["channel_id"] is not None:
             muted = data["mute"] or data["suppress"]
             self._voice.set_muted(guild_id=audience.guild_id, user_id=int(data["user_id"]), muted=muted)
+
+
+def _asks_again(before: VoiceState, after: VoiceState) -> bool:
+    """Whether a client only wants to be told once more where the voice server is: its stay there goes on."""
+    return before.channel is after.channel and before.session_id == after.session_id

@@ -38,6 +38,7 @@ class VoiceServer:
         self._sessions: dict[tuple[int, int], VoiceSession] = {}
         self._rooms: dict[int, Room] = {}
         self._connections: set[VoiceGateway] = set()
+        self._muted: set[tuple[int, int]] = set()
         self._next_ssrc = secrets.randbelow(1 << 16) + 1000
         self.faults = VoiceFaults()
         self.endpoint = f"{host}:0"
@@ -120,7 +121,11 @@ class VoiceServer:
                 self._end(session)
 
     def set_muted(self, *, guild_id: int, user_id: int, muted: bool) -> None:
-        """Server mute: the relay drops what the user says."""
+        """Server mute: the relay drops what the user says, now and in later sessions of theirs."""
+        if muted:
+            self._muted.add((guild_id, user_id))
+        else:
+            self._muted.discard((guild_id, user_id))
         session = self._sessions.get((guild_id, user_id))
         if session is not None:
             session.endpoint.muted = muted
@@ -148,7 +153,7 @@ class VoiceServer:
         room = self._rooms.get(admission.channel_id)
         if room is None:
             room = self._rooms[admission.channel_id] = Room(admission.guild_id, admission.channel_id, self.faults)
-        endpoint = Endpoint(admission.user_id, self._next_ssrc, room.channel)
+        endpoint = Endpoint(admission.user_id, self._next_ssrc, room.channel, muted=key in self._muted)
         self._next_ssrc += _SSRCS_PER_CLIENT
         self.relay.add(endpoint)
         session = self._sessions[key] = VoiceSession(admission, room, endpoint, dave_version)

@@ -10,6 +10,7 @@ import discord
 import pytest
 
 from loopback.clients import Listening, client_options, running, until
+from loopback.load import SyntheticSpeaker
 from loopback.server import Loopback
 from loopback.world import Permission
 
@@ -140,6 +141,22 @@ async def test_the_voice_server_admits_exactly_who_is_in_a_channel(
                 await ended
             await until(lambda: quiet.voice.admission(usual.guild.id, friend.id) is None)
             assert not usual.guild.voice_states
+
+
+async def test_who_asks_again_for_the_same_channel_is_told_the_place_and_stays(
+    quiet: Loopback, usual: Standard, friend: User
+) -> None:
+    speaker = SyntheticSpeaker(quiet.gateway, quiet.certificates.client_context(), friend.token)
+    await speaker.enter(usual.guild.id, usual.voice.id)
+    session = quiet.voice.session(guild_id=usual.guild.id, user_id=friend.id)
+    again = await speaker._gateway.enter(usual.guild.id, usual.voice.id)
+    assert again.token == quiet.voice.admission(usual.guild.id, friend.id).token
+    assert quiet.voice.session(guild_id=usual.guild.id, user_id=friend.id) is session
+    await quiet.voice.drop(guild_id=usual.guild.id, user_id=friend.id)
+    await speaker.voice.wait_closed()
+    await speaker.voice.resume()
+    assert quiet.voice.session(guild_id=usual.guild.id, user_id=friend.id) is session
+    await speaker.leave()
 
 
 async def test_without_the_speak_permission_one_is_suppressed(

@@ -254,6 +254,17 @@ async def test_a_server_muted_speaker_is_not_relayed(house: House):
     assert [one.packet.sequence for one in heard] == [1]
 
 
+async def test_who_was_muted_before_coming_is_not_relayed_until_unmuted(house: House):
+    house.server.set_muted(guild_id=GUILD, user_id=1, muted=True)
+    speaker, listener = await pair(house)
+    speaker.send_opus(FRAME)
+    await asyncio.sleep(0.1)
+    house.server.set_muted(guild_id=GUILD, user_id=1, muted=False)
+    speaker.send_opus(FRAME)
+    heard = await listener.count(1)
+    assert [one.packet.sequence for one in heard] == [1]
+
+
 async def test_a_camera_is_announced_and_its_packets_are_relayed_with_their_type(house: House):
     capture = house.server.relay.capture = deque(maxlen=10)
     speaker, _ = await pair(house)
