@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from core.clock import Clock
     from core.config import Config, Environment
+    from core.conversation.inbox import Inbox
     from core.conversation.service import Conversation
     from core.conversation.voices import VoiceWishes
     from core.llm.models import Models
@@ -59,6 +60,7 @@ class Runtime:
     lockdown: Lockdown
     recordings: Recordings
     conversation: Conversation
+    inbox: Inbox
     sounds: Sounds
     voice_wishes: VoiceWishes
 
@@ -219,6 +221,7 @@ class Runtime:
         await self.recordings.open()
 
     def _open_conversation(self) -> None:
+        from core.conversation.inbox import Inbox
         from core.conversation.service import Conversation
         from core.conversation.voices import VoiceWishes
         from core.voice.service import VoiceService
@@ -229,6 +232,8 @@ class Runtime:
         self.sounds = Sounds(self.config.path(self.config.voice.sounds), self.config.voice)
         self.voice_wishes = VoiceWishes(self.settings)
         self.conversation = Conversation(self)
+        self.inbox = Inbox(self.clock)
+        self.listen("on_message", self.inbox.put)
         self._closing.append(("voice sessions", self.voice.close))
         self._closing.append(("conversations", self.conversation.close))
         for name, listener in self.voice.listeners().items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import discord
 from discord import app_commands
@@ -60,6 +60,11 @@ class ParleyCog(commands.Cog):
 
     runtime: Runtime
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Name the cog so that a host's own `Voice` or `Admin` can stand beside it."""
+        super().__init_subclass__(**options)
+        cls.__cog_name__ = f"Parley {cls.__cog_name__}"
+
     def __init__(self, bot: commands.Bot) -> None:
         self.bot = bot
         self._subcommands: list[tuple[str, str]] = []
@@ -72,9 +77,22 @@ class ParleyCog(commands.Cog):
 
     async def cog_unload(self) -> None:
         """Take the commands and subscriptions away; sessions and recordings stay with the runtime."""
+        self._withdraw()
+
+    async def _inject(self, *args: Any, **options: Any) -> Self:
+        """discord.py lets errors of loading out without `cog_unload`; what was added until then goes here."""
+        try:
+            return await super()._inject(*args, **options)
+        except BaseException:
+            self._withdraw()
+            raise
+
+    def _withdraw(self) -> None:
         self._empty_groups()
-        self.runtime.hub.drop(self)
-        self.runtime.detach(self)
+        runtime: Runtime | None = self.__dict__.get("runtime")
+        if runtime is not None:
+            runtime.hub.drop(self)
+            runtime.detach(self)
 
     async def cog_app_command_error(
         self, interaction: discord.Interaction, error: app_commands.AppCommandError

@@ -74,6 +74,12 @@ class Tasks:
         if tasks:
             await asyncio.wait(tasks)
 
+    async def settle(self) -> None:
+        """Wait until every task has ended by itself; not for one that calls this."""
+        current = asyncio.current_task()
+        while tasks := [task for task in self._tasks.values() if not task.done() and task is not current]:
+            await asyncio.wait(tasks)
+
     def __len__(self) -> int:
         return sum(not task.done() for task in self._tasks.values())
 

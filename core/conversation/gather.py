@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
 
     from core.clock import Clock
     from core.conversation.turn import Prompt
@@ -25,19 +25,21 @@ class Gather:
     """
 
     def __init__(
-        self, deliver: Callable[[Prompt], Awaitable[None]], clock: Clock, *, idle_s: float, max_s: float
+        self, deliver: Callable[[Prompt], Coroutine[Any, Any, None]], clock: Clock, *, idle_s: float, max_s: float
     ) -> None:
         self._deliver = deliver
         self._clock = clock
         self._idle_s = idle_s
         self._max_s = max_s
         self._bursts: dict[tuple[int, int], _Burst] = {}
-        self._tasks = Tasks("gather")
+        self._waits = Tasks("gather: wait")
+        self._deliveries = Tasks("gather")
+        self._flushed = False
 
     async def add(self, prompt: Prompt) -> None:
         """Take a message."""
         key = (prompt.conversation_id, prompt.author_id)
-        complete = not self._idle_s or prompt.text.rstrip().endswith(COMPLETE)
+        complete = self._flushed or not self._idle_s or prompt.text.rstrip().endswith(COMPLETE)
         burst = self._bursts.get(key)
         if burst is not None:
             burst.prompt = burst.prompt.joined(prompt)
@@ -56,11 +58,13 @@ class Gather:
             self._wait(key, burst, TYPING_S)
 
     async def flush(self) -> None:
-        """Deliver what waits, now."""
-        await self._tasks.cancel_all()
+        """Deliver what waits, now; what still comes afterwards is delivered at once."""
+        self._flushed = True
+        await self._waits.cancel_all()
         bursts, self._bursts = self._bursts, {}
         for burst in bursts.values():
-            await self._deliver(burst.prompt)
+            self._deliveries.start(self._deliver(burst.prompt))
+        await self._deliveries.settle()
 
     def _wait(self, key: tuple[int, int], burst: _Burst, wait_s: float) -> None:
         """Deliver the burst after `wait_s`, or when it is as old as it may get; a later call starts the wait anew."""
@@ -69,9 +73,9 @@ class Gather:
         async def deliver() -> None:
             await self._clock.sleep(left_s)
             del self._bursts[key]
-            await self._deliver(burst.prompt)
+            self._deliveries.start(self._deliver(burst.prompt))  # a wait may be cancelled, a delivery never
 
-        self._tasks.start(deliver(), f"burst {key}", replace=True)
+        self._waits.start(deliver(), f"burst {key}", replace=True)
 
 
 @dataclass(slots=True)
