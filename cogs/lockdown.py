@@ -1,0 +1,175 @@
+"""LockdownCog: what gives way while the bot talks, shown and set by hand; the bot's status line."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import core
+
+if getattr(core, "PARLEY", None) != "parley":
+    raise ImportError(f"Parley's cogs need Parley's package “core”, but Python found another: {core.__file__}.")
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.events import SessionEnded, SessionStarted
+from core.lockdown import describe
+from core.lockdown.events import MemoryRanLow
+from core.slash import ParleyCog, admins_only, answer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_log = logging.getLogger(__name__)
+
+LOCKED_ALL = "Everything is locked{until}."
+LOCKED_ONE = "“{name}” is locked{until}."
+UNLOCKED = "What was locked by hand is free again{rest}."
+UNLOCKED_ONE = "“{name}” is free again{rest}."
+NOT_LOCKED = "Nothing was locked by hand{rest}."
+SESSION_HOLDS = "; a voice session holds its locks until it ends"
+CHOICES = 25  # what Discord shows at most
+LONGEST_MIN = 30 * 24 * 60
+
+Minutes = app_commands.Range[int, 1, LONGEST_MIN]
+
+
+class LockdownCog(ParleyCog, name="Lockdown"):
+    """Commands about locks, and what people see of them."""
+
+    lockdown = app_commands.Group(
+        name="lockdown",
+        description="What gives way while the bot talks.",
+        guild_only=True,
+    )
+
+    async def cog_load(self) -> None:
+        """Attach; show a session that runs already."""
+        await super().cog_load()
+        hub = self.runtime.hub
+        hub.subscribe(SessionStarted, self._session_changed, owner=self)
+        hub.subscribe(SessionEnded, self._session_changed, owner=self)
+        hub.subscribe(MemoryRanLow, self._warn, owner=self)
+
+    # What people see --------------------------------------------------------------------------------------------------
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """Discord has forgotten the status line after a new login."""
+        if self.runtime.voice.sessions:
+            await self._show_presence()
+
+    async def _session_changed(self, event: SessionStarted | SessionEnded) -> None:
+        del event
+        await self._show_presence()
+
+    async def _show_presence(self) -> None:
+        """Say “in voice chat” while a session runs; afterwards what the bot said before."""
+        text = self.runtime.config.lockdown.presence
+        if not text or self.bot.is_closed():
+            return
+        before = self.bot.activity if isinstance(self.bot.activity, discord.BaseActivity) else None
+        activity = discord.CustomActivity(text) if self.runtime.voice.sessions else before
+        try:
+            await self.bot.change_presence(activity=activity, status=self.bot.status)
+        except (discord.DiscordException, OSError) as error:
+            _log.info("the status line could not be changed: %s", error)
+
+    async def _warn(self, event: MemoryRanLow) -> None:
+        for session in self.runtime.voice.sessions:
+            await session.notice(describe.low_memory(event.memory, event.used_bytes, event.total_bytes))
+
+    # Commands ---------------------------------------------------------------------------------------------------------
+
+    async def _names(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
+        """Complete the names of features, from memory."""
+        del interaction
+        wanted = partial.casefold()
+        found = [
+            feature
+            for feature in self.runtime.lockdown.features
+            if wanted in f"{feature.name} {feature.title}".casefold()
+        ]
+        return [app_commands.Choice(name=feature.title[:100], value=feature.name) for feature in found][:CHOICES]
+
+    @lockdown.command(name="status", description="What is locked, why, since when, and what is still to be undone.")
+    async def status(self, interaction: discord.Interaction) -> None:
+        """Show everything."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        status = await self.runtime.lockdown.status()
+        embed = discord.Embed(title="Lockdown", description=_cut(describe.overview(status), 1000))
+        embed.add_field(name="Features", value=_cut(describe.features(status)), inline=False)
+        if problems := describe.problems(status):
+            embed.add_field(name="Problems", value=_cut(problems), inline=False)
+        if status.route is not None:
+            embed.add_field(name="Model route", value=status.route)
+        if status.memories:
+            embed.add_field(name="Memory", value=_cut(describe.memories(status.memories)))
+        await interaction.followup.send(embed=embed, ephemeral=True)
+
+    @lockdown.command(name="on", description="Lock every feature by hand.")
+    @app_commands.describe(minutes="For how long; until you unlock it by default")
+    @admins_only()
+    async def on(self, interaction: discord.Interaction, minutes: Minutes | None = None) -> None:
+        """Lock everything."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await self.runtime.lockdown.lock(duration_s=_seconds(minutes), reason=_reason(interaction))
+        await answer(interaction, LOCKED_ALL.format(until=_until(minutes)))
+
+    @lockdown.command(name="off", description="Take back everything that was locked by hand.")
+    @admins_only()
+    async def off(self, interaction: discord.Interaction) -> None:
+        """Unlock everything; a session keeps what it holds."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        undone = await self.runtime.lockdown.unlock()
+        rest = SESSION_HOLDS if self.runtime.voice.sessions else ""
+        await answer(interaction, (UNLOCKED if undone else NOT_LOCKED).format(rest=rest))
+
+    @lockdown.command(name="feature", description="Lock or unlock one feature by hand.")
+    @app_commands.describe(name="Which one", locked="Whether it is locked", minutes="For how long it is locked")
+    @app_commands.autocomplete(name=_names)
+    @admins_only()
+    async def feature(
+        self, interaction: discord.Interaction, name: str, locked: bool = True, minutes: Minutes | None = None
+    ) -> None:
+        """Lock or unlock one."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        lockdown = self.runtime.lockdown
+        if locked:
+            await lockdown.lock(name, duration_s=_seconds(minutes), reason=_reason(interaction))
+            await answer(interaction, LOCKED_ONE.format(name=name, until=_until(minutes)))
+            return
+        undone = await lockdown.unlock(name)
+        rest = "; something else still holds it" if lockdown.locked(name) else ""
+        await answer(interaction, (UNLOCKED_ONE if undone else NOT_LOCKED).format(name=name, rest=rest))
+
+
+def _seconds(minutes: int | None) -> float | None:
+    return None if minutes is None else minutes * 60.0
+
+
+def _until(minutes: int | None) -> str:
+    return "" if minutes is None else f" for {minutes} min"
+
+
+def _reason(interaction: discord.Interaction) -> str:
+    return f"{interaction.user.mention} by hand"
+
+
+def _cut(lines: Sequence[str], limit: int = 1024) -> str:
+    """As many lines as fit into a field, and how many more there are."""
+    shown: list[str] = []
+    room = limit - 20
+    for index, line in enumerate(lines):
+        if len(line) + 1 > room:
+            return "\n".join([*shown, f"and {len(lines) - index} more"])
+        shown.append(line)
+        room -= len(line) + 1
+    return "\n".join(shown)
+
+
+async def setup(bot: commands.Bot) -> None:
+    """Load the cog."""
+    await bot.add_cog(LockdownCog(bot))

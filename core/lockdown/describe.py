@@ -1,0 +1,84 @@
+"""The lockdown's status in lines that people read, in Discord's markup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from core.lockdown.memory import Memory
+    from core.lockdown.status import FeatureStatus, LockdownStatus, OwedUndo
+    from core.store.lockdown import Hold
+
+GIB = 2**30
+MARKS = {"free": "▫️", "locked": "🔒", "resuming": "⚠️", "answering": "💬"}
+KINDS = {"route": "the model route", "hook": "the hook", "lock": "the lock of", "pause": "resuming"}
+NOTHING = "Nothing takes part yet: no loaded cog has registered a feature."
+
+
+def overview(status: LockdownStatus) -> list[str]:
+    """Who holds locks, one line each."""
+    return [_hold(hold) for hold in status.holds] or ["Nothing is locked."]
+
+
+def features(status: LockdownStatus) -> list[str]:
+    """Each feature: state, why, since when, what waits, what failed."""
+    return [_feature(feature) for feature in status.features] or [NOTHING]
+
+
+def problems(status: LockdownStatus) -> list[str]:
+    """What could not be applied, and what is still to be undone."""
+    return [f"⚠️ {fault}" for fault in status.faults] + [_owed(owed) for owed in status.owed]
+
+
+def memories(found: Sequence[Memory]) -> list[str]:
+    """How full each memory is."""
+    return [
+        f"{memory.name}: {memory.used_bytes / GIB:.1f} of {memory.total_bytes / GIB:.1f} GiB ({memory.share:.0%})"
+        for memory in found
+    ]
+
+
+def low_memory(name: str, used_bytes: int, total_bytes: int) -> str:
+    """The warning in the prompt channel."""
+    return (
+        f"⚠️ {name} is nearly full: {used_bytes / GIB:.1f} of {total_bytes / GIB:.1f} GiB. "
+        "The voice may stutter; closing other programs helps."
+    )
+
+
+def _hold(hold: Hold) -> str:
+    what = "everything" if hold.feature is None else f"“{hold.feature}”"
+    where = f" in <#{hold.channel_id}>" if hold.channel_id else ""
+    until = f", until {_moment(hold.until)}" if hold.until else ""
+    return f"🔒 {hold.reason}{where} holds {what} since {_moment(hold.since)}{until}"
+
+
+def _feature(feature: FeatureStatus) -> str:
+    parts = [feature.state]
+    if feature.since is not None:
+        parts.append(f"since {_moment(feature.since)}")
+        parts.append(" and ".join(dict.fromkeys(hold.reason for hold in feature.holds)))
+    if feature.waiting:
+        parts.append(f"{feature.waiting} waiting")
+    if feature.in_use:
+        parts.append(f"{feature.in_use} in use")
+    line = f"{MARKS[feature.state]} **{feature.title}** (`{feature.name}`, {feature.policy}): {', '.join(parts)}"
+    return f"{line}\n⚠️ {feature.fault}" if feature.fault else line
+
+
+def _owed(owed: OwedUndo) -> str:
+    what = f"{KINDS[owed.kind]} “{owed.name}”"
+    if owed.next_try_at is None:
+        return f"⚠️ Not undone yet: {what}; it waits until its cog is loaded." if not owed.error else _failed(owed, what)
+    return f"{_failed(owed, what)} Next try {_moment(owed.next_try_at)}."
+
+
+def _failed(owed: OwedUndo, what: str) -> str:
+    return f"⚠️ Not undone yet: {what}, tried {owed.attempts} time(s). {owed.error or ''}".rstrip()
+
+
+def _moment(at: datetime) -> str:
+    return f"<t:{int(at.timestamp())}:R>"

@@ -1,0 +1,154 @@
+"""The lockdown as people on Discord see it."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.lockdown import Block, Feature, Pause
+from core.lockdown.events import MemoryRanLow
+from loopback.services.hooks import Hooks
+
+COGS = ("cogs.voice", "cogs.admin", "cogs.lockdown")
+NOTIFIER = "tests.cogs.elsewhere.notifier"
+
+
+async def status(scene, person) -> str:
+    interaction = await person.slash(scene.text, "lockdown status")
+    (embed,) = (await interaction.answered(10)).embeds
+    return "\n".join([embed["description"], *(field["value"] for field in embed["fields"])])
+
+
+def activity(scene) -> str | None:
+    shown = scene.bot_user.activities
+    return (shown[0].get("state") or shown[0].get("name")) if shown else None
+
+
+async def test_a_session_locks_and_shows_it_and_leaving_undoes_it(scene):
+    await scene.start(cogs=COGS)
+    log: list[str] = []
+    lockdown = scene.runtime.lockdown
+    lockdown.register(Feature("pictures", "Pictures", Block("No pictures now.")), owner="test")
+    lockdown.register(
+        Feature("job", "Job", Pause(lambda: log.append("pause"), lambda: log.append("resume"))), owner="test"
+    )
+    ada = await scene.joined()
+    assert log == ["pause"]
+    said = await status(scene, ada)
+    assert f"a voice session in <#{scene.voice.id}> holds everything" in said
+    assert "🔒 **Pictures** (`pictures`, block): locked" in said
+    await scene.until(lambda: activity(scene) == "In voice chat")
+    await scene.run(ada, "voice leave")
+    assert log == ["pause", "resume"]
+    assert "▫️ **Pictures** (`pictures`, block): free" in await status(scene, ada)
+    await scene.until(lambda: activity(scene) is None)
+
+
+@pytest.mark.parametrize("end", ["kick", "delete the channel", "close the bot"])
+async def test_however_a_session_ends_everything_is_undone(scene, end):
+    bot = await scene.start(cogs=COGS, voice={"connect_timeout_s": 3})
+    log: list[str] = []
+    scene.runtime.lockdown.register(
+        Feature("job", "Job", Pause(lambda: log.append("pause"), lambda: log.append("resume"))), owner="test"
+    )
+    await scene.joined()
+    if end == "kick":
+        scene.world.voice.leave(scene.guild, scene.bot_user.id)
+    elif end == "delete the channel":
+        scene.world.delete_channel(scene.voice)
+    else:
+        await bot.close()
+    await scene.until(lambda: log == ["pause", "resume"])
+
+
+async def test_a_feature_that_refuses_to_pause_is_told_to_whoever_joins(scene):
+    async with Hooks() as server:
+        hook = {"name": "gpu", "lock_url": f"{server.url}/lock", "unlock_url": f"{server.url}/unlock", "required": True}
+        await scene.start(cogs=COGS, lockdown={"hooks": [hook]})
+        server.script(on="/lock", status=500)
+        ada = await scene.person()
+        await ada.join(scene.voice)
+        said = await scene.run(ada, "voice join")
+        assert said == "The session cannot start: The hook “gpu” answered with status 500."
+        assert scene.session is None
+        assert scene.bot_user.id not in scene.guild.voice_states
+        assert "I am in" in await scene.run(ada, "voice join")
+        await scene.run(ada, "voice leave")
+        assert server.calls == ["POST /lock", "POST /unlock", "POST /lock", "POST /unlock"]
+
+
+async def test_admins_lock_and_unlock_by_hand(scene):
+    await scene.start(cogs=COGS)
+    lockdown = scene.runtime.lockdown
+    lockdown.register(Feature("pictures", "Pictures", Block("No.")), owner="test")
+    lockdown.register(Feature("avatar", "Avatar", Block("No.")), owner="test")
+    ada = await scene.person(roles=[scene.admin_role])
+    assert await scene.run(ada, "lockdown feature", name="pictures", minutes=5) == "“pictures” is locked for 5 min."
+    assert (lockdown.locked("pictures"), lockdown.locked("avatar")) == (True, False)
+    assert f"<@{ada.user.id}> by hand holds “pictures”" in await status(scene, ada)
+    assert await scene.run(ada, "lockdown on") == "Everything is locked."
+    assert lockdown.locked("avatar")
+    assert await scene.run(ada, "lockdown feature", name="pictures", locked=False) == (
+        "“pictures” is free again; something else still holds it."
+    )
+    assert await scene.run(ada, "lockdown off") == "What was locked by hand is free again."
+    assert not lockdown.locked("pictures")
+    assert await scene.run(ada, "lockdown off") == "Nothing was locked by hand."
+    assert "There is no feature called “music”" in await scene.run(ada, "lockdown feature", name="music")
+    choices = await ada.autocomplete(scene.text, "lockdown feature", "name", "pic")
+    assert [choice["value"] for choice in choices] == ["pictures"]
+
+
+async def test_others_than_admins_are_refused(scene):
+    await scene.start(cogs=COGS)
+    lockdown = scene.runtime.lockdown
+    lockdown.register(Feature("pictures", "Pictures", Block("No.")), owner="test")
+    ada = await scene.person()
+    for command, options in (("on", {}), ("off", {}), ("feature", {"name": "pictures"})):
+        assert "Only administrators" in await scene.run(ada, f"lockdown {command}", **options)
+    assert not lockdown.locked("pictures")
+    assert "**Pictures**" in await status(scene, ada)
+
+
+async def test_full_memory_is_told_in_the_prompt_channel(scene):
+    await scene.start(cogs=COGS)
+    ada = await scene.joined()
+    scene.runtime.hub.publish(MemoryRanLow("RTX 3060", 11 * 2**30, 12 * 2**30))
+    message = await ada.wait_for_message(scene.text, lambda message: "RTX 3060" in message.content, 5)
+    assert "11.0 of 12.0 GiB" in message.content
+
+
+# Somebody else's cog ------------------------------------------------------------------------------------------------------
+
+
+async def test_somebody_elses_cog_gives_way_and_stays_so_over_its_reload(scene):
+    bot = await scene.start(cogs=(*COGS, NOTIFIER))
+    ada = await scene.joined()
+    notifier = bot.get_cog("Notifier")
+    assert notifier.paused
+    assert await scene.run(ada, "count") == "I count again after the call."
+    message = await ada.type(scene.text, f"<@{bot.user.id}> count")
+    assert await ada.wait_for_reaction(message, "🎤") == "🎤"
+
+    await bot.reload_extension(NOTIFIER)
+    again = bot.get_cog("Notifier")
+    assert again is not notifier
+    await scene.runtime.lockdown.settled()
+    assert again.paused
+    assert await scene.run(ada, "count") == "I count again after the call."
+
+    await scene.run(ada, "voice leave")
+    assert not again.paused
+    await scene.until(lambda: again.ticks > 1)
+    assert "ticks" in await scene.run(ada, "count")
+    assert again.ticks < 20  # it did not catch up on what it missed
+
+
+async def test_a_reload_of_the_lockdown_cog_keeps_locks_and_status_line(scene):
+    bot = await scene.start(cogs=COGS)
+    scene.runtime.lockdown.register(Feature("pictures", "Pictures", Block("No.")), owner="test")
+    ada = await scene.joined()
+    await bot.reload_extension("cogs.lockdown")
+    assert scene.runtime.lockdown.locked("pictures")
+    await scene.run(ada, "voice leave")
+    await scene.until(lambda: activity(scene) is None)
+    assert not scene.runtime.lockdown.locked("pictures")
