@@ -96,10 +96,14 @@ class Talking(Interacting):
             await self._settled(lambda: self.voice_state is None, "leaving")
 
     async def move(self, channel: Channel) -> None:
-        """Change to another voice channel of the guild, as by a click on it."""
+        """Change to another voice channel of the guild, as by a click on it; done when the connection stands again."""
         self._must_get_in(channel)
-        await self.voice.move_to(discord.Object(channel.id), timeout=_JOIN_TIMEOUT_S)
+        if self._is_in(channel):
+            return
+        before = self.voice.ws
+        await self._ask_for(channel)
         await self._settled(lambda: self._is_in(channel), f"moving to {channel.name}")
+        await _until(lambda: self.voice.ws is not before and self.voice.is_connected(), _JOIN_TIMEOUT_S)
 
     async def mute(self, *, on: bool = True) -> None:
         """Switch the own microphone off or on."""
@@ -142,17 +146,27 @@ class Talking(Interacting):
 
     async def _change(self, *, mute: bool, deaf: bool = False) -> None:
         state = self.voice_state
-        if state is None or state.channel is None or self._voice is None:
+        if state is None or state.channel is None:
             raise Refused(f"{self.user.name} is not in a voice channel")
-        await self._voice.guild.change_voice_state(
-            channel=discord.Object(state.channel.id), self_mute=mute, self_deaf=deaf
-        )
+        await self._ask_for(state.channel, mute=mute, deaf=deaf)
 
         def changed() -> bool:
             now = self.voice_state
             return now is not None and (now.self_mute, now.self_deaf) == (mute, deaf)
 
         await self._settled(changed, "the new voice state")
+
+    async def _ask_for(self, channel: Channel, *, mute: bool | None = None, deaf: bool | None = None) -> None:
+        """Ask the gateway for a place in voice; what is not given stays as it is.
+
+        Not `VoiceClient.move_to`: it changes the UDP socket while its reader still waits on the old one.
+        """
+        now = self.voice_state
+        await self.voice.guild.change_voice_state(
+            channel=discord.Object(channel.id),
+            self_mute=mute if mute is not None else now is not None and now.self_mute,
+            self_deaf=deaf if deaf is not None else now is not None and now.self_deaf,
+        )
 
     async def _settled(self, done: Callable[[], bool], awaited: str) -> None:
         bell = self.loopback.interactions.bell

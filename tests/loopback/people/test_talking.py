@@ -55,8 +55,10 @@ async def test_who_leaves_is_gone_and_may_come_back(room: Room) -> None:
 async def test_a_person_moves_with_join_and_move(room: Room) -> None:
     other = room.loopback.world.add_voice_channel(room.standard.guild, "Other")
     await room.alice.join(room.standard.voice)
+    await room.alice.mute()
     await room.alice.move(other)
     assert room.alice.voice_state.channel is other
+    assert room.alice.voice_state.self_mute
     await room.alice.join(room.standard.voice)
     assert room.alice.voice_state.channel is room.standard.voice
 
