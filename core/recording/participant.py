@@ -49,6 +49,10 @@ class Participant:
         if frame.payload != OPUS_SILENCE:
             self.last_s = frame.arrival_s
 
+    def away(self, from_s: float, to_s: float) -> None:
+        """Say that nobody listened to them for a while."""
+        self._timeline.away(from_s, to_s)
+
     def journal_up_to(self, now_s: float | None, open_journal: Callable[[Participant], JournalWriter]) -> None:
         """Put what is certain by `now_s` into the journal, opening it when there is something to write.
 

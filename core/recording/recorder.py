@@ -384,6 +384,8 @@ class Recorder:
         self._command(end)
 
     def _close_gap(self, gap: _OpenGap, end_s: float) -> None:
+        for person in self._people.values():
+            person.away(self.started_s + gap.start_s, self.started_s + end_s)
         self._metadata.gaps.append(
             Gap(
                 start_s=round(gap.start_s, 3),

@@ -152,6 +152,7 @@ class Timeline:
         self._end = 0  # of what was placed last
         self._slew = 0
         self._speaking: _Stream | None = None  # whose packet was placed last
+        self._absences: list[tuple[float, float]] = []
 
     def push(self, frame: OpusFrame) -> None:
         """Take a packet as it arrives."""
@@ -175,6 +176,10 @@ class Timeline:
         stream.newest_arrival = max(stream.newest_arrival, arrival)
         stream.waiting[sequence] = _Waiting(sequence, timestamp, arrival, samples, frame.payload)
         heapq.heappush(stream.order, sequence)
+
+    def away(self, from_s: float, to_s: float) -> None:
+        """Say that nobody listened for a while: what is missing from it was not lost."""
+        self._absences.append(((from_s - self._start_s) * RATE_HZ, (to_s - self._start_s) * RATE_HZ))
 
     def drain(self, now_s: float | None) -> Iterator[Placed]:
         """Packets whose place is certain by `now_s`, in order; with None, all that are left."""
@@ -201,14 +206,24 @@ class Timeline:
 
     def _place(self, stream: _Stream, packet: _Waiting, border: bool) -> Placed | None:
         last = stream.last
-        lost, paused, jumped = 0, True, last is None
+        lost, apart = 0, True  # from what came before: by silence, absence or a change of clock
         if last is not None:
-            lost = self._lost(stream, last, packet)
-            paused = packet.timestamp - last.timestamp != (packet.sequence - last.sequence) * last.samples
-        if border:
-            jumped = self._anchor(stream, packet, paused) or jumped
+            steps = packet.sequence - last.sequence
+            paused = packet.timestamp - last.timestamp != steps * last.samples
+            # so many cannot have been sent meanwhile: the sender counts anew
+            anew = steps > 2 * (packet.arrival - last.arrival) / last.samples + 50
+            away = self._was_away(last.arrival, packet.arrival)
+            if steps > 1 and not anew and not away:
+                lost = steps - 1
+                self._give_up(stream, last.sequence + 1, packet.sequence)
+            apart = paused or anew or away
+            border = border or anew
+            if border:
+                apart = self._anchor(stream, packet, paused) or apart
+        else:
+            self._anchor(stream, packet, paused=True)
         clock = stream.clock
-        assert clock is not None  # noqa: S101 - the first packet of a stream is always a border
+        assert clock is not None  # noqa: S101 - the first packet of a stream anchors it
         clock.follow(packet)
         target = round(packet.timestamp + clock.offset)
         switched = self._speaking is not stream
@@ -216,14 +231,13 @@ class Timeline:
             self.counts.overlapping += 1  # whoever speaks first goes on
             return None
         self._speaking = stream
-        if paused or jumped or switched:
+        if apart or switched:
             position = max(target, self._end)
             self._slew = 0
         else:
             position = self._follow(self._end + lost * packet.samples, target)
-        starts = paused or jumped or switched
         self._end = position + packet.samples
-        return Placed(position, packet.samples, packet.payload, lost, starts)
+        return Placed(position, packet.samples, packet.payload, lost, apart or switched)
 
     def _anchor(self, stream: _Stream, packet: _Waiting, paused: bool) -> bool:
         window = _beginning(stream, packet)
@@ -242,18 +256,15 @@ class Timeline:
             self._slew = 0
         return expected + self._slew
 
-    def _lost(self, stream: _Stream, last: _Waiting, packet: _Waiting) -> int:
-        lost = packet.sequence - last.sequence - 1
-        if lost == 0:
-            return 0
-        possible = 2 * (packet.arrival - last.arrival) / last.samples + 50
-        if lost > possible:
-            return 0  # the sender counts anew: so many were never sent
-        self.counts.lost += lost
-        stream.given_up.update(range(max(last.sequence + 1, packet.sequence - _LATE_KEPT), packet.sequence))
+    def _was_away(self, since: float, until: float) -> bool:
+        return any(since <= end and until >= begin for begin, end in self._absences)
+
+    def _give_up(self, stream: _Stream, first: int, behind: int) -> None:
+        """Count packets as lost, and know them again should they still come."""
+        self.counts.lost += behind - first
+        stream.given_up.update(range(max(first, behind - _LATE_KEPT), behind))
         if len(stream.given_up) > 2 * _LATE_KEPT:
-            stream.given_up = {s for s in stream.given_up if s > packet.sequence - _LATE_KEPT}
-        return lost
+            stream.given_up = {sequence for sequence in stream.given_up if sequence >= behind - _LATE_KEPT}
 
     def _count_unwanted(self, stream: _Stream, sequence: int) -> None:
         if sequence in stream.given_up:

@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+import pytest
+
+from core.clock import SystemClock
+from core.recording.consent import Consent
+from core.recording.journal import JournalReader
+from core.recording.metadata import Named, read_metadata
+from core.recording.recorder import DISK_FULL, DISK_GONE, LARGEST, LONGEST, Limits, Recorder
+from tests.core.recording.people import FakeClock, Speaker, feed, metadata, names_in, together, tone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any, BinaryIO
+
+NAMES = {1: "Ana", 2: "Bo", 3: "..\\.."}
+
+
+def recorder(folder: Path, clock: Any = None, **more: Any) -> Recorder:
+    options: dict[str, Any] = {
+        "consent": Consent("announce"),
+        "name_of": lambda user_id: NAMES.get(user_id, "x"),
+        **more,
+    }
+    return Recorder(folder, metadata(), clock=clock or FakeClock(), **options)
+
+
+def entries(path: Path) -> list[Any]:
+    with path.open("rb") as file:
+        return list(JournalReader(file))
+
+
+def test_everybody_gets_a_journal_that_anything_plays(tmp_path: Path) -> None:
+    clock = FakeClock()
+    live = recorder(tmp_path, clock)
+    feed(live, clock, together(Speaker(1).say(tone(1), 0.5), Speaker(2).say(tone(2), 1)), 4)
+    live.stop("Enough.").result(5)
+    assert names_in(tmp_path) == {"1_Ana.ogg", "2_Bo.ogg", "metadata.json"}
+    with av.open(str(tmp_path / "2_Bo.ogg")) as container:
+        assert sum(frame.samples for frame in container.decode(audio=0)) > 2.9 * 48_000
+    found = read_metadata(tmp_path)
+    assert (found.state, found.reason, found.duration_s) == ("rendering", "Enough.", 4.0)
+    assert [(p.name, p.packets.received, p.packets.lost, p.first_sound_s) for p in found.people] == [
+        ("Ana", 55, 0, pytest.approx(0.54, abs=0.01)),
+        ("Bo", 105, 0, pytest.approx(1.04, abs=0.01)),
+    ]
+
+
+def test_silence_alone_makes_no_file(tmp_path: Path) -> None:
+    clock = FakeClock()
+    live = recorder(tmp_path, clock)
+    feed(live, clock, Speaker(1).say(tone(0), 0.5), 2)
+    live.stop("x").result(5)
+    assert names_in(tmp_path) == {"metadata.json"}
+    assert read_metadata(tmp_path).people == []
+
+
+def test_a_fifth_of_a_second_is_kept(tmp_path: Path) -> None:
+    clock = FakeClock()
+    live = recorder(tmp_path, clock)
+    feed(live, clock, Speaker(1).say(tone(0.2), 0, silence=False), 0.25)
+    live.stop("x").result(5)
+    assert len(entries(tmp_path / "1_Ana.ogg")) == 10
+
+
+def test_ninety_nine_people_get_ninety_nine_journals(tmp_path: Path) -> None:
+    clock = FakeClock()
+    live = recorder(tmp_path, clock)
+    sound = tone(0.4)
+    feed(live, clock, together(*(Speaker(i, seed=i).say(sound, 0.2) for i in range(1, 100))), 1)
+    live.stop("x").result(5)
+    journals = list(tmp_path.glob("*.ogg"))
+    assert len(journals) == 99
+    assert all(len(entries(path)) == 25 for path in journals)
+
+
+def test_two_people_of_one_name_do_not_share_a_file(tmp_path: Path) -> None:
+    clock = FakeClock()
+    live = recorder(tmp_path, clock)
+    feed(live, clock, together(Speaker(3).say(tone(0.3), 0), Speaker(4).say(tone(0.3), 0)), 1)
+    live.stop("x").result(5)
+    assert names_in(tmp_path) == {"3_someone.ogg", "4_x.ogg", "metadata.json"}
+
+
+def test_who_refuses_leaves_nothing_on_disk_from_that_moment_on(tmp_path: Path) -> None:
+    clock, consent = FakeClock(), Consent("announce")
+    live = recorder(tmp_path, clock, consent=consent)
+    speaker = Speaker(1)
+    feed(live, clock, together(speaker.say(tone(2), 0), Speaker(2).say(tone(5), 0)), 2.1)
+    assert "1_Ana.ogg" in names_in(tmp_path)
+    consent.decide(1, "out")
+    done = live.forget(1)
+    feed(live, clock, speaker.say(tone(2), 2.1), 4.5)
+    assert done.done()
+    assert names_in(tmp_path) == {"2_Bo.ogg", "metadata.json"}
+    live.stop("x").result(5)
+    assert names_in(tmp_path) == {"2_Bo.ogg", "metadata.json"}
+    assert "Ana" not in (tmp_path / "metadata.json").read_text()
+    assert live.withheld > 90
+
+
+def test_a_packet_that_waits_when_its_sender_refuses_is_not_written(tmp_path: Path) -> None:
+    clock, consent = FakeClock(), Consent("announce")
+    live = recorder(tmp_path, clock, consent=consent)
+    for frame in Speaker(1).say(tone(1), 0):
+        live.write(frame)
+    consent.decide(1, "out")
+    live.turn(clock.at_s + 2)
+    live.stop("x").result(5)
+    assert names_in(tmp_path) == {"metadata.json"}
+
+
+def test_opt_in_records_only_who_agreed(tmp_path: Path) -> None:
+    clock, consent = FakeClock(), Consent("opt_in", {2: "in"})
+    live = recorder(tmp_path, clock, consent=consent)
+    feed(live, clock, together(Speaker(1).say(tone(1), 0), Speaker(2).say(tone(1), 0)), 2)
+    consent.decide(1, "in")
+    feed(live, clock, Speaker(1, ssrc=99).say(tone(1), 2), 4)
+    live.stop("x").result(5)
+    assert entries(tmp_path / "1_Ana.ogg")[0].position == pytest.approx(2.04 * 48_000, abs=100)
+    assert entries(tmp_path / "2_Bo.ogg")[0].position == pytest.approx(0.04 * 48_000, abs=100)
+
+
+def test_a_pause_lets_packets_go_by_and_is_in_the_metadata(tmp_path: Path) -> None:
+    clock = FakeClock()
+    live = recorder(tmp_path, clock)
+    speaker = Speaker(1)
+    frames = speaker.say(tone(9), 0)
+    feed(live, clock, [f for f in frames if f.arrival_s < 1002], 2)
+    live.pause()
+    assert live.paused
+    feed(live, clock, [f for f in frames if 1002 <= f.arrival_s < 1005], 5)
+    live.resume()
+    feed(live, clock, [f for f in frames if f.arrival_s >= 1005], 10)
+    live.stop("x").result(5)
+    positions = np.array([entry.position for entry in entries(tmp_path / "1_Ana.ogg")]) / 48_000
+    assert not ((positions > 2.0) & (positions < 4.99)).any()
+    assert positions.max() == pytest.approx(9.12, abs=0.02)
+    found = read_metadata(tmp_path)
+    assert found.people[0].packets.lost == 0  # nobody listened: nothing was lost
+    (gap,) = found.gaps
+    assert (gap.start_s, gap.duration_s, gap.pause) == (2.0, 3.0, True)
+
+
+def test_gaps_of_the_connection_and_notes_are_in_the_metadata(tmp_path: Path) -> None:
+    clock = FakeClock()
+    live = recorder(tmp_path, clock)
+    feed(live, clock, [], 1)
+    live.note("Roll for initiative", Named(id="1", name="Ana"))
+    live.gap_started("The connection broke.")
+    feed(live, clock, [], 3)
+    live.gap_ended()
+    feed(live, clock, [], 4)
+    live.gap_started("Again.")
+    feed(live, clock, [], 4.5)
+    live.stop("x").result(5)
+    found = read_metadata(tmp_path)
+    assert [(g.start_s, g.duration_s, g.reason, g.pause) for g in found.gaps] == [
+        (1.0, 2.0, "The connection broke.", False),
+        (4.0, 0.5, "Again.", False),
+    ]
+    assert [(n.at_s, n.text, n.by.name if n.by else "") for n in found.notes] == [(1.0, "Roll for initiative", "Ana")]
+
+
+@pytest.mark.parametrize(("limits", "reason"), [(Limits(length_s=3), LONGEST), (Limits(bytes=20_000), LARGEST)])
+def test_a_limit_ends_it_with_what_is_there(tmp_path: Path, limits: Limits, reason: str) -> None:
+    clock, told = FakeClock(), []
+    live = recorder(tmp_path, clock, limits=limits, on_ended=told.append)
+    feed(live, clock, Speaker(1).say(tone(10), 0), 10)
+    assert told == [reason]
+    live.stop("by hand").result(5)
+    assert read_metadata(tmp_path).reason == reason
+    assert len(entries(tmp_path / "1_Ana.ogg")) > 100
+
+
+def test_too_little_room_on_the_disk_ends_it(tmp_path: Path) -> None:
+    clock, told = FakeClock(), []
+    live = recorder(tmp_path, clock, limits=Limits(free_bytes=2**60), on_ended=told.append)
+    feed(live, clock, Speaker(1).say(tone(4), 0), 4)
+    live.stop("x").result(5)
+    assert len(told) == 1
+    assert "nearly full" in told[0]
+
+
+class FailingFile:
+    """A file on a disk that runs full after some bytes."""
+
+    def __init__(self, path: Path, room: list[int], code: int) -> None:
+        self._file = path.open("xb", buffering=0)
+        self._room, self._code = room, code
+
+    def write(self, data: memoryview) -> int:
+        if self._room[0] <= 0:
+            raise OSError(self._code, os.strerror(self._code))
+        written = self._file.write(data[: self._room[0]]) or 0
+        self._room[0] -= written
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+@pytest.mark.parametrize(("code", "reason"), [(errno.ENOSPC, DISK_FULL), (errno.EIO, DISK_GONE)])
+def test_a_disk_that_fails_ends_it_cleanly_with_what_is_there(tmp_path: Path, code: int, reason: str) -> None:
+    told: list[str] = []
+    room = [30_000]
+
+    def open_file(path: Path) -> BinaryIO:
+        return FailingFile(path, room, code)  # type: ignore[return-value]
+
+    live = recorder(tmp_path, SystemClock(), on_ended=told.append, open_file=open_file)
+    live.start()
+    now = time.monotonic()
+    for speaker in (Speaker(1, start_s=now), Speaker(2, start_s=now)):
+        for frame in speaker.say(tone(4), 0):
+            live.write(frame)
+    live.done.result(10)
+    assert told == [reason]
+    assert live.reason == reason
+    assert read_metadata(tmp_path).reason == reason
+    assert sum(len(entries(path)) for path in tmp_path.glob("*.ogg")) > 50
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from core.clock import SystemClock
+from core.recording.consent import Consent
+from core.recording.recorder import Limits, Recorder
+from tests.core.recording.people import Speaker, metadata, together, tone
+
+folder, mode = Path(sys.argv[1]), sys.argv[2]
+if mode == "full":
+    import resource, signal
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+sound = tone(10)
+live = Recorder(folder, metadata(), consent=Consent("announce"), clock=SystemClock(), name_of=str,
+                on_ended=lambda reason: print("ended", reason, flush=True))
+start = live.started_s
+frames = together(*(Speaker(i, start_s=start, seed=i).say(sound, 0) for i in (1, 2, 3)))
+live.start()
+print("go", start, flush=True)
+for frame in frames:
+    wait = frame.arrival_s - time.monotonic()
+    if wait > 0:
+        time.sleep(wait)
+    live.write(frame)
+    if live.done.done():
+        break
+live.stop("end").result()
+print("closed", flush=True)
+"""
+
+
+def child(folder: Path, mode: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(folder), mode], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL there")
+def test_a_killed_process_loses_at_most_the_last_second(tmp_path: Path) -> None:
+    with child(tmp_path, "kill") as process:
+        assert process.stdout is not None
+        started_s = float(process.stdout.readline().split()[1])
+        time.sleep(max(0.0, started_s + 3.3 - time.monotonic()))
+        process.send_signal(signal.SIGKILL)
+        lived_s = time.monotonic() - started_s
+        process.wait()
+    assert read_metadata(tmp_path).state == "recording"
+    for user_id in (1, 2, 3):
+        found = entries(tmp_path / f"{user_id}_{user_id}.ogg")
+        assert found[-1].position / 48_000 > lived_s - 1.0
+        assert set(np.diff([entry.position for entry in found])) == {960}
+        with av.open(str(tmp_path / f"{user_id}_{user_id}.ogg")) as container:
+            assert sum(frame.samples for frame in container.decode(audio=0)) > (lived_s - 1.0) * 48_000
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no limits on file sizes there")
+def test_a_file_system_that_takes_no_more_ends_it_cleanly(tmp_path: Path) -> None:
+    with child(tmp_path, "full") as process:
+        out, err = process.communicate(timeout=30)
+    assert f"ended {DISK_FULL}" in out
+    assert "closed" in out
+    assert "Traceback" not in err
+    assert read_metadata(tmp_path).reason == DISK_FULL
+    assert all(len(entries(path)) > 50 for path in tmp_path.glob("*.ogg"))
+
+
+def test_writing_never_waits_for_the_disk(tmp_path: Path) -> None:
+    clock = FakeClock()
+    live = recorder(tmp_path, clock)
+    for frame in Speaker(1).say(tone(1), 0):
+        live.write(frame)
+    assert names_in(tmp_path) == set()  # nothing happens on the disk before the recorder's own thread turns
+
+
+def test_a_name_the_file_system_refuses_gives_way_to_the_id(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 200) / ("e" * 200)
+    deep.mkdir(parents=True)
+    clock = FakeClock()
+
+    def open_file(path: Path) -> BinaryIO:
+        if len(path.name) > 10:
+            raise OSError(errno.ENAMETOOLONG, "File name too long")
+        return path.open("xb", buffering=0)
+
+    live = recorder(deep, clock, name_of=lambda _: "a long enough name", open_file=open_file)
+    feed(live, clock, Speaker(1).say(tone(0.5), 0), 1)
+    live.stop("x").result(5)
+    assert names_in(deep) == {"1.ogg", "metadata.json"}
