@@ -56,6 +56,7 @@ class ParleyVoiceClient(VoiceRecvClient):
         self._gcm: AESGCM | None = None
         self._room: tuple[int, str | None] | None = None
         self._speaking: asyncio.Task[None] | None = None
+        self._over = False
         self.player = Player(self, _encoder, name=f"voice-{self.guild.id}")
         self.receiver = self.connection.receiver
 
@@ -82,8 +83,14 @@ class ParleyVoiceClient(VoiceRecvClient):
         """Called by discord.py's constructor."""
         return ParleyConnectionState(self)
 
+    async def disconnect(self, *, force: bool = False) -> None:
+        """Leave. A second call returns at once, where discord.py would wait for an answer that never comes."""
+        if not self._over:
+            await super().disconnect(force=force)
+
     def cleanup(self) -> None:
         """Called by discord.py when the connection is over for good."""
+        self._over = True
         self.player.close()
         self.connection.reader.stop()
         super().cleanup()

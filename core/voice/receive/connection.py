@@ -26,12 +26,25 @@ _log = logging.getLogger(__name__)
 
 RECEIVE_BUFFER_BYTES = 4 << 20  # the system may give less; a second of 25 people is 300 kB
 RESUME_TIMEOUT_S = 5.0
+ABNORMAL_CLOSURE = 1006  # RFC 6455, 7.1.5
 
 
 class ParleyVoiceWebSocket(DiscordVoiceWebSocket):
     """The voice gateway. A malformed message costs itself, not the connection."""
 
     resumed = False
+    lost = False
+
+    async def poll_event(self) -> None:
+        """Take one message. A connection that breaks while we answer it counts as closed, so that it is made anew."""
+        try:
+            await super().poll_event()
+        except ConnectionClosed:
+            self.lost = True
+            raise
+        except (ConnectionError, aiohttp.ClientError) as error:
+            self.lost = True
+            raise ConnectionClosed(self.ws, shard_id=None, code=self.ws.close_code or ABNORMAL_CLOSURE) from error
 
     async def initial_connection(self, data: dict[str, Any]) -> None:
         """Op 2: choose the transport mode by our preference, not by the server's order."""
@@ -81,6 +94,10 @@ class ParleyConnectionState(VoiceConnectionState):
     @_socket_reader.setter
     def _socket_reader(self, _reader: SocketReader) -> None:
         """discord.py's constructor puts a reader of its own here and starts what it finds: ours."""
+
+    def is_connected(self) -> bool:
+        """Whether sound can be sent: discord.py believes so even while it waits for another voice server."""
+        return super().is_connected() and not getattr(self.ws, "lost", False)
 
     def _ask_for_recovery(self) -> None:
         asyncio.run_coroutine_threadsafe(self.recover(), self.voice_client.loop)

@@ -25,7 +25,6 @@ HELD_STREAMS = 64
 LEAVING_S = 2.0  # packets of somebody who left are on their way this long
 
 _HEADER = struct.Struct(">BBHII")
-_SMALLEST = _HEADER.size + OVERHEAD
 _VERSION, _VERSION_2, _PADDING, _EXTENSION, _CSRC_COUNT = 0xC0, 0x80, 0x20, 0x10, 0x0F
 _PREAMBLE_SIZE = 4
 
@@ -147,7 +146,7 @@ class Receiver:
     def feed(self, datagram: bytes, arrival_s: float) -> None:
         """Take one datagram as it came from the socket; `arrival_s` is `time.monotonic` then."""
         size = len(datagram)
-        if size < _SMALLEST:
+        if size < _HEADER.size:
             self._dropped["short"] += 1
             return
         flags, kind, sequence, timestamp, ssrc = _HEADER.unpack_from(datagram)

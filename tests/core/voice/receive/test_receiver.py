@@ -60,6 +60,7 @@ def test_what_is_no_audio_is_dropped_by_cause(desk: Desk) -> None:
     desk.feed(b"\x00\x02" + bytes(72))  # the answer to an address discovery
     desk.hear(b"video", kind=103)
     desk.feed(b"\x81\xc9" + bytes(60))  # an RTCP receiver report
+    desk.feed(b"\x81\xcb" + bytes(26))  # RTCP's good-bye
     desk.feed(whole[:-1] + bytes([whole[-1] ^ 1]))
     desk.feed(whole[:14] + b"\xff\xff" + whole[16:])
     desk.hear(b"", padding=20)
@@ -70,7 +71,7 @@ def test_what_is_no_audio_is_dropped_by_cause(desk: Desk) -> None:
     assert desk.receiver.stats.dropped == {
         "short": 2,
         "not_rtp": 1,
-        "other_payload": 2,
+        "other_payload": 3,
         "forged": 2,
         "empty": 1,
         "bad_padding": 3,
