@@ -8,12 +8,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from core.config import Config, Environment
 from core.recording.metadata import Encryption, Metadata, Named
 from launch.bot import ParleyBot
-from loopback.server import Loopback
 from tests.journeys.sounds import FRAME, RATE_HZ, Found, find, level_dbfs, read_wav
 
 if TYPE_CHECKING:
@@ -21,10 +18,13 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
     from pathlib import Path
 
+    import numpy as np
+
     from core.recording.live import LiveRecording
     from core.runtime import Runtime
     from core.voice.session import VoiceSession
     from loopback.person import Person
+    from loopback.server import Loopback
     from loopback.voice.endpoint import Endpoint
     from loopback.voice.faults import VoiceFaults
     from loopback.voice.room import Room

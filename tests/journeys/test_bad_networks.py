@@ -79,6 +79,6 @@ async def test_padding_a_camera_and_a_late_introduction_cost_no_frame(studio: St
     check(recorded, said, likeness=0.99)
     stats = studio.session.receiver.stats
     assert stats.dropped["other_payload"] > 20  # the camera's
-    assert stats.users[ada.user.id].late_mapped > 20  # Ben's camera introduced him
+    assert stats.users[ada.user.id].late_mapped > 0  # Ben's camera introduced him
     assert sum(person.packets.received for person in recorded.metadata.people) == packets_sent(said)
     assert sum(person.packets.lost for person in recorded.metadata.people) == 0
