@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 LOOPBACK: web.AppKey[Loopback] = web.AppKey("loopback")
-USER = "user"
+USER: web.RequestKey[User] = web.RequestKey("user")
 """`request[USER]` is the authenticated `User`; absent where a token in the path takes the place of an account."""
 
 PREFIX = "/api/v10"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from loopback.component_form import check_components
 from loopback.form import FormErrors
 from loopback.rest.errors import ApiError, invalid_form
 from loopback.rest.forms import Form, uploads_of
@@ -44,6 +45,7 @@ def draft_of(payload: Mapping[str, Any], form: Form, channel: Channel, *, may_be
     """
     errors = FormErrors()
     check_fields(payload, errors)
+    _check_components(payload, errors)
     draft = Draft(
         payload.get("content") or "",
         tuple(_embeds(payload)),
@@ -66,6 +68,7 @@ def changes_of(payload: Mapping[str, Any], message: Message, form: Form) -> dict
     """The fields an edit changes, with None read as empty; raises like `draft_of`."""
     errors = FormErrors()
     check_fields(payload, errors)
+    _check_components(payload, errors, message.flags)
     if errors:
         raise invalid_form(errors.tree)
     changes: dict[str, Any] = {}
@@ -90,6 +93,11 @@ def changes_of(payload: Mapping[str, Any], message: Message, form: Form) -> dict
     if not any(left.values()):
         raise ApiError(400, 50006, "Cannot send an empty message")
     return changes
+
+
+def _check_components(payload: Mapping[str, Any], errors: FormErrors, flags: int = 0) -> None:
+    flags |= int(payload.get("flags") or 0)
+    check_components(payload.get("components") or (), errors, ("components",), v2=bool(flags & COMPONENTS_V2))
 
 
 def check_fields(payload: Mapping[str, Any], errors: FormErrors) -> None:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from loopback.component_form import check_components
-from loopback.form import FormErrors
 from loopback.interaction import Callback
 from loopback.interaction_answers import Answers, callback_answer
 from loopback.interaction_form import check_callback
@@ -15,9 +13,9 @@ from loopback.interactions import TOKEN_PREFIX
 from loopback.rest.access import id_in, world_of
 from loopback.rest.app import LOOPBACK, answer, no_content
 from loopback.rest.drafts import changes_of, draft_of
-from loopback.rest.errors import ApiError, invalid_form
+from loopback.rest.errors import ApiError
 from loopback.rest.forms import read_form, uploads_of
-from loopback.world.messages import COMPONENTS_V2, Draft
+from loopback.world.messages import Draft
 
 if TYPE_CHECKING:
     from loopback.interaction import Interaction
@@ -57,7 +55,6 @@ async def follow_up(request: web.Request) -> web.Response:
     """A further message; right after a deferral it fills the waiting one."""
     form = await read_form(request)
     interaction = _interaction(request)
-    _check_components(form.payload)
     draft = draft_of(form.payload, form, interaction.channel)
     message = Answers(world_of(request).messages).follow_up(interaction, draft)
     return _told(request, message)
@@ -74,7 +71,6 @@ async def edit_message(request: web.Request) -> web.Response:
     """Change the original response or a follow-up."""
     form = await read_form(request)
     message = _message(request)
-    _check_components(form.payload, message.flags)
     changes = changes_of(form.payload, message, form)
     uploads = uploads_of(form.files, form.payload.get("attachments"))
     return _told(request, Answers(world_of(request).messages).edit(message, changes, uploads))
@@ -93,21 +89,11 @@ def _message_in(
 ) -> tuple[Draft, dict[str, Any]]:
     """The message a callback brings: a draft, and what to change if it updates the component's message."""
     if kind in (Callback.MESSAGE, Callback.DEFER):
-        _check_components(data)
         return draft_of(data, form, interaction.channel, may_be_empty=kind is Callback.DEFER), {}
     if kind is Callback.UPDATE and interaction.source is not None:
-        _check_components(data, interaction.source.flags)
         changes = changes_of(data, interaction.source, form)
         return Draft(uploads=uploads_of(form.files, data.get("attachments"))), changes
     return Draft(), {}
-
-
-def _check_components(payload: dict[str, Any], flags: int = 0) -> None:
-    errors = FormErrors()
-    flags |= int(payload.get("flags") or 0)
-    check_components(payload.get("components") or (), errors, ("components",), v2=bool(flags & COMPONENTS_V2))
-    if errors:
-        raise invalid_form(errors.tree)
 
 
 def _interaction(request: web.Request) -> Interaction:
