@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from core.clock import SystemClock
 from core.errors import ParleyError
+from core.events import SessionStarted
 from core.hub import Hub
 from core.tasks import Tasks
 
@@ -226,19 +227,32 @@ class Runtime:
         from core.conversation.voices import VoiceWishes
         from core.voice.service import VoiceService
         from core.voice.sounds import Sounds
+        from core.voice.status_line import StatusLine
 
         self.voice = VoiceService(self.bot, self.config.voice, self.hub, self.clock, self.settings, self._make_speaker)
         self.voice.gates.append(self.lockdown)
         self.sounds = Sounds(self.config.path(self.config.voice.sounds), self.config.voice)
-        self.voice_wishes = VoiceWishes(self.settings)
+        self.voice_wishes = VoiceWishes(self.settings, self.config.speech)
         self.conversation = Conversation(self)
         self.inbox = Inbox(self.clock)
         self.listen("on_message", self.inbox.put)
         self._closing.append(("voice sessions", self.voice.close))
         self._closing.append(("conversations", self.conversation.close))
+        self.hub.subscribe(SessionStarted, self._learn_voices, owner=self)
         for name, listener in self.voice.listeners().items():
             self.listen(name, listener)
+        if self.config.voice.show_status:
+            line = StatusLine(self.bot, self.voice, self.hub)
+            self._closing.append(("status line", line.close))
+            for name, listener in line.listeners().items():
+                self.listen(name, listener)
+        self.voice.begin()
         self.tasks.start(asyncio.to_thread(_warm_up, bool(self.config.model.routes)), "warm up")
+
+    async def _learn_voices(self, event: SessionStarted) -> None:
+        session = self.voice.session(event.guild_id)
+        if session is not None:
+            await self.voice_wishes.learn(session.speaker)
 
     def _make_speaker(self) -> Any:
         from core.speech.engine import create_engine

@@ -13,7 +13,6 @@ from core.conversation.aloud import ReadAloud
 from core.conversation.turn import Prompt, TextSink, Timings, Turn
 from core.errors import ParleyError
 from core.events import TurnEnded, TurnStarted
-from core.speech.engine import Voice
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -133,17 +132,19 @@ class Conversation:
         if len(queue.turns) > self._section.queue_limit:
             raise ParleyError(FULL.format(count=len(queue.turns) - 1))
         queue.turns.append(turn)
-        turn.task = self._tasks.start(self._in_line(queue, key, turn, session, work), f"turn {turn.id}")
+        turn.task = self._tasks.start(self._in_line(queue, turn, session, work), f"turn {turn.id}")
+        # Not at the end of the task's own code: a task that is cancelled before it began never runs any of it.
+        turn.task.add_done_callback(lambda _: self._leave_line(queue, key, turn))
         return turn
 
-    async def _in_line(self, queue: _Queue, key: int, turn: Turn, session: VoiceSession | None, work: Work) -> None:
-        try:
-            async with queue.lock:
-                await self._carry(turn, session, work)
-        finally:
-            queue.turns.remove(turn)
-            if not queue.turns and self._queues.get(key) is queue:
-                del self._queues[key]
+    async def _in_line(self, queue: _Queue, turn: Turn, session: VoiceSession | None, work: Work) -> None:
+        async with queue.lock:
+            await self._carry(turn, session, work)
+
+    def _leave_line(self, queue: _Queue, key: int, turn: Turn) -> None:
+        queue.turns.remove(turn)
+        if not queue.turns and self._queues.get(key) is queue:
+            del self._queues[key]
 
     async def _carry(self, turn: Turn, session: VoiceSession | None, work: Work) -> None:
         """Run one turn, tell its author what failed, and publish how it ended."""
@@ -198,11 +199,11 @@ class Conversation:
             self._clock,
             speaker=session.speaker,
             player=session.player,
-            voice=await self._voice(turn.prompt.author_id),
+            voice=await self._runtime.voice_wishes.voice(turn.prompt.author_id),
             names=session.names,
             mood=self.mood,
         )
-        if failed is not None:
+        if failed is not None and not session.ended.is_set():
             await session.notice(VOICE_FAILED.format(reason=failed.sentence.rstrip(".")))
 
     async def _persona(self, prompt: Prompt) -> str:
@@ -210,16 +211,6 @@ class Conversation:
             return self._section.persona
         settings = await self._runtime.settings.guild(prompt.guild_id)
         return settings.persona or self._section.persona
-
-    async def _voice(self, user_id: int) -> Voice:
-        """The voice a person chose, over the configured one."""
-        wanted = await self._runtime.settings.person_voice(user_id)
-        speech = self._runtime.config.speech
-        return Voice(
-            wanted.voice or "",
-            speech.rate if wanted.rate is None else wanted.rate,
-            speech.pitch if wanted.pitch is None else wanted.pitch,
-        )
 
     async def _remember(self, turn: Turn) -> None:
         await self._runtime.history.add(turn.prompt.conversation_id, *memory.lines(turn, self._clock.now()))

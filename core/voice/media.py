@@ -9,11 +9,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from core.errors import AudioError
+from core.errors import AudioError, VoiceError
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     import numpy as np
     from numpy.typing import NDArray
@@ -25,26 +25,36 @@ _log = logging.getLogger(__name__)
 
 QUEUED_S = 2.0  # decoded sound kept ready
 LIMIT = 50
+LIMIT_BYTES = 200_000_000  # of uploads, which wait in memory
+
+FULL = "{count} files are waiting already. Skip one first."
+HEAVY = "The files that wait take {size:.0f} MB already. Let some of them play first."
 
 
 @dataclass(slots=True, eq=False)
 class Track:
-    """One file in the queue. `title` is untrusted text."""
+    """One file in the queue. `title` is untrusted text, `size` what it holds in memory, in bytes."""
 
     title: str
     by: int
-    blocks: AsyncGenerator[NDArray[np.float32]]
-    first: NDArray[np.float32] | None = None
+    open: Callable[[], AsyncGenerator[NDArray[np.float32]]]
+    size: int = 0
     line: Line | None = None
-    skipped: bool = False
     id: str = field(default_factory=lambda: secrets.token_hex(4))
 
 
 class Media:
     """What plays and what waits to be played in one session."""
 
-    def __init__(self, player: Player) -> None:
+    def __init__(self, player: Player, failed: Callable[[Track, AudioError], Awaitable[None]]) -> None:
+        """Begin with an empty queue.
+
+        Args:
+            player: Plays.
+            failed: Told of a file that turned out to be damaged half way.
+        """
         self._player = player
+        self._failed = failed
         self._tracks: list[Track] = []
         self._turn = asyncio.Lock()
         self._tasks = Tasks("media")
@@ -54,64 +64,81 @@ class Media:
         """What plays, then what waits."""
         return list(self._tracks)
 
-    async def add(self, title: str, blocks: AsyncGenerator[NDArray[np.float32]], *, by: int) -> Track:
-        """Put a decoded stream in the queue; its first block is decoded at once, so that what is no audio is told now.
+    def require_room(self, size: int) -> None:
+        """Refuse when too much waits.
 
-        Args:
-            title: What people see.
-            blocks: 48 kHz stereo float32, shape (n, 2), as `core.audio.decode` gives it.
-            by: Id of the person who asked.
+        Raises:
+            AudioError: Too many files, or too many bytes with `size` more.
+        """
+        if len(self._tracks) >= LIMIT:
+            raise AudioError(FULL.format(count=LIMIT))
+        held = sum(track.size for track in self._tracks)
+        if size and held + size > LIMIT_BYTES:
+            raise AudioError(HEAVY.format(size=held / 1e6))
+
+    async def add(self, track: Track) -> None:
+        """Put a track in the queue; its first block is decoded at once, so that what is no audio is told now.
+
+        `track.open` gives 48 kHz stereo float32 blocks, shape (n, 2), as `core.audio.decode` does. It is opened again
+        when its turn comes, so that what waits holds neither a decoder nor a thread.
 
         Raises:
             AudioError: It cannot be decoded, or the queue is full.
         """
-        if len(self._tracks) >= LIMIT:
-            raise AudioError(f"{LIMIT} files are waiting already. Skip one first.")
-        track = Track(title, by, blocks)
-        track.first = await anext(blocks, None)
+        self.require_room(track.size)
+        async with aclosing(track.open()) as blocks:
+            await anext(blocks, None)
+        self.require_room(track.size)  # others may have come meanwhile
         self._tracks.append(track)
         self._tasks.start(self._play(track), track.id)
-        return track
 
     def skip(self) -> Track | None:
         """End what plays; gives it, or None."""
         if not self._tracks:
             return None
         track = self._tracks[0]
-        track.skipped = True
-        if track.line is not None:
-            track.line.stop()
-        self._tasks.cancel(track.id)
+        self._drop(track)
         return track
 
     def stop(self) -> int:
         """End what plays and drop what waits; gives how many that were."""
-        count = len(self._tracks)
-        for track in reversed(self._tracks):
-            if track.line is not None:
-                track.line.stop()
-            self._tasks.cancel(track.id)
-        return count
+        tracks = self.tracks
+        for track in reversed(tracks):
+            self._drop(track)
+        return len(tracks)
 
     async def close(self) -> None:
         """Stop everything."""
         self.stop()
         await self._tasks.cancel_all()
 
+    def _drop(self, track: Track) -> None:
+        self._tracks.remove(track)
+        if track.line is not None:
+            track.line.stop()
+        self._tasks.cancel(track.id)
+
     async def _play(self, track: Track) -> None:
         try:
-            async with self._turn, aclosing(track.blocks) as blocks:
-                line = track.line = self._player.line(track.id, bus="media")
-                try:
-                    if track.first is not None:
-                        line.write(track.first)
-                    async for block in blocks:
-                        line.write(block)
-                        await line.below(QUEUED_S)
-                except AudioError as error:
-                    _log.warning("%r stopped half way: %s", track.title, error.sentence, exc_info=error.__cause__)
-                finally:
-                    line.end()
-                await line.finished()
+            async with self._turn, aclosing(track.open()) as blocks:
+                track.line = self._player.line(track.id, bus="media")
+                await self._feed(track, track.line, blocks)
+        except VoiceError as error:
+            _log.info("%r is not played: %s", track.title, error.sentence)
         finally:
-            self._tracks.remove(track)
+            if track in self._tracks:
+                self._tracks.remove(track)
+
+    async def _feed(self, track: Track, line: Line, blocks: AsyncGenerator[NDArray[np.float32]]) -> None:
+        try:
+            async for block in blocks:
+                line.write(block)
+                await line.below(QUEUED_S)
+        except AudioError as error:
+            _log.warning("%r stopped half way: %s", track.title, error.sentence, exc_info=error.__cause__)
+            line.end()
+            await line.finished()
+            await self._failed(track, error)
+        finally:
+            line.end()
+        await line.finished()

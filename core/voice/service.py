@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import discord
 
 from core.errors import ParleyError, VoiceError
 from core.events import SessionEnded, SessionStarted
 from core.tasks import Tasks
+from core.voice.arrival import Arrival, SessionGate
 from core.voice.checks import VoiceRoom, name_of, require_access
-from core.voice.presence import Presence
-from core.voice.session import Connection, VoiceSession
+from core.voice.presence import Presence, Present
+from core.voice.session import VoiceSession
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -24,29 +25,20 @@ if TYPE_CHECKING:
     from core.hub import Hub
     from core.speech.speaker import Speaker
     from core.store.settings import SettingsRepository
-    from core.voice.client import ParleyVoiceClient
 
 _log = logging.getLogger(__name__)
 
 ALREADY_HERE = "I am already in {channel}. Use `/voice leave` there first."
 BUSY = "I am busy in a voice channel of another server, and only {limit} session(s) may run at once. Try again later."
-NO_ANSWER = "Discord did not let me into {channel} within {timeout:.0f} s. Check my permissions there and try again."
+ON_MY_WAY = "I am already on my way into a voice channel here."
+CLOSING = "I am shutting down."
 KICKED = "I was disconnected from the voice channel."
 DELETED = "The voice channel was deleted."
 ALONE = "Everybody left."
 LOST = "The voice connection was lost and did not come back."
-
-
-class SessionGate(Protocol):
-    """Somebody who must act before a session starts and after it ended; the lockdown does."""
-
-    async def engage(self, session_id: str, *, guild_id: int, channel_id: int) -> None:
-        """Get ready; raising ParleyError refuses the session, with everything undone."""
-        ...
-
-    async def release(self, session_id: str) -> None:
-        """Undo, however the session ended."""
-        ...
+PROMPTS_HERE = "The prompt channel was deleted; from now on I take prompts here."
+MUTED = "A moderator muted me: nobody hears me until that is undone."
+UNMUTED = "I am no longer muted."
 
 
 class VoiceService:
@@ -68,9 +60,11 @@ class VoiceService:
         self._hub = hub
         self._clock = clock
         self._settings = settings
-        self._make_speaker = make_speaker
+        self._arrival = Arrival(bot, section, hub, settings, make_speaker, self.gates)
         self._sessions: dict[int, VoiceSession] = {}
-        self._starting: set[int] = set()
+        self._starting: dict[int, asyncio.Task[VoiceSession | ParleyError]] = {}
+        self._closed = False
+        self._auto_joined = False
         self._ending: dict[int, asyncio.Task[None]] = {}
         self._tasks = Tasks("voice")
 
@@ -103,6 +97,36 @@ class VoiceService:
                 return session
         return None
 
+    def connected_users(self, guild_id: int) -> list[Present]:
+        """Who is in the session's voice channel, the bot left out.
+
+        Raises:
+            VoiceError: There is no session.
+        """
+        session = self.require(guild_id)
+        return [present for present in self.presence.people(session.channel) if present.user_id != session.guild.me.id]
+
+    def speaking_users(self, guild_id: int) -> set[int]:
+        """Ids of the people who are really speaking now, as their packets tell.
+
+        Raises:
+            VoiceError: There is no session.
+        """
+        return self.require(guild_id).speaking.speaking_users()
+
+    async def send_message(self, guild_id: int, text: str) -> discord.Message:
+        """Write into the session's prompt channel; nobody is pinged.
+
+        Raises:
+            VoiceError: There is no session, or Discord does not let us write there.
+        """
+        session = self.require(guild_id)
+        prompt_channel = session.prompt_channel or session.channel
+        try:
+            return await prompt_channel.send(text, allowed_mentions=discord.AllowedMentions.none())
+        except discord.HTTPException as error:
+            raise VoiceError("I could not write into the prompt channel. Check my permissions there.") from error
+
     # Join and leave ---------------------------------------------------------------------------------------------------
 
     async def join(
@@ -124,14 +148,20 @@ class VoiceService:
             SpeechError: The speech engine is not to be had.
         """
         guild_id = channel.guild.id
+        ending = self._ending.get(guild_id)
+        if ending is not None:
+            await asyncio.shield(ending)
         self._require_free(guild_id)
         require_access(channel)
-        self._starting.add(guild_id)
+        start = self._start(channel, prompt_channel or channel, started_by)
+        self._starting[guild_id] = self._tasks.start(start, f"join {guild_id}")
         try:
-            session = await self._start(channel, prompt_channel or channel, started_by)
+            outcome = await self._starting[guild_id]
         finally:
-            self._starting.discard(guild_id)
-        return session
+            self._starting.pop(guild_id, None)
+        if isinstance(outcome, ParleyError):
+            raise outcome
+        return outcome
 
     async def leave(self, guild_id: int, reason: str = "I was asked to leave.") -> None:
         """End the session of a guild and wait until everything is undone.
@@ -149,90 +179,53 @@ class VoiceService:
         await self._settings.save_guild(replace(kept, volume=volume))
 
     async def close(self) -> None:
-        """End every session."""
-        for session in self.sessions:
-            await asyncio.shield(self._end(session, "I am shutting down."))
+        """End every session, and every join that is under way."""
+        self._closed = True
+        joins = list(self._starting.values())
+        for join in joins:
+            join.cancel()
+        if joins:
+            await asyncio.wait(joins)
+        await asyncio.gather(*(self._end(session, CLOSING) for session in self.sessions))
         await self._tasks.cancel_all()
 
     def _require_free(self, guild_id: int) -> None:
+        if self._closed:
+            raise VoiceError(CLOSING)
         there = self._sessions.get(guild_id)
         if there is not None:
             raise VoiceError(ALREADY_HERE.format(channel=name_of(there.channel)))
         if guild_id in self._starting:
-            raise VoiceError("I am already on my way into a voice channel here.")
+            raise VoiceError(ON_MY_WAY)
         if len(self._sessions) + len(self._starting) >= self._section.max_sessions:
             raise VoiceError(BUSY.format(limit=self._section.max_sessions))
 
     async def _start(
         self, channel: VoiceRoom, prompt_channel: discord.abc.Messageable, started_by: int | None
-    ) -> VoiceSession:
-        """Engine, gates, connection, in this order; what was done is undone when a later step fails."""
-        from core.voice.receive.speaking import SpeakingDetector
-
-        session_id = VoiceSession.new_id()
-        undo: list[Callable[[], Awaitable[None]]] = []
+    ) -> VoiceSession | ParleyError:
+        """A session, or why there is none: a refusal is no failure of the task that this is."""
+        guild_id = channel.guild.id
         try:
-            speaker = self._make_speaker()
-            undo.append(speaker.close)
-            await speaker.open()
-            for gate in self.gates:
-                await gate.engage(session_id, guild_id=channel.guild.id, channel_id=channel.id)
-                undo.append(lambda gate=gate: gate.release(session_id))
-            client = await self._connect(channel)
-            undo.append(lambda: client.disconnect(force=True))
-            kept = await self._settings.guild(channel.guild.id)
-            client.player.volume = self._section.volume if kept.volume is None else kept.volume
-            speaking = SpeakingDetector(
-                self._hub,
-                channel.guild.id,
-                lambda: client.channel.id,
-                silence_s=self._section.speaking_silence_ms / 1000,
-            )
-            client.receiver.subscribe(speaking.heard, owner=speaking)
-            speaking.start()
-        except BaseException:
-            await self._undo(undo)
-            raise
-        session = VoiceSession(
+            arrived = await self._arrival.at(channel)
+        except ParleyError as error:
+            return error
+        self._starting.pop(guild_id, None)
+        session = self._sessions[guild_id] = VoiceSession(
             channel,
-            Connection(client, speaker, speaking),
+            arrived.connection,
             prompt_channel=prompt_channel,
             started_by=started_by,
             hub=self._hub,
             clock=self._clock,
-            session_id=session_id,
+            session_id=arrived.session_id,
         )
-        self._sessions[channel.guild.id] = session
         session.watch(lambda: self._lost(session))
         self._hub.publish(
-            SessionStarted(
-                channel.guild.id, session.id, channel.id, session.prompt_channel_id, started_by, session.started_at
-            )
+            SessionStarted(guild_id, session.id, channel.id, session.prompt_channel_id, started_by, session.started_at)
         )
-        _log.info("session %s started in channel %d of guild %d", session.id, channel.id, channel.guild.id)
+        _log.info("session %s started in channel %d of guild %d", session.id, channel.id, guild_id)
         self._mind_company(session)
         return session
-
-    async def _connect(self, channel: VoiceRoom) -> ParleyVoiceClient:
-        from core.voice.client import ParleyVoiceClient
-
-        stray = channel.guild.voice_client
-        if stray is not None:  # a host's own music player, or a connection left by a crash of discord.py's
-            raise VoiceError("Another part of this bot is already in a voice channel here. It has to leave first.")
-        timeout_s = self._section.connect_timeout_s
-        try:
-            return await channel.connect(cls=ParleyVoiceClient, timeout=timeout_s, self_deaf=False)
-        except TimeoutError as error:
-            raise VoiceError(NO_ANSWER.format(channel=name_of(channel), timeout=timeout_s)) from error
-        except (discord.ClientException, discord.ConnectionClosed, OSError) as error:
-            raise VoiceError(f"I could not join {name_of(channel)}. Please try again.") from error
-
-    async def _undo(self, steps: list[Callable[[], Awaitable[None]]]) -> None:
-        for step in reversed(steps):
-            try:
-                await step()
-            except (discord.DiscordException, ParleyError, OSError, TimeoutError):
-                _log.warning("undoing a session's start failed half way", exc_info=True)
 
     async def _end(self, session: VoiceSession, reason: str) -> None:
         """End a session once, whoever asks and however often."""
@@ -250,7 +243,7 @@ class VoiceService:
             for gate in reversed(self.gates):
                 try:
                     await gate.release(session.id)
-                except ParleyError:
+                except Exception:  # noqa: BLE001 - the other gates must open too; the log has the cause
                     _log.exception("session %s: %r could not be released", session.id, gate)
         finally:
             self._sessions.pop(guild_id, None)
@@ -272,7 +265,13 @@ class VoiceService:
         self._tasks.start(end(), f"farewell {session.id}")
 
     def _lost(self, session: VoiceSession) -> None:
-        self._end_later(session, LOST)
+        if not session.client.removed:
+            reason = LOST
+        elif session.guild.get_channel(session.channel.id) is None:
+            reason = DELETED
+        else:
+            reason = KICKED
+        self._end_later(session, reason)
 
     # What Discord does ------------------------------------------------------------------------------------------------
 
@@ -280,10 +279,16 @@ class VoiceService:
         """What the runtime attaches to the bot, by discord.py's event name."""
         return {
             "on_voice_state_update": self._on_voice_state_update,
-            "on_guild_channel_delete": self._on_guild_channel_delete,
+            "on_guild_channel_delete": self._on_channel_delete,
+            "on_thread_delete": self._on_channel_delete,
             "on_guild_remove": self._on_guild_remove,
             "on_ready": self._on_ready,
         }
+
+    def begin(self) -> None:
+        """Join the configured channels if the bot is ready already: `on_ready` will not come any more."""
+        if self.bot.is_ready():
+            self._tasks.start(self._auto_join(), "auto join")
 
     async def _on_voice_state_update(
         self, member: discord.Member, before: discord.VoiceState, after: discord.VoiceState
@@ -294,23 +299,15 @@ class VoiceService:
             if session is not None:
                 self._mind_company(session)
             return
-        if session is None or session.ended.is_set():
-            return
-        if after.channel is None:
-            self._tasks.after(0.3, lambda: self._was_removed(session), f"removed {session.id}")
-        elif after.channel.id != session.channel.id:
+        if session is None or session.ended.is_set() or after.channel is None:
+            return  # being thrown out is seen by the session's own watch, and being away between two attempts too
+        if after.channel.id != session.channel.id:
             await session.moved(after.channel)
             self._mind_company(session)
+        if before.channel is not None and before.mute != after.mute:
+            await session.notice(MUTED if after.mute else UNMUTED)
 
-    async def _was_removed(self, session: VoiceSession) -> None:
-        """The bot's voice state went away; after a moment it is known whether the channel went with it."""
-        me = session.guild.me
-        if session.ended.is_set() or (me.voice is not None and me.voice.channel is not None):
-            return
-        gone = session.guild.get_channel(session.channel.id) is None
-        self._end_later(session, DELETED if gone else KICKED)
-
-    async def _on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+    async def _on_channel_delete(self, channel: discord.abc.GuildChannel | discord.Thread) -> None:
         session = self._sessions.get(channel.guild.id)
         if session is None:
             return
@@ -318,6 +315,7 @@ class VoiceService:
             self._end_later(session, DELETED)
         elif channel.id == session.prompt_channel_id:
             session.prompt_channel = session.channel
+            await session.notice(PROMPTS_HERE)
 
     async def _on_guild_remove(self, guild: discord.Guild) -> None:
         session = self._sessions.get(guild.id)
@@ -325,16 +323,26 @@ class VoiceService:
             await self._end(session, "I was removed from the server.")
 
     async def _on_ready(self) -> None:
-        """After a new gateway session Discord has forgotten the voice states; configured channels are joined."""
+        """A new gateway session: Discord has forgotten our voice states, discord.py its voice clients and channels."""
         for session in self.sessions:
-            if session.guild.me.voice is None or session.guild.me.voice.channel is None:
-                await session.rejoin()
+            channel = self.bot.get_channel(session.channel.id)
+            if not isinstance(channel, discord.VoiceChannel | discord.StageChannel):
+                self._end_later(session, DELETED)
+                continue
+            prompt_channel = self.bot.get_channel(session.prompt_channel_id or channel.id)
+            session.renew(channel, prompt_channel if isinstance(prompt_channel, discord.abc.Messageable) else channel)
+            self._mind_company(session)
+        await self._auto_join()
+
+    async def _auto_join(self) -> None:
+        """Join the configured channels, once: a bot that was sent away does not come back with the next hiccup."""
+        if self._auto_joined:
+            return
+        self._auto_joined = True
         for channel_id in self._section.auto_join:
             channel = self.bot.get_channel(channel_id)
             if not isinstance(channel, discord.VoiceChannel | discord.StageChannel):
                 _log.warning("[voice] auto_join: %d is no voice channel that I can see", channel_id)
-                continue
-            if channel.guild.id in self._sessions or channel.guild.id in self._starting:
                 continue
             try:
                 await self.join(channel)

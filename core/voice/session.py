@@ -8,12 +8,12 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import aiohttp
 import discord
 
-from core.errors import ParleyError
 from core.events import SessionInterrupted, SessionMoved, SessionResumed
 from core.tasks import Tasks
-from core.voice.checks import VoiceRoom, name_of
+from core.voice.checks import NO_SPEAK, VoiceRoom, name_of
 from core.voice.media import Media
 
 if TYPE_CHECKING:
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from core.clock import Clock
+    from core.errors import AudioError
     from core.hub import Hub
     from core.speech.speakable import Names
     from core.speech.speaker import Speaker
-    from core.voice.client import ParleyVoiceClient
+    from core.voice.lasting import LastingVoiceClient
+    from core.voice.media import Track
     from core.voice.playback.player import Player
     from core.voice.receive.receiver import Receiver
     from core.voice.receive.speaking import SpeakingDetector
@@ -32,11 +34,16 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 WATCH_S = 0.25  # how often the connection is looked at
-REJOIN_AFTER_S = 10.0  # discord.py reconnects by itself; after this long it gets a push
+PATIENCE_S = 10.0  # discord.py reconnects by itself; after this long we do it instead
+FIRST_TRY_S = 0.5  # when discord.py has stopped trying, we try after this long, then after twice as long, and so on
+TELL_S = 3.0  # an absence shorter than this is not announced while it lasts
 GIVE_UP_S = 90.0
+
+UNREACHABLE = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)
 
 MOVED = "I was moved to {channel} and go on there."
 BACK = "I am back: the voice connection was away for {gap:.0f} s."
+BROKEN_OFF = "I stopped playing **{title}**. {why}"
 AWAY = "The voice connection broke; I am trying to come back."
 
 
@@ -44,7 +51,7 @@ AWAY = "The voice connection broke; I am trying to come back."
 class Connection:
     """What is open while a session runs."""
 
-    client: ParleyVoiceClient
+    client: LastingVoiceClient
     speaker: Speaker
     speaking: SpeakingDetector
 
@@ -77,8 +84,12 @@ class VoiceSession:
         self._hub = hub
         self._clock = clock
         self._away_since: float | None = None
+        self._tried_at = 0.0
+        self._pause_s = FIRST_TRY_S
+        self._told = False
+        self._rejoin_now = False
         self._tasks = Tasks(f"session {session_id}")
-        self.media = Media(connection.client.player)
+        self.media = Media(connection.client.player, self._media_failed)
 
     @staticmethod
     def new_id() -> str:
@@ -91,7 +102,7 @@ class VoiceSession:
         return self.channel.guild
 
     @property
-    def client(self) -> ParleyVoiceClient:
+    def client(self) -> LastingVoiceClient:
         """The connection to Discord's voice server."""
         return self._connection.client
 
@@ -142,7 +153,8 @@ class VoiceSession:
         return self.client.is_connected()
 
     def watch(self, lost: Callable[[], None]) -> None:
-        """Start looking after the connection; `lost` is called once if it does not come back."""
+        """Start looking after the connection; `lost` is called once if it is gone for good."""
+        self.client.changed = self._look
         self._tasks.start(self._watch(lost), "watch")
 
     async def notice(self, text: str) -> None:
@@ -151,64 +163,102 @@ class VoiceSession:
             return
         try:
             await self.prompt_channel.send(text, allowed_mentions=discord.AllowedMentions.none(), silent=True)
-        except discord.HTTPException as error:
+        except UNREACHABLE as error:
             _log.warning("session %s: the prompt channel could not be told %r: %s", self.id, text, error)
+
+    async def _media_failed(self, track: Track, error: AudioError) -> None:
+        title = discord.utils.escape_markdown(track.title)
+        await self.notice(BROKEN_OFF.format(title=title, why=error.sentence))
 
     async def moved(self, channel: VoiceRoom) -> None:
         """Follow to another channel of the guild."""
         before, self.channel = self.channel, channel
+        if self.prompt_channel_id == before.id:  # the chat of the voice channel itself
+            self.prompt_channel = channel
         _log.info("session %s moved from %d to %d", self.id, before.id, channel.id)
         self._hub.publish(SessionMoved(channel.guild.id, self.id, before.id, channel.id))
         await self.notice(MOVED.format(channel=name_of(channel)))
+        if not channel.permissions_for(channel.guild.me).speak:
+            await self.notice(NO_SPEAK.format(channel=name_of(channel)))
 
-    async def rejoin(self) -> None:
-        """Ask Discord for the voice connection again, after the gateway forgot about it."""
-        _log.info("session %s asks for its voice connection again", self.id)
-        await self.guild.change_voice_state(channel=self.channel)
+    def renew(self, channel: VoiceRoom, prompt_channel: discord.abc.Messageable | None) -> None:
+        """Take the objects of a new gateway session, which made all older ones worthless, and join again if need be."""
+        self.channel, self.prompt_channel = channel, prompt_channel
+        self.client.register(channel)
+        state = channel.guild.me.voice
+        if state is None or state.channel is None:
+            self._rejoin_now = True
 
     async def close(self) -> None:
         """Stop sound, leave the channel, close the engine. Each step runs even if one before failed."""
         self.ended.set()
+        self.client.changed = self._unwatched
         await self._tasks.cancel_all()
-        await self.media.close()
         self.player.stop_all()
-        await self.speaking.close()
-        for step, what in ((self._disconnect, "voice connection"), (self.speaker.close, "speech engine")):
+        steps = (
+            (self.media.close, "media queue"),
+            (self.speaking.close, "speaking detector"),
+            (self.client.hang_up, "voice connection"),
+            (self.speaker.close, "speech engine"),
+        )
+        for step, what in steps:
             try:
                 await step()
-            except (discord.DiscordException, ParleyError, OSError, TimeoutError):
-                _log.warning("session %s: closing the %s failed", self.id, what, exc_info=True)
+            except Exception:  # noqa: BLE001 - the later steps must run whatever a socket or an engine raises; the log has it
+                _log.exception("session %s: closing the %s failed", self.id, what)
 
-    async def _disconnect(self) -> None:
-        await self.client.disconnect(force=True)
+    # The connection ---------------------------------------------------------------------------------------------------
 
     async def _watch(self, lost: Callable[[], None]) -> None:
-        """Tell when the connection goes and comes; push a rejoin when discord.py's own attempts do not come back."""
-        pushed_at = 0.0
+        """Come back when discord.py's own attempts do not; tell when it is over."""
         while True:
             await self._clock.sleep(WATCH_S)
-            now = self._clock.monotonic()
-            if self.connected:
-                await self._came_back(now)
-            elif self._away_since is None:
-                self._away_since = pushed_at = now
-                self.interruptions += 1
-                _log.warning("session %s: the voice connection is away", self.id)
-                self._hub.publish(SessionInterrupted(self.guild.id, self.id, self.channel.id, "connection lost"))
-            elif now - self._away_since > GIVE_UP_S:
+            if self.client.removed or self.client.over:
                 lost()
                 return
-            elif now - pushed_at > REJOIN_AFTER_S:
-                pushed_at = now
-                await self.notice(AWAY)
-                await self.rejoin()
+            self._look()
+            if self._rejoin_now:
+                await self._come_back()
+            away_since = self._away_since
+            if away_since is None:
+                continue
+            now = self._clock.monotonic()
+            if now - away_since > GIVE_UP_S:
+                lost()
+                return
+            if now - away_since > TELL_S and not self._told:
+                self._told = True
+                self._tasks.start(self.notice(AWAY), "notice away")
+            if now - self._tried_at > (self._pause_s if self.client.lasting.idle else PATIENCE_S):
+                await self._come_back()
 
-    async def _came_back(self, now: float) -> None:
-        if self._away_since is None:
-            return
-        gap_s = now - self._away_since
-        self._away_since = None
-        _log.info("session %s: the voice connection is back after %.1f s", self.id, gap_s)
-        self._hub.publish(SessionResumed(self.guild.id, self.id, self.channel.id, gap_s))
-        if gap_s > 1:
-            await self.notice(BACK.format(gap=gap_s))
+    def _look(self) -> None:
+        """Note when the connection goes and comes; called for every change, and now and then."""
+        connected, now = self.connected, self._clock.monotonic()
+        if not connected and self._away_since is None and not self.client.lasting.handing_over:
+            self._away_since = self._tried_at = now
+            self._told = False
+            self._pause_s = FIRST_TRY_S
+            self.interruptions += 1
+            _log.warning("session %s: the voice connection is away", self.id)
+            self._hub.publish(SessionInterrupted(self.guild.id, self.id, self.channel.id, "connection lost"))
+        elif connected and self._away_since is not None:
+            gap_s = now - self._away_since
+            self._away_since = None
+            _log.info("session %s: the voice connection is back after %.1f s", self.id, gap_s)
+            self._hub.publish(SessionResumed(self.guild.id, self.id, self.channel.id, gap_s))
+            if gap_s > 1:
+                self._tasks.start(self.notice(BACK.format(gap=gap_s)), "notice back")
+
+    async def _come_back(self) -> None:
+        _log.info("session %s connects anew", self.id)
+        self._rejoin_now = False
+        try:
+            await self.client.come_back(self.channel)
+        except UNREACHABLE as error:
+            _log.warning("session %s could not connect anew: %r", self.id, error)
+        self._tried_at = self._clock.monotonic()
+        self._pause_s = min(2 * self._pause_s, PATIENCE_S)
+
+    def _unwatched(self) -> None:
+        """The session is closing: what the connection does is expected."""

@@ -7,17 +7,18 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from core.errors import AudioError
+from core.voice.media import Track
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from core.config.voice import VoiceSection
-    from core.voice.media import Track
     from core.voice.session import VoiceSession
 
 CHOICES = 25  # what Discord shows at most
 NAME_LIMIT = 100  # characters of one choice
-FRESH_S = 30.0  # how long a look into the folder serves
+MAX_BYTES = 1_000_000_000  # of a file of the folder; uploads have their own limit, long before this one
+FRESH_S = 10.0  # how long a look into the folder serves
 
 
 class Upload(Protocol):
@@ -59,27 +60,36 @@ class Sounds:
         if name not in names:
             known = f"There are: {', '.join(names[:10])}." if names else "The folder is empty."
             raise AudioError(f"The sounds folder has no such file. {known}")
-        return await self._play(session, name, self._folder / name, by)
+        return await self.play(session, name, self._folder / name, by=by)
 
     async def play_upload(self, session: VoiceSession, upload: Upload, *, by: int) -> Track:
         """Queue an upload.
 
         Raises:
-            AudioError: It is too large, empty, or holds no sound.
+            AudioError: It is too large, empty, or holds no sound; or too much waits already.
         """
         limit_mb = self._section.upload_limit_mb
         if upload.size > limit_mb * 1_000_000:
             size_mb = upload.size / 1_000_000
-            raise AudioError(f"That file is too large ({size_mb:.0f} MB); I take up to {limit_mb:.0f} MB.")
+            raise AudioError(f"That file is too large ({size_mb:.0f} MB); I take up to {limit_mb:g} MB.")
         if not upload.size:
             raise AudioError("That file is empty.")
-        return await self._play(session, upload.filename, await upload.read(), by)
+        session.media.require_room(upload.size)
+        return await self.play(session, upload.filename, await upload.read(), by=by)
 
-    async def _play(self, session: VoiceSession, title: str, source: Path | bytes, by: int) -> Track:
+    async def play(self, session: VoiceSession, title: str, source: Path | bytes, *, by: int) -> Track:
+        """Queue any file, by its path or its bytes.
+
+        Raises:
+            AudioError: It holds no sound, or too much waits already.
+        """
         from core.audio.decode import decode
 
-        blocks = decode(source, name=title, limit_s=self._section.play_limit_s)
-        return await session.media.add(title, blocks, by=by)
+        max_s = self._section.play_limit_s
+        size = len(source) if isinstance(source, bytes) else 0
+        track = Track(title, by, lambda: decode(source, max_bytes=MAX_BYTES, max_s=max_s), size)
+        await session.media.add(track)
+        return track
 
 
 def _list(folder: Path) -> list[str]:

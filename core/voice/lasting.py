@@ -1,0 +1,213 @@
+"""A voice client that lasts as long as its session: discord.py may lose the connection, but not give it up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+from core.voice.client import ParleyVoiceClient
+from core.voice.receive.connection import ParleyConnectionState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import discord
+    from discord.types.voice import GuildVoiceState, VoiceServerUpdate
+    from discord.voice_state import ConnectionFlowState
+
+    from core.voice.checks import VoiceRoom
+
+_log = logging.getLogger(__name__)
+
+HANG_UP_S = 3.0  # how long Discord may take to confirm that we left
+SETTLE_S = 2.0  # how long a new connection may take to agree on end-to-end keys before sound goes out without
+HANDOVER_S = 2.0  # Discord asked us to another voice server: a gap this short is no interruption
+
+
+class LastingVoiceClient(ParleyVoiceClient):
+    """Made by `open`, ended by `hang_up`; in between `player` and `receiver` stay the same through every reconnect.
+
+    `removed` tells that somebody took the bot out of the channel, `over` that this client can no longer be used.
+    """
+
+    def __init__(self, client: discord.Client, channel: discord.abc.Connectable) -> None:
+        self.over = False
+        self.changed: Callable[[], None] = _nothing
+        super().__init__(client, channel)
+
+    @classmethod
+    async def open(cls, bot: discord.Client, channel: VoiceRoom, *, timeout_s: float) -> LastingVoiceClient:
+        """Join a channel; when that fails or is cancelled, nothing of it is left.
+
+        Raises:
+            TimeoutError: Discord did not answer in time.
+            discord.DiscordException: It refused.
+            OSError: The voice server cannot be reached.
+            aiohttp.ClientError: The same.
+        """
+        client = cls(bot, channel)
+        client.register(channel)
+        try:
+            await client.connect(timeout=timeout_s, reconnect=True)
+        except BaseException:
+            await asyncio.shield(client.hang_up())
+            raise
+        client.lasting.kept = True
+        return client
+
+    @property
+    def lasting(self) -> LastingConnectionState:
+        """The state of the connection."""
+        return cast("LastingConnectionState", self._connection)
+
+    @property
+    def removed(self) -> bool:
+        """Whether somebody took the bot out of the channel."""
+        return self.lasting.removed
+
+    def create_connection_state(self) -> LastingConnectionState:
+        """Called by discord.py's constructor."""
+        return LastingConnectionState(self)
+
+    def register(self, channel: VoiceRoom) -> None:
+        """Let discord.py hand Discord's news of this guild to us; a new gateway session forgets its voice clients."""
+        self.channel = channel
+        state = self.client._connection  # pyright: ignore[reportPrivateUsage] - as `Connectable.connect` does
+        state._add_voice_client(channel.guild.id, self)  # pyright: ignore[reportPrivateUsage] - the same
+
+    async def come_back(self, channel: VoiceRoom) -> None:
+        """Leave whatever is left of the connection and connect anew.
+
+        Raises:
+            TimeoutError: Discord did not answer in time.
+            discord.DiscordException: It refused.
+            OSError: The voice server or Discord cannot be reached.
+            aiohttp.ClientError: The same.
+        """
+        self.register(channel)
+        await self.lasting.begin_anew()
+
+    async def hang_up(self) -> None:
+        """Leave the channel and let go of everything, whatever the state of the connection; never takes long."""
+        if self.over:
+            return
+        state = self.lasting
+        state.kept = False
+        await state.stop_trying()
+        me = self.guild.me
+        inside = not state.removed and me is not None and me.voice is not None  # pyright: ignore[reportUnnecessaryComparison] - None after the bot was removed from the guild
+        try:
+            async with asyncio.timeout(HANG_UP_S):
+                await state.disconnect(force=True, wait=inside)
+        except TimeoutError:
+            _log.warning("Discord did not confirm that the bot left channel %d", self.channel.id)
+        finally:
+            self.cleanup()
+
+    def cleanup(self) -> None:
+        """Called by discord.py when the connection is over for good; a second call must not hurt a newer client."""
+        if not self.over:
+            self.over = True
+            super().cleanup()
+
+    def connected(self) -> bool:
+        """See `playback.wire.Wire`. While a new connection still agrees on keys, sound waits: nobody could hear it."""
+        state = self.lasting
+        if not state.is_connected():
+            return False
+        return state.can_encrypt or not state.dave_protocol_version or time.monotonic() >= state.settled_by_s
+
+
+class LastingConnectionState(ParleyConnectionState):
+    """discord.py's connection, kept while its session wants it.
+
+    discord.py leaves the channel for good after some close codes, stops trying after some errors, and goes on trying after
+    it was told to leave. `kept` forbids the first, `idle` shows the second, `stop_trying` ends the third.
+    """
+
+    def __init__(self, voice_client: LastingVoiceClient) -> None:
+        self.kept = False
+        self.removed = False
+        self.settled_by_s = float("-inf")
+        self._asked_over_s = float("-inf")
+        self._leaving = False
+        self._owner = voice_client
+        super().__init__(voice_client)
+
+    @property
+    def state(self) -> ConnectionFlowState:  # pyright: ignore[reportIncompatibleVariableOverride] - a property there too
+        """Where in the handshake the connection is."""
+        return self._state
+
+    @state.setter
+    def state(self, state: ConnectionFlowState) -> None:
+        before = self.is_connected()
+        cast("property", ParleyConnectionState.state).fset(self, state)  # pyright: ignore[reportOptionalCall] - it has one
+        if self.is_connected() != before:
+            if not before:
+                self.settled_by_s = time.monotonic() + SETTLE_S
+                self._leaving = False  # whatever confirmation was to come has come before this, or never will
+            self._owner.changed()
+
+    @property
+    def idle(self) -> bool:
+        """Whether discord.py neither listens to the voice gateway nor tries to reach it."""
+        return all(task.done() for task in self._attempts())
+
+    @property
+    def handing_over(self) -> bool:
+        """Whether Discord has just asked us to another voice server, as it does for every move."""
+        return time.monotonic() - self._asked_over_s < HANDOVER_S
+
+    async def voice_state_update(self, data: GuildVoiceState) -> None:
+        """Tell our own leaving, which discord.py does between two attempts, from being thrown out."""
+        if cast("str | None", data["channel_id"]) is None:
+            if not self._leaving:
+                self.removed = True
+                self._expecting_disconnect = False  # it may wait for a confirmation that never came
+            self._leaving = False
+        await super().voice_state_update(data)
+
+    async def voice_server_update(self, data: VoiceServerUpdate) -> None:
+        """Note that the gap to come is Discord's wish."""
+        if self.is_connected():
+            self._asked_over_s = time.monotonic()
+        await super().voice_server_update(data)
+
+    async def disconnect(self, *, force: bool = True, cleanup: bool = True, wait: bool = False) -> None:
+        """Leave; for good only if nobody keeps the connection any more, or if we were thrown out."""
+        await super().disconnect(force=force, cleanup=cleanup and (self.removed or not self.kept), wait=wait)
+
+    async def stop_trying(self) -> None:
+        """End discord.py's own attempts: it would come back into a channel that we have left."""
+        tasks = self._attempts()
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            await asyncio.wait([task])
+            if not task.cancelled() and (error := task.exception()) is not None:
+                _log.info("discord.py had stopped trying to reach the voice server: %r", error)
+        self._runner = self._connector = None
+
+    async def begin_anew(self) -> None:
+        """Leave, then connect as for the first time."""
+        await self.stop_trying()
+        await self.disconnect(cleanup=False)
+        await self.connect(
+            reconnect=True, timeout=self.timeout, self_deaf=self.self_deaf, self_mute=self.self_mute, resume=False
+        )
+
+    def _attempts(self) -> list[asyncio.Task[object]]:
+        state: Any = self  # discord.py leaves open what its tasks give
+        runner, connector = state._runner, state._connector
+        return [task for task in (runner, connector) if task is not None]
+
+    async def _voice_disconnect(self) -> None:
+        self._leaving = True
+        await super()._voice_disconnect()
+
+
+def _nothing() -> None:
+    """Nobody wants to know yet."""
