@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from core.speech.engine import SpeechChunk
-
-_WHOLE_WORDS = re.compile(r"(?:\S+\s+|\s+)*")
 
 
 class HeardText:
@@ -42,7 +39,13 @@ class HeardText:
                 heard.append(text)
                 continue
             share = (samples - start) / (end - start) if samples > start else 0.0
-            words = _WHOLE_WORDS.match(text[: int(share * len(text))])
-            heard.append(words[0] if words else "")
+            heard.append(_whole_words(text, int(share * len(text))))
             break
         return "".join(heard).strip()
+
+
+def _whole_words(text: str, end: int) -> str:
+    """The words of `text` that are complete before `end`."""
+    while 0 < end < len(text) and not text[end].isspace():
+        end -= 1
+    return text[:end]

@@ -87,7 +87,7 @@ class SoundReader:
                 raise NotSoundError(f"sent {name} although raw PCM was asked for")
         if any(name in self._kind for name in _COMPRESSED):
             raise NotSoundError("sent compressed sound although raw PCM was asked for")
-        start = self._bytes[:32]
+        start = self._bytes[:16]
         if all(byte in b"\t\r\n" or 32 <= byte < 127 for byte in start):
             raise NotSoundError("sent text in place of sound")
 

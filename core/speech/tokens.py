@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.errors import SpeechError
@@ -32,6 +33,7 @@ class TokenStream:
         self._timeout_s = timeout_s
         self._retries = retries
         self._said = 0  # characters of the script whose sound was given on
+        self._cut_off = ""  # the end of a word in which the sound broke off
         self._given_s = 0.0
 
     async def sound(self) -> AsyncGenerator[SpeechChunk, None]:
@@ -46,7 +48,8 @@ class TokenStream:
                 async with aclosing(self._attempt(self._unsaid())) as chunks:
                     async for chunk in chunks:
                         self._said += len(chunk.text)
-                        yield chunk
+                        cut_off, self._cut_off = self._cut_off, ""
+                        yield replace(chunk, text=cut_off + chunk.text) if cut_off else chunk
                 return
             except SpeechError as error:
                 failures += 1
@@ -55,11 +58,11 @@ class TokenStream:
                 _log.warning("%s Trying again.", error.sentence, exc_info=error.__cause__)
 
     def _unsaid(self) -> int:
-        """Where to go on after a failure: at the start of a word."""
-        start = self._said
-        text = self._script.text
+        """Where to go on after a failure: at the start of a word. A word that broke off is not said twice."""
+        start, text = self._said, self._script.text
         while 0 < start < len(text) and not text[start - 1].isspace():
             start += 1
+        self._cut_off += text[self._said : start]
         self._said = start
         return start
 

@@ -1,6 +1,7 @@
 """The embedded engine: espeak-ng from the `espeakng-loader` wheel, called through ctypes. Needs no server.
 
-Supports voice (a language such as "en-us", with a variant such as "en-us+f3"), rate, and pitch within 7 semitones.
+Supports voice (a language such as "en-us", with a variant such as "en-us+f3"), rate, and pitch from 6.5
+semitones below to 9 above.
 """
 
 from __future__ import annotations
@@ -35,8 +36,7 @@ _BUFFER_MS = 200  # of audio a callback; the first comes after 0.2 ms, so smalle
 
 _MIN_WPM, _MAX_WPM = 80, 450
 _MID_PITCH = 50
-_STEPS_PER_SEMITONE = 50 / 7  # measured with en-us: parameters 0 and 99 are 7 semitones below and above 50
-_MAX_PITCH = 6.9
+_HIGHEST, _LOWEST = 9.0, -6.5  # semitones at the pitch parameters 99 and 0, measured as median F0 of a sentence
 _PAUSES_AFTER = (".", "!", "?", ",", ";", ":", "…", "。", "！", "？", "、", "，")
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
@@ -81,8 +81,8 @@ class _Library:
         for voice in iter(listed):
             if not voice:
                 break
-            found.append(voice.contents.languages[1:].decode())
-        return sorted(set(found))
+            found.append(voice.contents.identifier.decode().rpartition("/")[2].lower())
+        return sorted({name for name in found if self.has(name)})
 
     def has(self, voice: str) -> bool:
         """Whether there is such a voice."""
@@ -143,10 +143,10 @@ class EspeakEngine:
         return await self._run(lambda: _library().voices())
 
     def native(self, voice: Voice) -> Voice:
-        """Rate between 80 and 450 words a minute, pitch within 7 semitones."""
+        """Rate between 80 and 450 words a minute, pitch between 6.5 semitones below and 9 above."""
         own = self._section.words_per_minute
         rate = min(_MAX_WPM, max(_MIN_WPM, own * voice.rate)) / own
-        return Voice(voice.name, rate, min(_MAX_PITCH, max(-_MAX_PITCH, voice.pitch)))
+        return Voice(voice.name, rate, min(_HIGHEST, max(_LOWEST, voice.pitch)))
 
     async def stream(self, text: AsyncIterator[str], voice: Voice) -> AsyncGenerator[SpeechChunk, None]:
         """Each piece of text as sound, its first samples while the rest is still being made."""
@@ -171,7 +171,7 @@ class EspeakEngine:
             return True
 
         def work() -> bool:
-            pitch = round(_MID_PITCH + own.pitch * _STEPS_PER_SEMITONE)
+            pitch = round(_MID_PITCH * (1 + own.pitch / (_HIGHEST if own.pitch > 0 else -_LOWEST)))
             try:
                 wpm = round(self._section.words_per_minute * own.rate)
                 return stopped.is_set() or _library().speak(text.strip(), name, wpm, min(99, max(0, pitch)), give)

@@ -9,8 +9,8 @@ The protocol marks neither the end of a turn nor whose sound a frame is, so:
 - A turn is over when its text was flushed and no frame came for a while: `QUIET_S` once about as much sound came as the
   text is long at the server's usual pace, `LONG_QUIET_S` while it is less. An empty binary frame, or a JSON frame that
   says so (`{"done": true}` and the like), ends it at once. Waiting costs nothing: what came is playing meanwhile.
-- A turn that was cancelled, failed, or ended before its sound was as long as expected gives up its socket, and a new one
-  is opened at once, so that late sound of one turn is never heard in the next. All other turns share one socket.
+- A turn that was cancelled, failed, or ended with far less sound than expected gives up its socket, and a new one is
+  opened at once, so that late sound of one turn is never heard in the next. All other turns share one socket.
 - Frames between two turns are dropped, and logged.
 """
 
@@ -43,7 +43,8 @@ _log = logging.getLogger(__name__)
 
 QUIET_S = 0.75
 LONG_QUIET_S = 2.5
-_ENOUGH = 0.9  # of the expected length
+_ENOUGH = 0.9  # of the expected length: it may be over
+_TOO_LITTLE = 0.5  # of the expected length: something may still come
 _LOUDEST = 16.0  # a float beyond this is no sample
 _CLOSE_S = 1.0
 _PING_S = 20.0
@@ -284,12 +285,12 @@ class _Turn:
         """The next frame; None when the turn is over, or the socket is."""
         if not self.spoken:
             return await self.frames.get()  # the speaker minds how long
-        enough = self.spread.sounded_s >= _ENOUGH * self.spread.expected_s
+        share = self.spread.sounded_s / self.spread.expected_s
         try:
-            async with asyncio.timeout(QUIET_S if enough else LONG_QUIET_S):
+            async with asyncio.timeout(QUIET_S if share >= _ENOUGH else LONG_QUIET_S):
                 return await self.frames.get()
         except TimeoutError:
-            self.over, self.whole = True, enough
+            self.over, self.whole = True, share >= _TOO_LITTLE
             return None
 
 

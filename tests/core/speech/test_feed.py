@@ -79,7 +79,7 @@ async def test_a_slow_models_words_are_spoken_after_a_moment(desk: Desk, clock: 
 
 
 async def test_words_do_not_wait_forever_while_others_come_slowly(desk: Desk, clock: Any) -> None:
-    for word in "one two three four".split():
+    for word in ["one", "two", "three", "four"]:
         desk.model.say(f"{word} ")
         await clock.advance(FLUSH_S + 0.1)
     assert "".join(piece or "" for piece in desk.taken).startswith("one two three ")
