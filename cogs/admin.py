@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -12,32 +13,48 @@ if getattr(core, "PARLEY", None) != "parley":
 
 import discord
 from discord import app_commands
-from discord.ext import commands
 
 from core.errors import ParleyError
-from core.slash import ParleyCog, admins_only, answer
+from core.faults import changed_since_start, describe
+from core.slash import ParleyCog, admins_only, answer, sync_everywhere, sync_here
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
+
+    from discord.ext import commands
+
+    from core.slash import Synced
 
 _log = logging.getLogger(__name__)
 
-RELOADED = "Reloaded {names}."
-KEPT = "`{name}` has a fault, so the old one goes on running:\n```\n{fault}\n```"
+RELOADED = "Reloaded {names}. Sessions and recordings went on."
+KEPT = "{name} has a fault, so the old one goes on running:"
+GONE = "{name} has a fault, and the old one could not be brought back either; restart the bot once it is mended:"
+STALE = "Only cogs are reloaded. Restart the bot for what has changed elsewhere: {files}."
+NO_SUCH_COG = "There is no such cog. Loaded are {names}."
 SYNCED = "Discord knows {count} command(s) {where} now."
+REMOVED = " Gone are {names}."
 CHOICES = 25  # what Discord shows at most
+FAULTS_CHARACTERS = 1600  # of the 2,000 of a message
+SHOWN_FILES = 5
 
 
 class AdminCog(ParleyCog, name="Admin"):
     """Commands for the bot's owner and the administrators of its servers."""
 
     def _loaded(self) -> list[str]:
-        return sorted(name for name in self.bot.extensions if name.startswith("cogs."))
+        """Parley's own extensions; a host's are none of our business."""
+        modules = {type(cog).__module__ for cog in self.bot.cogs.values() if isinstance(cog, ParleyCog)}
+        return sorted(
+            name
+            for name in self.bot.extensions
+            if any(module == name or module.startswith(f"{name}.") for module in modules)
+        )
 
     async def _names(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
         """Complete the names of loaded cogs."""
         del interaction
-        names = [name.removeprefix("cogs.") for name in self._loaded()]
+        names = [_short(name) for name in self._loaded()]
         return [app_commands.Choice(name=name, value=name) for name in names if partial.casefold() in name][:CHOICES]
 
     @app_commands.command(name="reload", description="Load the code of a cog anew; sessions and recordings go on.")
@@ -49,48 +66,63 @@ class AdminCog(ParleyCog, name="Admin"):
         """Reload one cog or all; a broken one leaves the old one running."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         loaded = self._loaded()
-        if cog is not None and f"cogs.{cog}" not in loaded:
-            names = ", ".join(f"`{name.removeprefix('cogs.')}`" for name in loaded)
-            raise ParleyError(f"There is no such cog. Loaded are {names}.")
-        chosen = loaded if cog is None else [f"cogs.{cog}"]
-        faults = [fault for name in _self_last(chosen) if (fault := await self._reload(name))]
-        done = [name for name in chosen if not any(f"`{name}`" in fault for fault in faults)]
-        if done:
-            faults.insert(0, RELOADED.format(names=", ".join(f"`{name.removeprefix('cogs.')}`" for name in done)))
-        await answer(interaction, "\n".join(faults)[:2000])
+        chosen = [name for name in loaded if cog is None or cog.casefold() in (name, _short(name))]
+        if not chosen:
+            raise ParleyError(NO_SUCH_COG.format(names=_listed(loaded)))
+        chosen.sort(key=lambda name: name == __name__)  # this cog goes last, since it is at work
+        faults = {name: fault for name in chosen if (fault := await self._reload(name))}
+        await answer(interaction, await self._outcome(chosen, faults))
 
     @app_commands.command(name="sync", description="Tell Discord about this bot's commands.")
-    @app_commands.describe(here="Only for this server, where they appear at once")
+    @app_commands.describe(here="Only on this server, for commands that are not everywhere yet")
     @app_commands.default_permissions(administrator=True)
     @admins_only()
     async def sync(self, interaction: discord.Interaction, here: bool = False) -> None:
         """Send the command tree to Discord; this is the only place that does so in somebody else's bot."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        tree = self.bot.tree
+        if here and interaction.guild is None:
+            raise ParleyError("Name no server in a direct message: run this on the server itself.")
         if here and interaction.guild is not None:
-            tree.copy_global_to(guild=interaction.guild)
-            synced = await tree.sync(guild=interaction.guild)
+            synced, where = await sync_here(self.bot.tree, interaction.guild), "on this server alone"
         else:
-            synced = await tree.sync()
-        where = "on this server" if here else "everywhere"
-        await answer(interaction, SYNCED.format(count=len(synced), where=where))
+            synced, where = await sync_everywhere(self.bot.tree, interaction.guild), "everywhere"
+        await answer(interaction, _report(synced, where))
 
-    async def _reload(self, name: str) -> str | None:
-        """Reload one extension; gives the fault, with the old one restored by discord.py."""
+    async def _reload(self, name: str) -> Exception | None:
+        """Reload one extension; gives what was wrong, with the old one restored by discord.py."""
         try:
             await self.bot.reload_extension(name)
-        except commands.ExtensionError as error:
-            cause = error.__cause__ or error
+        except Exception as error:  # noqa: BLE001 - whatever a cog's code raises is logged, and shown to who asked
             _log.exception("%s could not be reloaded", name)
-            lines = str(cause).splitlines() or [""]
-            return KEPT.format(name=name, fault=f"{type(cause).__name__}: {lines[0]}"[:500].replace("```", "'''"))
+            return error
         _log.info("%s reloaded", name)
         return None
 
+    async def _outcome(self, chosen: Sequence[str], faults: dict[str, Exception]) -> str:
+        done = [name for name in chosen if name not in faults]
+        parts = [RELOADED.format(names=_listed(done))] if done else []
+        for name, error in faults.items():
+            sentence = KEPT if name in self.bot.extensions else GONE
+            fault = describe(error, FAULTS_CHARACTERS // len(faults))
+            parts.append(sentence.format(name=f"`{_short(name)}`") + f"\n```\n{fault}\n```")
+        stale = await asyncio.to_thread(changed_since_start)
+        if stale:
+            more = f" and {len(stale) - SHOWN_FILES} more" if len(stale) > SHOWN_FILES else ""
+            parts.append(STALE.format(files=", ".join(f"`{file}`" for file in stale[:SHOWN_FILES]) + more))
+        return "\n".join(parts)
 
-def _self_last(names: Iterable[str]) -> list[str]:
-    """This cog goes last, since it is at work."""
-    return sorted(names, key=lambda name: name == __name__)
+
+def _short(name: str) -> str:
+    return name.removeprefix("cogs.")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{_short(name)}`" for name in names)
+
+
+def _report(synced: Synced, where: str) -> str:
+    removed = REMOVED.format(names=", ".join(f"`/{name}`" for name in synced.removed)) if synced.removed else ""
+    return SYNCED.format(count=synced.count, where=where) + removed
 
 
 async def setup(bot: commands.Bot) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from core.conversation.gather import Gather
@@ -67,3 +69,25 @@ async def test_flushing_delivers_what_waits(gathered) -> None:
     await gathered.add(said("hey"))
     await gathered.flush()
     assert gathered.got == [(0.0, "hey")]
+
+
+async def test_a_delivery_that_has_begun_is_never_cut_short(clock) -> None:
+    got: list[str] = []
+
+    async def slow(prompt: Prompt) -> None:
+        await clock.sleep(5)
+        got.append(prompt.text)
+
+    gather = Gather(slow, clock, idle_s=1.0, max_s=4.0)
+    await gather.add(said("first line"))
+    await clock.advance(1.5)
+    flushing = asyncio.create_task(gather.flush())
+    await clock.advance(5)
+    await flushing
+    assert got == ["first line"]
+
+
+async def test_after_the_last_flush_nothing_waits_any_more(gathered, clock) -> None:
+    await gathered.flush()
+    await gathered.add(said("a late line"))
+    assert [text for _, text in gathered.got] == ["a late line"]
