@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import core
 
@@ -14,13 +14,16 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.errors import ParleyError
 from core.events import SessionEnded, SessionStarted
-from core.lockdown import describe
+from core.lockdown import Feature, Queue, describe
 from core.lockdown.events import MemoryRanLow
-from core.slash import ParleyCog, admins_only, answer
+from core.slash import NO_PINGS, ParleyCog, admins_only, answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from core.store.lockdown import Queued
 
 _log = logging.getLogger(__name__)
 
@@ -30,10 +33,22 @@ UNLOCKED = "What was locked by hand is free again{rest}."
 UNLOCKED_ONE = "“{name}” is free again{rest}."
 NOT_LOCKED = "Nothing was locked by hand{rest}."
 SESSION_HOLDS = "; a voice session holds its locks until it ends"
+NO_PROMPT_COG = "Messages wait, but the prompt cog that answers them is not loaded."
+TEXT = "text"  # replies in ordinary channels and direct messages; PromptCog asks for it
+LOOK_BACK = 50  # messages after a prompt that are searched for its answer
 CHOICES = 25  # what Discord shows at most
 LONGEST_MIN = 30 * 24 * 60
 
 Minutes = app_commands.Range[int, 1, LONGEST_MIN]
+
+
+@runtime_checkable
+class Answers(Protocol):
+    """The prompt cog, as far as this one needs it."""
+
+    async def answer_now(self, message: discord.Message) -> None:
+        """Answer a message in text; return when the answer is out."""
+        ...
 
 
 class LockdownCog(ParleyCog, name="Lockdown"):
@@ -46,12 +61,60 @@ class LockdownCog(ParleyCog, name="Lockdown"):
     )
 
     async def cog_load(self) -> None:
-        """Attach; show a session that runs already."""
+        """Attach, and keep ordinary messages for after a session."""
         await super().cog_load()
+        waiting = Queue(self._answer_now, self._fetch, answered=self._was_answered, tell=self._tell)
+        self.runtime.lockdown.register(Feature(TEXT, "Replies in text channels", waiting), owner=self)
         hub = self.runtime.hub
         hub.subscribe(SessionStarted, self._session_changed, owner=self)
         hub.subscribe(SessionEnded, self._session_changed, owner=self)
         hub.subscribe(MemoryRanLow, self._warn, owner=self)
+
+    async def cog_unload(self) -> None:
+        """Answer no more of what waits until the cog is back; locks stay."""
+        self.runtime.lockdown.unregister(self)
+        await super().cog_unload()
+
+    # Messages that waited ---------------------------------------------------------------------------------------------
+
+    async def _fetch(self, queued: Queued) -> discord.Message | None:
+        """The message as it is now; None if it is gone, or may not be read any more."""
+        await self.bot.wait_until_ready()
+        try:
+            channel = self.bot.get_channel(queued.channel_id) or await self.bot.fetch_channel(queued.channel_id)
+            if not isinstance(channel, discord.abc.Messageable):
+                return None
+            return await channel.fetch_message(queued.message_id)
+        except (discord.NotFound, discord.Forbidden):
+            return None
+
+    async def _answer_now(self, message: discord.Message) -> None:
+        answering = [cog for cog in self.bot.cogs.values() if isinstance(cog, Answers)]
+        if not answering:
+            raise ParleyError(NO_PROMPT_COG)
+        await answering[0].answer_now(message)
+        emoji = self.runtime.config.lockdown.queue_reaction
+        if emoji and self.bot.user is not None:
+            try:
+                await message.remove_reaction(emoji, self.bot.user)
+            except discord.HTTPException as error:  # it was never there, or somebody took it away
+                _log.debug("the mark of a message that waited stays: %s", error)
+
+    async def _was_answered(self, message: discord.Message) -> bool:
+        """Whether one of the messages after it is our answer to it."""
+        me = self.bot.user
+        async for later in message.channel.history(after=message, limit=LOOK_BACK):
+            if later.author == me and later.reference is not None and later.reference.message_id == message.id:
+                return True
+        return False
+
+    async def _tell(self, queued: Queued, sentence: str) -> None:
+        """Tell the author of a message that was dropped, as a reply to it."""
+        channel = self.bot.get_partial_messageable(queued.channel_id, guild_id=queued.guild_id)
+        reference = discord.MessageReference(
+            message_id=queued.message_id, channel_id=queued.channel_id, fail_if_not_exists=False
+        )
+        await channel.send(sentence, reference=reference, allowed_mentions=NO_PINGS)
 
     # What people see --------------------------------------------------------------------------------------------------
 

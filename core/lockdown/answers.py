@@ -29,11 +29,10 @@ class ShapeResponder:
             if message:
                 await _try(_respond, subject, message)
             return
-        interaction = getattr(subject, "interaction", None)
-        if interaction is not None and is_interaction(interaction):  # a hybrid command's context
-            await self.answer(interaction, message, reaction)
-            return
         written = message_of(subject)
+        if written is not subject and is_interaction(subject.interaction):  # a hybrid command called by slash
+            await self.answer(subject.interaction, message, reaction)
+            return
         if reaction:
             await _try(written.add_reaction, reaction)
         if message:
@@ -47,7 +46,7 @@ def is_interaction(subject: Any) -> bool:
 
 def message_of(subject: Any) -> Any:
     """The message behind a command context; a message is its own."""
-    return subject if hasattr(subject, "add_reaction") else getattr(subject, "message", subject)
+    return subject if hasattr(subject, "add_reaction") else subject.message
 
 
 async def _respond(interaction: Any, message: str) -> None:
