@@ -10,6 +10,7 @@ import asyncio
 import ctypes
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -152,10 +153,11 @@ class EspeakEngine:
         """Each piece of text as sound, its first samples while the rest is still being made."""
         async for piece in text:
             first = piece
-            async for pcm in self._synthesise(piece, voice):
-                samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
-                yield SpeechChunk(samples, _library().rate_hz, first)
-                first = ""
+            async with aclosing(self._synthesise(piece, voice)) as parts:
+                async for pcm in parts:
+                    samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
+                    yield SpeechChunk(samples, _library().rate_hz, first)
+                    first = ""
 
     async def _synthesise(self, text: str, voice: Voice) -> AsyncGenerator[bytes, None]:
         loop = asyncio.get_running_loop()

@@ -9,6 +9,7 @@ import asyncio
 import importlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,9 +63,10 @@ class PiperFileEngine:
         """Each piece of text as sound, a chunk as soon as a sentence of it is made."""
         async for piece in text:
             first = piece
-            async for rate_hz, samples in self._synthesise(piece.strip(), voice.rate):
-                yield SpeechChunk(samples, rate_hz, first)
-                first = ""
+            async with aclosing(self._synthesise(piece.strip(), voice.rate)) as parts:
+                async for rate_hz, samples in parts:
+                    yield SpeechChunk(samples, rate_hz, first)
+                    first = ""
 
     async def _synthesise(self, text: str, rate: float) -> AsyncGenerator[tuple[int, Any], None]:
         if self._thread is None or self._voice is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -92,16 +92,18 @@ class WyomingEngine:
         name = voice.name or self._section.voice
         speaking: dict[str, Any] = {"voice": {"name": name}} if name else {}
         if self.takes_tokens:
-            async for chunk in self._stream_tokens(text, speaking):
-                yield chunk
+            async with aclosing(self._stream_tokens(text, speaking)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
             return
         async for piece in text:
             first = piece
             async with self._connection() as (reader, writer):
                 await self._send(writer, _Event("synthesize", {"text": piece.strip(), **speaking}))
-                async for chunk in self._sound(reader, "audio-stop"):
-                    yield SpeechChunk(chunk.samples, chunk.rate_hz, first)
-                    first = ""
+                async with aclosing(self._sound(reader, "audio-stop")) as chunks:
+                    async for chunk in chunks:
+                        yield SpeechChunk(chunk.samples, chunk.rate_hz, first)
+                        first = ""
 
     async def _stream_tokens(
         self, text: AsyncIterator[str], speaking: dict[str, Any]
@@ -112,9 +114,10 @@ class WyomingEngine:
         async with self._connection() as (reader, writer):
             sending = tasks.start(self._send_tokens(writer, text, speaking, spread))
             try:
-                async for chunk in self._sound(reader, "synthesize-stopped"):
-                    rate_hz = chunk.rate_hz
-                    yield SpeechChunk(chunk.samples, rate_hz, spread.sound(chunk.duration_s))
+                async with aclosing(self._sound(reader, "synthesize-stopped")) as chunks:
+                    async for chunk in chunks:
+                        rate_hz = chunk.rate_hz
+                        yield SpeechChunk(chunk.samples, rate_hz, spread.sound(chunk.duration_s))
             finally:
                 await tasks.cancel_all()
         if not sending.cancelled() and (fault := sending.exception()) is not None:

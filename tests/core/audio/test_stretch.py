@@ -34,3 +34,12 @@ def test_pitch_and_length_are_what_was_asked_for(pitch: float, rate: float) -> N
 
 def test_nothing_asked_for_changes_nothing() -> None:
     assert np.array_equal(stretched(0, 1), TONE)
+
+
+@pytest.mark.parametrize(("pitch", "rate"), [(4, 1), (-5, 1), (0, 0.6), (12, 0.5), (3, 1.2)])
+def test_the_very_end_is_not_cut_off(pitch: float, rate: float) -> None:
+    sound = np.zeros(96000, np.float32)
+    sound[-1440:] = TONE[:1440]  # the last 30 ms
+    stretch = Stretch(pitch=pitch, rate=rate)
+    result = np.concatenate([stretch.convert(sound), stretch.flush()])
+    assert np.sum(result**2) > 0.85 * np.sum(sound**2) / rate
