@@ -80,9 +80,9 @@ class Archive:
         found = [record for record in self._records.values() if record.guild_id == guild_id]
         return sorted(found, key=lambda record: record.started_at, reverse=True)
 
-    def knows(self, recording_id: str) -> bool:
-        """Whether there is such a recording."""
-        return recording_id in self._records
+    def find(self, recording_id: str) -> RecordingRecord | None:
+        """One recording, if there is one of this id."""
+        return self._records.get(recording_id)
 
     def record(self, recording_id: str, guild_id: int | None = None) -> RecordingRecord:
         """One recording; with a guild, only one of that guild.

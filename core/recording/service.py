@@ -20,7 +20,9 @@ from core.events import (
     SessionResumed,
 )
 from core.recording.archive import Archive
+from core.recording.auto import AutoRecord
 from core.recording.consent import Consent
+from core.recording.events import RecordingFailed
 from core.recording.finishing import clear_rendered, finish, new_rendering
 from core.recording.folders import delete_folder, make_folder
 from core.recording.live import LiveRecording
@@ -70,6 +72,7 @@ class Recordings:
     ) -> None:
         """Nothing is read before `open`; `root` is where recordings lie."""
         self.consent = Consent(section.consent)
+        self.auto = AutoRecord(section)
         self.archive = Archive(root, section, workers, repository, clock, self._render_again)
         self._section = section
         self._root = root
@@ -85,6 +88,7 @@ class Recordings:
         self._ending: dict[str, asyncio.Task[None]] = {}
         self._finishing: dict[str, asyncio.Task[None]] = {}
         self._outcomes: dict[str, Metadata] = {}
+        self._unreported: dict[str, tuple[RecordingRecord, Metadata | None]] = {}
 
     async def open(self) -> None:
         """Load the index and people's decisions, and finish what a crash or a shutdown left unfinished."""
@@ -96,7 +100,7 @@ class Recordings:
         self._hub.subscribe(SessionEnded, self._on_ended, owner=self)
         for record in await self.archive.open():
             _log.info("recording %s was not finished; doing that now", record.id)
-            self._finish_anew(record)
+            self._finish_anew(record, again=False)
         self._tasks.start(self.archive.keep_clean(), "retention")
 
     async def close(self) -> None:
@@ -228,6 +232,15 @@ class Recordings:
         """The metadata of a recording finished by this process, also of one with nobody on it, which is not kept."""
         return self._outcomes.get(recording_id)
 
+    def reports(self) -> list[tuple[RecordingRecord, Metadata | None]]:
+        """Recordings that were finished since the last call, for who tells people; without metadata where it failed.
+
+        They wait here while nobody is there to tell: before the bot is connected, and while a cog is reloaded.
+        """
+        waiting = list(self._unreported.values())
+        self._unreported.clear()
+        return waiting
+
     async def rendered(self, recording_id: str) -> Metadata:
         """Wait until a recording's files are finished.
 
@@ -282,7 +295,7 @@ class Recordings:
             if record.state == "recording":
                 continue
             await self._settled(record.id)
-            if not self.archive.knows(record.id):
+            if self.archive.find(record.id) is None:
                 continue
             try:
                 count += await self.archive.take_out(record.id, user_id)
@@ -334,19 +347,19 @@ class Recordings:
         if live is not None:
             self._tasks.start(self._end(live, reason))
 
-    def _finish_anew(self, record: RecordingRecord) -> None:
-        """Finish from the journals alone: after a crash, or after something was taken out."""
+    def _finish_anew(self, record: RecordingRecord, *, again: bool) -> None:
+        """Finish from the journals alone: after a crash, or again, after something was taken out."""
         self._outcomes.pop(record.id, None)
         folder = self.archive.folder(record)
-        self._finish_later(record, new_rendering(folder, self._section, self._workers), anew=True)
+        self._finish_later(record, new_rendering(folder, self._section, self._workers), again=again)
 
-    def _finish_later(self, record: RecordingRecord, rendering: Rendering, *, anew: bool = False) -> None:
+    def _finish_later(self, record: RecordingRecord, rendering: Rendering, *, again: bool = False) -> None:
         self._rendering[record.id] = rendering
-        self._finishing[record.id] = self._tasks.start(self._finish(record, rendering, anew=anew))
+        self._finishing[record.id] = self._tasks.start(self._finish(record, rendering, again=again))
 
-    async def _finish(self, record: RecordingRecord, rendering: Rendering, *, anew: bool) -> None:
+    async def _finish(self, record: RecordingRecord, rendering: Rendering, *, again: bool) -> None:
         try:
-            if anew:
+            if not rendering.tracks:
                 await asyncio.to_thread(clear_rendered, rendering.folder)
             metadata = await finish(rendering.folder, self._section, self._workers, rendering)
             people = {int(person.id): person.name for person in metadata.people}
@@ -358,17 +371,21 @@ class Recordings:
         except (OSError, RecordingError, BrokenExecutor):
             _log.exception("recording %s: its files could not be finished; the journals are safe", record.id)
             await self.archive.update(replace(record, state="failed"))
+            self._unreported[record.id] = (record, None)
+            self._hub.publish(RecordingFailed(record.guild_id, record.id, record.channel_id, str(rendering.folder)))
             return
         finally:
             self._rendering.pop(record.id, None)
             self._finishing.pop(record.id, None)
         self._outcomes[record.id] = metadata
+        if not again:
+            self._unreported[record.id] = (self.archive.find(record.id) or record, metadata)
         while len(self._outcomes) > 100:
             del self._outcomes[next(iter(self._outcomes))]
         self._hub.publish(RecordingRendered(record.guild_id, record.id, record.channel_id, str(rendering.folder)))
 
     async def _render_again(self, record: RecordingRecord) -> None:
-        self._finish_anew(record)
+        self._finish_anew(record, again=True)
         await self._settled(record.id)
 
     async def _settled(self, recording_id: str) -> None:

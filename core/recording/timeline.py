@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 HOLD_S = 0.3  # how long a missing packet is waited for, and how much of a spurt is looked at before it is placed
 
 _PAUSE = 0.1 * RATE_HZ  # packets further apart than this on arrival may belong to different spurts
-_PAUSE_AFTER_SILENCE = 0.04 * RATE_HZ  # the same after a silence frame, which ends most spurts
 _RESTART = 300 * RATE_HZ  # after so long nothing of a sender's clock is worth keeping
 _TOO_OLD = 1000  # packets behind; a sender that goes on like that has started anew
 _RESTART_AFTER = 10  # that many packets in a row
@@ -89,6 +88,10 @@ class _Clock:
         self.offset += 1 if residual > 0 else -1
         self.jitter += (min(abs(residual), 8 * _JITTER) - self.jitter) / 64
         self.heard += 1
+
+    def is_ahead(self, packet: _Waiting) -> bool:
+        """Whether a packet came too early for its timestamp, by more than jitter explains."""
+        return packet.timestamp + self.offset - packet.arrival > max(0.75 * packet.samples, 4 * self.jitter)
 
     def anchor(self, window: list[_Waiting], silence: float, paused: bool) -> bool:
         """Weigh the first packets of a spurt against what is known; whether the clock turned out to have jumped.
@@ -216,7 +219,7 @@ class Timeline:
             if steps > 1 and not anew and not away:
                 lost = steps - 1
                 self._give_up(stream, last.sequence + 1, packet.sequence)
-            apart = paused or anew or away
+            apart = paused or anew or away or _breaks_silence(last, packet)
             border = border or anew
             if border:
                 apart = self._anchor(stream, packet, paused) or apart
@@ -224,6 +227,8 @@ class Timeline:
             self._anchor(stream, packet, paused=True)
         clock = stream.clock
         assert clock is not None  # noqa: S101 - the first packet of a stream anchors it
+        if last is not None and last.payload == packet.payload == OPUS_SILENCE and clock.is_ahead(packet):
+            return None  # silence sent all at once, as some end a spurt, must not push away what follows
         clock.follow(packet)
         target = round(packet.timestamp + clock.offset)
         switched = self._speaking is not stream
@@ -291,13 +296,16 @@ class Timeline:
 
 
 def _is_border(last: _Waiting, packet: _Waiting) -> bool:
-    """Whether a new spurt may begin here: the timestamps leave a gap, or the arrival does."""
+    """Whether a new spurt may begin here: the timestamps leave a gap, the arrival does, or there was silence."""
     steps = packet.sequence - last.sequence
     if packet.timestamp - last.timestamp != steps * last.samples:
         return True
     pause = packet.arrival - last.arrival - steps * last.samples
-    silence = last.payload == OPUS_SILENCE and packet.payload != OPUS_SILENCE
-    return pause > (_PAUSE_AFTER_SILENCE if silence else _PAUSE) - FRAME_SAMPLES
+    return pause > _PAUSE - FRAME_SAMPLES or _breaks_silence(last, packet)
+
+
+def _breaks_silence(last: _Waiting, packet: _Waiting) -> bool:
+    return last.payload == OPUS_SILENCE != packet.payload
 
 
 def _beginning(stream: _Stream, first: _Waiting) -> list[_Waiting]:
