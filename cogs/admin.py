@@ -42,6 +42,8 @@ SHOWN_FILES = 5
 class AdminCog(ParleyCog, name="Admin"):
     """Commands for the bot's owner and the administrators of its servers."""
 
+    needed_intents = ()
+
     def _loaded(self) -> list[str]:
         """Parley's own extensions; a host's are none of our business."""
         modules = {type(cog).__module__ for cog in self.bot.cogs.values() if isinstance(cog, ParleyCog)}

@@ -35,10 +35,16 @@ PERSONA_SET = "From now on I am: {persona}"
 PERSONA_RESET = "I am back to my configured self."
 PERSONA_NOW = "I am: {persona}"
 EMPTY_PROMPT = "Yes?"
+NO_CONTENT = (
+    "this bot is made without the intent “message_content”: Discord shows it only messages that mention it, and direct "
+    "messages, so that nothing else can be answered or read aloud"
+)
 
 
 class PromptCog(ParleyCog, name="Prompt"):
     """Turns messages into prompts."""
+
+    needed_intents = ("guilds", "voice_states", "messages")
 
     def __init__(self, bot: commands.Bot) -> None:
         super().__init__(bot)
@@ -51,6 +57,8 @@ class PromptCog(ParleyCog, name="Prompt"):
         self._gather = Gather(self._take, self.runtime.clock, idle_s=section.gather_idle_s, max_s=section.gather_max_s)
         self._messages: dict[tuple[int, int], list[discord.Message]] = {}
         self._channels = await self.runtime.settings.prompt_channels()
+        if not self.bot.intents.message_content:
+            _log.warning(NO_CONTENT)
         for message in self.runtime.inbox.open(self.take_up):
             self.runtime.tasks.start(self.take_up(message))
 

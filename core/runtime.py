@@ -244,6 +244,7 @@ class Runtime:
         if self.config.voice.show_status:
             line = StatusLine(self.bot, self.voice, self.hub)
             self._closing.append(("status line", line.close))
+            self._closing.append(("status line's ear", _later(self.hub.drop, line)))  # else the last end starts it anew
             for name, listener in line.listeners().items():
                 self.listen(name, listener)
         self.voice.begin()
@@ -275,6 +276,13 @@ class Runtime:
 
         bot.close = close
         self._closing.append(("bot's close", restore))
+
+
+def _later(function: Callable[[object], None], argument: object) -> Callable[[], Awaitable[None]]:
+    async def run() -> None:
+        function(argument)
+
+    return run
 
 
 def _warm_up(with_model: bool) -> None:

@@ -10,7 +10,7 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import discord
 from discord import app_commands
@@ -74,6 +74,7 @@ class ParleyCog(commands.Cog):
     """A cog that shares the runtime. Subclasses mark their subcommands and hold no state that a reload may not lose."""
 
     runtime: Runtime
+    needed_intents: ClassVar[tuple[str, ...]] = ("guilds", "voice_states")  # discord.py names them so
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Name the cog so that a host's own `Voice` or `Admin` can stand beside it."""
@@ -87,6 +88,7 @@ class ParleyCog(commands.Cog):
     async def cog_load(self) -> None:
         """Attach to the runtime and add the commands; leaves nothing behind when it raises."""
         self._refuse_collisions()
+        self._require_intents()
         self.runtime = await Runtime.attach(self.bot, owner=self)
         self._fill_groups()
 
@@ -134,6 +136,13 @@ class ParleyCog(commands.Cog):
             raise ParleyError(
                 f"{type(self).__name__} cannot load: this bot already has {names}. Rename or unload that first."
             )
+
+    def _require_intents(self) -> None:
+        """Without them Discord says nothing of what the cog waits for, and joining a channel never ends."""
+        missing = [name for name in self.needed_intents if not getattr(self.bot.intents, name)]
+        if missing:
+            names = ", ".join(f"“{name}”" for name in missing)
+            raise ParleyError(f"{type(self).__name__} cannot load: this bot is made without the intent(s) {names}.")
 
     def _fill_groups(self) -> None:
         tree = self.bot.tree
