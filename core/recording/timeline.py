@@ -90,8 +90,8 @@ class _Clock:
         self.heard += 1
 
     def is_ahead(self, packet: _Waiting) -> bool:
-        """Whether a packet came too early for its timestamp, by more than jitter explains."""
-        return packet.timestamp + self.offset - packet.arrival > max(0.75 * packet.samples, 4 * self.jitter)
+        """Whether a packet came most of its length too early for its timestamp."""
+        return packet.timestamp + self.offset - packet.arrival > 0.75 * packet.samples
 
     def anchor(self, window: list[_Waiting], silence: float, paused: bool) -> bool:
         """Weigh the first packets of a spurt against what is known; whether the clock turned out to have jumped.
@@ -316,7 +316,8 @@ def _beginning(stream: _Stream, first: _Waiting) -> list[_Waiting]:
         if packet is first:
             continue
         steps = packet.sequence - first.sequence
-        if packet.timestamp - first.timestamp != steps * first.samples or _is_border(window[-1], packet):
+        ends = packet.payload == OPUS_SILENCE != first.payload  # and may come ahead of its time
+        if ends or packet.timestamp - first.timestamp != steps * first.samples or _is_border(window[-1], packet):
             break
         window.append(packet)
     return window

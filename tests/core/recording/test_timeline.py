@@ -85,21 +85,23 @@ def test_a_clock_that_stands_still_through_silence_is_corrected_by_arrival() -> 
     assert set(np.diff([each.position for each in placed[50:]])) == {960}
 
 
-@pytest.mark.parametrize("pause_s", [0.02, 0.06, 0.1, 0.5])
-def test_silence_sent_all_at_once_takes_no_time(pause_s: float) -> None:
+@pytest.mark.parametrize("pause_s", [0.02, 0.06, 0.1, 0.14, 0.5])
+@pytest.mark.parametrize("length", [12, 50])
+def test_silence_sent_all_at_once_takes_no_time(length: int, pause_s: float) -> None:
     frames: list[OpusFrame] = []
     for phrase in range(10):  # discord.py ends each with five frames of silence at once, and its clock counts them
-        begin, at_s = phrase * 55, phrase * (1 + pause_s)
-        frames += [packet(begin + i, at_s=at_s + i * 0.02) for i in range(50)]
-        frames += [packet(begin + 50 + i, at_s=at_s + 1 + i * 1e-4, silence=True) for i in range(5)]
+        begin, at_s = phrase * (length + 5), phrase * (length * 0.02 + pause_s)
+        end_s = at_s + length * 0.02
+        frames += [packet(begin + i, at_s=at_s + i * 0.02) for i in range(length)]
+        frames += [packet(begin + length + i, at_s=end_s + i * 1e-4, silence=True) for i in range(5)]
     placed, timeline = place(frames)
     for each in placed:
         if each.payload != OPUS_SILENCE:
-            phrase, index = divmod(int.from_bytes(each.payload[1:], "big"), 55)
-            true_s = phrase * (1 + pause_s) + index * 0.02
-            assert each.position / RATE_HZ == pytest.approx(true_s, abs=0.03)
+            phrase, index = divmod(int.from_bytes(each.payload[1:], "big"), length + 5)
+            true_s = phrase * (length * 0.02 + pause_s) + index * 0.02
+            assert each.position / RATE_HZ == pytest.approx(true_s, abs=0.025)
     assert np.diff([each.position for each in placed]).min() >= 959
-    assert (timeline.counts.received, timeline.counts.lost) == (550, 0)
+    assert (timeline.counts.received, timeline.counts.lost) == (10 * (length + 5), 0)
 
 
 def test_a_network_that_stalls_does_not_move_anybody() -> None:
