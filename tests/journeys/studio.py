@@ -152,12 +152,13 @@ class Studio:
 
     # People -----------------------------------------------------------------------------------------------------------
 
-    async def person(self, name: str) -> Person:
-        """Somebody in the channel whose words are encrypted."""
+    async def person(self, name: str, *, alone: bool = False) -> Person:
+        """Somebody in the channel whose words are encrypted, unless nobody is there to share a group with."""
         person = await self.discord.person(name, self.guild)
         await self._stack.enter_async_context(person)
         await person.join(self.voice)
-        await person.until_encrypted()
+        if not alone:
+            await person.until_encrypted()
         return person
 
     async def people(self, *names: str) -> list[Person]:

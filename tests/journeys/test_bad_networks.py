@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from tests.journeys.studio import Recorded, Spoken, Studio
 
 
+BREATH_S = 0.12  # as long as the silence that ends a spurt
+
+
 def packets_sent(said: list[Spoken]) -> int:
     return sum(len(spoken.sent_s) + 5 for spoken in said)
 
@@ -28,9 +31,11 @@ async def test_lost_packets_are_counted_and_concealed_and_nothing_moves(studio: 
     ada, ben = await studio.people("Ada", "Ben")
     await studio.record()
     said = list(await asyncio.gather(studio.speak(ada, voice(0, 0.3)), studio.speak(ben, voice(1, 0.3))))
+    await asyncio.sleep(BREATH_S)
     studio.faults.network_for[studio.bot_user.id] = Network(loss=0.08)
     said += await asyncio.gather(studio.speak(ada, voice(2, 2.0)), studio.speak(ben, voice(3, 2.0)))
     studio.faults.network_for.clear()
+    await asyncio.sleep(BREATH_S)
     said += await asyncio.gather(studio.speak(ada, voice(4, 0.3)), studio.speak(ben, voice(5, 0.3)))
     recorded = await studio.stop()
     check(recorded, said, likeness=0.85)
@@ -52,12 +57,13 @@ async def test_jitter_disorder_and_doubles_change_nothing(studio: Studio) -> Non
         delay_s=0.03, jitter_s=0.015, reorder=0.1, reorder_s=0.05, duplicate=0.1
     )
     said = list(await asyncio.gather(studio.speak(ada, voice(0, 1.5)), studio.speak(ben, voice(1, 1.5))))
+    await asyncio.sleep(BREATH_S)
     said.append(await studio.speak(ada, voice(2, 0.8)))
     await asyncio.sleep(0.2)
     recorded = await studio.stop()
     for spoken in said:
         spoken.sent_s = [sent + 0.03 for sent in spoken.sent_s]  # the way takes that long
-    check(recorded, said, likeness=0.99)
+    check(recorded, said, likeness=0.8, within_ms=30)  # what jitter hid at first is stretched in, a sample a frame
     assert sum(studio.endpoint.duplicated.values()) > 0
     assert studio.session.receiver.stats.dropped["replayed"] == sum(studio.endpoint.duplicated.values())
     for person in (ada, ben):

@@ -43,6 +43,15 @@ async def test_people_are_found_on_their_tracks_where_and_as_loud_as_they_spoke(
     assert np.abs(total * HEADROOM - recorded.mix).max() <= 1  # nothing was loud enough for the limiter
 
 
+async def test_somebody_who_never_breathes_stays_in_time(studio: Studio) -> None:
+    await studio.start()
+    (ada,) = await studio.people("Ada")
+    await studio.record()
+    said = [await studio.speak(ada, voice(number, 0.3)) for number in range(6)]
+    recorded = await studio.stop()
+    assert_there(recorded, *said, within_ms=30)  # discord.py sends its frames of silence ahead of time
+
+
 async def test_words_and_clicks_are_where_they_were_spoken(studio: Studio) -> None:
     await studio.start()
     ada, ben = await studio.people("Ada", "Ben")
