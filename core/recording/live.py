@@ -52,7 +52,6 @@ class LiveRecording:
         self.recorder = recorder
         self.session_id = session_id
         self.automatic = automatic
-        self.panel: tuple[int, int] | None = None  # channel and message that show it; outlives the cog that made it
         self.rendering = new_rendering(recorder.folder, section, workers)
         self._source = source
         self._render_every_s = section.render_every_s

@@ -73,6 +73,7 @@ class Recordings:
         """Nothing is read before `open`; `root` is where recordings lie."""
         self.consent = Consent(section.consent)
         self.auto = AutoRecord(section)
+        self.panels: dict[str, tuple[int, int]] = {}  # channel and message that show a recording, kept through reloads
         self.archive = Archive(root, section, workers, repository, clock, self._render_again)
         self._section = section
         self._root = root
@@ -275,6 +276,11 @@ class Recordings:
         for live in touched:
             live.recorder.refused()
         return bool(touched)
+
+    async def count_of(self, user_id: int) -> int:
+        """On how many recordings a person is, running ones included."""
+        live = sum(user_id in live.recorder.journals() for live in self._live.values())
+        return live + len(await self._repository.of_person(user_id))
 
     async def delete_person(self, user_id: int) -> int:
         """Delete everything recorded of a person: journals, tracks, their part of mixes, and metadata.

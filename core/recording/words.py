@@ -62,6 +62,11 @@ def rendering_text(record: RecordingRecord, progress: float) -> str:
     return f"⏳ <#{record.channel_id}> · {clock(record.duration_s or 0)} · making the files {'▰' * done}{'▱' * (10 - done)}"
 
 
+def over_text(record: RecordingRecord) -> str:
+    """What is left of a panel when the report is out."""
+    return f"⏹️ <#{record.channel_id}> · {clock(record.duration_s or 0)} · the recording is over."
+
+
 def finished_text(metadata: Metadata, where: str) -> str:
     """A finished recording: length, why it ended, who is on it, what was missed, and where its files are."""
     lines = [

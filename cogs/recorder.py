@@ -1,0 +1,428 @@
+"""RecorderCog: record a voice channel, let people refuse, show how it goes and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import core
+
+if getattr(core, "PARLEY", None) != "parley":
+    raise ImportError(f"Parley's cogs need Parley's package “core”, but Python found another: {core.__file__}.")
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.errors import ParleyError, RecordingError
+from core.events import RecordingRendered, RecordingStopped
+from core.recording import words
+from core.recording.events import RecordingFailed
+from core.recording.metadata import Named
+from core.recording.rights import require_right
+from core.session_recording import record_session
+from core.slash import NO_PINGS, ParleyCog, answer, subcommand, tell_error
+from core.tasks import Tasks
+from core.voice.checks import VoiceRoom
+from core.voice.marking import mark, unmark
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.recording.live import LiveRecording
+    from core.recording.metadata import Metadata
+    from core.store.recordings import RecordingRecord
+    from core.voice.session import VoiceSession
+
+_log = logging.getLogger(__name__)
+
+NOT_IN_VOICE = "You are in no voice channel. Join the one I shall record."
+UNANNOUNCED = "I may write neither here nor in the chat of the voice channel, and a recording must be announced."
+STARTED = "Recording {channel}. The panel shows how it goes."
+STOPPED, PAUSED, RESUMED = "Stopped. The files follow.", "Paused. Nobody is heard until it goes on.", "It goes on."
+NOTED, EMPTY_NOTE = "Noted at {at}.", "A note needs some text: `/voice record action:note text:`."
+REFUSED = "You are not recorded any more.{deleted} `/privacy opt-in` takes that back."
+AGREED = "Thank you: from now on you are recorded."
+WAS_DELETED = " What was recorded of you until now is deleted."
+STOPPED_BY, PAUSED_BY = "Stopped by {name}.", "Paused by {name}."
+TOO_FEW = "Too few people were left."
+PANEL_S, RENDERING_S = 5.0, 1.5
+
+Action = Literal["start", "stop", "pause", "resume", "note"]
+_BUTTONS: dict[str, tuple[str, discord.ButtonStyle]] = {
+    "stop": ("Stop", discord.ButtonStyle.danger),
+    "pause": ("Pause", discord.ButtonStyle.secondary),
+    "resume": ("Go on", discord.ButtonStyle.success),
+    "note": ("Note", discord.ButtonStyle.secondary),
+    "agree": ("Record me", discord.ButtonStyle.success),
+    "refuse": ("Don't record me", discord.ButtonStyle.secondary),
+}
+
+
+class RecorderButton(
+    discord.ui.DynamicItem[discord.ui.Button[Any]],
+    template=r"parley:recorder:(?P<do>stop|pause|resume|note|agree|refuse)",
+):
+    """A button that finds the cog of the moment, so that panels outlive reloads and restarts."""
+
+    def __init__(self, do: str) -> None:
+        label, style = _BUTTONS[do]
+        super().__init__(discord.ui.Button(label=label, style=style, custom_id=f"parley:recorder:{do}"))
+        self.do = do
+
+    @classmethod
+    async def from_custom_id(cls, interaction: discord.Interaction, item: Any, match: Any, /) -> RecorderButton:
+        """Called by discord.py for a press on any panel, however old."""
+        del interaction, item
+        return cls(match["do"])
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        """Hand the press on."""
+        bot = cast("commands.Bot", interaction.client)
+        cog = next((cog for cog in bot.cogs.values() if isinstance(cog, RecorderCog)), None)
+        try:
+            if cog is None:
+                raise ParleyError("The recorder is not loaded.")
+            await cog.pressed(interaction, self.do)
+        except Exception as error:  # noqa: BLE001 - shown as a sentence, and in the log with its cause
+            await tell_error(interaction, error)
+
+
+class NoteModal(discord.ui.Modal, title="Note"):
+    """Asks for the text of a note."""
+
+    text: discord.ui.TextInput[NoteModal] = discord.ui.TextInput(
+        label="What is to be found again?", custom_id="text", max_length=200
+    )
+
+    def __init__(self, live: LiveRecording) -> None:
+        super().__init__()
+        self._live = live
+
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        """Note it at the moment of submitting."""
+        await answer(interaction, _note(self._live, self.text.value, interaction))
+
+
+def _view(*names: str) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    for name in names:
+        view.add_item(RecorderButton(name))
+    return view
+
+
+class RecorderCog(ParleyCog, name="Recorder"):
+    """Commands and panels of recordings. What is recorded lives in `runtime.recordings` and does not notice a reload."""
+
+    async def cog_load(self) -> None:
+        """Attach, and take up the panels and reports that wait."""
+        await super().cog_load()
+        self.recordings = self.runtime.recordings
+        self.bot.add_dynamic_items(RecorderButton)
+        self._tasks = Tasks("recorder cog")
+        self._acting: set[int] = set()  # monitored channels on which something is being done
+        for event in (RecordingRendered, RecordingFailed):
+            self.runtime.hub.subscribe(event, self._on_finished, owner=self)
+        self.runtime.hub.subscribe(RecordingStopped, self._on_stopped, owner=self)
+        self._tasks.start(self._take_up(), "take up")
+
+    async def cog_unload(self) -> None:
+        """Let go; recordings go on."""
+        self.bot.remove_dynamic_items(RecorderButton)
+        await self._tasks.cancel_all()
+        await super().cog_unload()
+
+    # /voice record ----------------------------------------------------------------------------------------------------
+
+    @subcommand("voice", "record", "Record everybody in the voice channel, each on a track of their own.")
+    @app_commands.describe(action="What to do; start by default", text="The text of a note")
+    async def record(
+        self,
+        interaction: discord.Interaction,
+        action: Action = "start",
+        text: app_commands.Range[str, 1, 200] | None = None,
+    ) -> None:
+        """Start, stop, pause, go on, or note."""
+        _require_right(self, interaction)
+        if action == "start":
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            await answer(interaction, await self._start(interaction))
+            return
+        if action == "note" and text is None:
+            raise RecordingError(EMPTY_NOTE)
+        await self._do(interaction, action, text)
+
+    async def pressed(self, interaction: discord.Interaction, do: str) -> None:
+        """A button of a panel was pressed."""
+        if do in ("refuse", "agree"):
+            await self._decide(interaction, "out" if do == "refuse" else "in")
+            return
+        _require_right(self, interaction)
+        if do == "note":
+            await interaction.response.send_modal(NoteModal(self.recordings.required(_guild(interaction).id)))
+        else:
+            await self._do(interaction, do, None)
+
+    async def _do(self, interaction: discord.Interaction, action: str, text: str | None) -> None:
+        live = self.recordings.required(_guild(interaction).id)
+        if action == "note":
+            await answer(interaction, _note(live, text or "", interaction))
+        elif action == "stop":
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            if live.automatic:
+                self.recordings.auto.declined(live.record.channel_id)
+            await self.recordings.stop(live.record.guild_id, STOPPED_BY.format(name=interaction.user.display_name))
+            await answer(interaction, STOPPED)
+        else:
+            if action == "pause":
+                live.recorder.pause(PAUSED_BY.format(name=interaction.user.display_name))
+            else:
+                live.recorder.resume()
+            await answer(interaction, PAUSED if live.paused else RESUMED)
+            self._show(live.id)
+
+    async def _start(self, interaction: discord.Interaction) -> str:
+        guild_id = _guild(interaction).id
+        here = interaction.channel if isinstance(interaction.channel, discord.abc.Messageable) else None
+        by = Named(id=str(interaction.user.id), name=interaction.user.display_name)
+        session = self.runtime.voice.session(guild_id)
+        if session is not None:
+            await self._begin(session, here, by)
+            return STARTED.format(channel=session.channel.mention)
+        voice = interaction.user.voice if isinstance(interaction.user, discord.Member) else None
+        if voice is None or voice.channel is None:
+            raise RecordingError(NOT_IN_VOICE)
+        session = await self.runtime.voice.join(voice.channel, prompt_channel=here, started_by=interaction.user.id)
+        try:
+            await self._begin(session, here, by)
+        except ParleyError:
+            await self.runtime.voice.leave(guild_id)
+            raise
+        return STARTED.format(channel=session.channel.mention)
+
+    async def _begin(
+        self, session: VoiceSession, here: discord.abc.Messageable | None, by: Named | None, *, automatic: bool = False
+    ) -> None:
+        """Record a session, announced: without an announcement there is no recording."""
+        here = here or session.channel
+        live = await record_session(
+            self.recordings, session, started_by=by, report_channel_id=getattr(here, "id", None), automatic=automatic
+        )
+        panel = await _send(here, words.live_text(live, self.runtime.clock.monotonic()), self._panel_view(live))
+        told = await self._announce(session.channel, words.ANNOUNCED, session.channel.members)
+        if panel is None and told is None:
+            await self.recordings.stop(session.guild.id, UNANNOUNCED)
+            raise RecordingError(UNANNOUNCED)
+        await mark(session.channel)
+        if panel is not None:
+            self.recordings.panels[live.id] = (panel.channel.id, panel.id)
+            self._show(live.id)
+
+    async def _announce(
+        self, channel: VoiceRoom, sentences: dict[str, str], people: Sequence[discord.Member]
+    ) -> discord.Message | None:
+        mode = self.recordings.consent.mode
+        if mode not in sentences:
+            return None
+        asked = [person for person in people if not person.bot and self.recordings.consent.decision(person.id) is None]
+        text = sentences[mode].format(people=" ".join(person.mention for person in asked[:50]))
+        buttons = ("agree", "refuse") if mode == "opt_in" else ("refuse",)
+        pings = NO_PINGS if mode == "announce" else discord.AllowedMentions(users=True)
+        return await _send(channel, text, _view(*buttons), pings=pings)
+
+    # Panels and reports -----------------------------------------------------------------------------------------------
+
+    def _panel_view(self, live: LiveRecording) -> discord.ui.View:
+        agree = ("agree",) if self.recordings.consent.mode == "opt_in" else ()
+        return _view("stop", "resume" if live.paused else "pause", "note", *agree, "refuse")
+
+    def _show(self, recording_id: str) -> None:
+        self._tasks.start(self._keep_panel(recording_id), f"panel {recording_id}", replace=True)
+
+    async def _keep_panel(self, recording_id: str) -> None:
+        """Keep a recording's panel up to date until its report takes the place."""
+        shown = ""
+        record = self.recordings.archive.record(recording_id)
+        while True:
+            live = self.recordings.live(record.guild_id)
+            progress = self.recordings.progress(recording_id)
+            if live is not None and live.id == recording_id:
+                text, view = words.live_text(live, self.runtime.clock.monotonic()), self._panel_view(live)
+            elif progress is not None:
+                record = self.recordings.archive.find(recording_id) or record
+                text, view = words.rendering_text(record, progress), None
+            else:
+                return
+            if text != shown:
+                await self._edit_panel(recording_id, text, view)
+                shown = text
+            await asyncio.sleep(PANEL_S if progress is None else RENDERING_S)
+
+    async def _edit_panel(self, recording_id: str, text: str, view: discord.ui.View | None) -> None:
+        place = self.recordings.panels.get(recording_id)
+        if place is None:
+            return
+        message = self.bot.get_partial_messageable(place[0]).get_partial_message(place[1])
+        try:
+            await message.edit(content=text, view=view, allowed_mentions=NO_PINGS)
+        except discord.HTTPException as error:
+            _log.info("the panel of recording %s is gone: %s", recording_id, error)
+            self.recordings.panels.pop(recording_id, None)
+
+    async def _on_stopped(self, event: RecordingStopped) -> None:
+        guild, channel = self.bot.get_guild(event.guild_id), self.bot.get_channel(event.channel_id)
+        self._show(event.recording_id)
+        if guild is not None:
+            await unmark(guild, channel if isinstance(channel, VoiceRoom) else None)
+
+    async def _on_finished(self, event: RecordingRendered | RecordingFailed) -> None:
+        del event
+        for record, metadata in self.recordings.reports():
+            self._tasks.cancel(f"panel {record.id}")
+            await self._report(record, metadata)
+
+    async def _report(self, record: RecordingRecord, metadata: Metadata | None) -> None:
+        """Tell where a recording was started how it ended, with its picture."""
+        files: list[discord.File] = []
+        if metadata is None:
+            text = words.FAILED
+        elif not metadata.people:
+            text = words.NOBODY
+        else:
+            text = words.finished_text(metadata, f"{self.runtime.config.recording.folder}/{record.folder}")
+            if metadata.interrupted:
+                text = f"{f'<@{record.started_by}> ' if record.started_by else ''}{words.INTERRUPTED}\n{text}"
+            picture = self.recordings.archive.folder(record) / str(metadata.files.timeline)
+            if await asyncio.to_thread(picture.is_file):
+                files.append(await asyncio.to_thread(discord.File, picture))
+        await self._edit_panel(record.id, words.over_text(record), None)
+        self.recordings.panels.pop(record.id, None)
+        pings = NO_PINGS
+        if metadata is not None and metadata.interrupted and record.started_by:
+            pings = discord.AllowedMentions(users=[discord.Object(record.started_by)])
+        place = record.report_channel_id or record.channel_id
+        await _send(self.bot.get_partial_messageable(place, guild_id=record.guild_id), text, pings=pings, files=files)
+
+    async def _take_up(self) -> None:
+        """What waits for somebody who tells and shows: reports, panels, marks of a crash, monitored channels."""
+        await self.bot.wait_until_ready()
+        await self._on_finished(RecordingRendered(0, "", 0, ""))
+        for recording_id in list(self.recordings.panels):
+            self._show(recording_id)
+        for guild in self.bot.guilds:
+            if self.recordings.live(guild.id) is None:
+                await unmark(guild, None)
+            for channel in [*guild.voice_channels, *guild.stage_channels]:
+                self._consider(channel)
+
+    # People and monitored channels ------------------------------------------------------------------------------------
+
+    @commands.Cog.listener()
+    async def on_voice_state_update(
+        self, member: discord.Member, before: discord.VoiceState, after: discord.VoiceState
+    ) -> None:
+        """Ask newcomers whether they mind; start and stop monitored channels."""
+        if before.channel == after.channel or member.bot:
+            return
+        for channel in (before.channel, after.channel):
+            if channel is not None:
+                self._consider(channel)
+        live = self.recordings.live(member.guild.id)
+        if live is None or after.channel is None:
+            return
+        session = self.runtime.voice.session(member.guild.id)
+        asked = self.recordings.consent.decision(member.id) is not None
+        if session is not None and session.channel.id == after.channel.id and not asked:
+            await self._announce(after.channel, words.NEWCOMER, [member])
+
+    def _consider(self, channel: VoiceRoom) -> None:
+        """Look at a monitored channel. While the bot acts on it already, that looks again by itself."""
+        if self.recordings.auto.monitors(channel.id) and channel.id not in self._acting:
+            self._tasks.start(self._auto(channel), f"auto {channel.id}", replace=True)
+
+    async def _auto(self, channel: VoiceRoom) -> None:
+        """Do what the rules for a monitored channel say, now and once more when patience has run out."""
+        for wait_s in (0.0, self.recordings.auto.wait_s + 0.1):
+            await asyncio.sleep(wait_s)
+            while await self._act(channel):
+                continue  # people came and went meanwhile
+
+    async def _act(self, channel: VoiceRoom) -> bool:
+        auto = self.recordings.auto
+        people = sum(not member.bot for member in channel.members)
+        live = self.recordings.live(channel.guild.id)
+        ours = live is not None and live.automatic and live.record.channel_id == channel.id
+        decision = auto.decide(channel.id, people, ours, self.runtime.clock.monotonic())
+        if decision == "keep" or (decision == "start" and live is not None):
+            return False
+        self._acting.add(channel.id)
+        try:
+            await (self._auto_start(channel) if decision == "start" else self._auto_stop(channel))
+        except ParleyError as error:
+            auto.declined(channel.id)
+            _log.warning("recording %d by itself failed: %s", channel.id, error.sentence, exc_info=error.__cause__)
+        finally:
+            self._acting.discard(channel.id)
+        return True
+
+    async def _auto_start(self, channel: VoiceRoom) -> None:
+        session = self.runtime.voice.session(channel.guild.id)
+        if session is None:
+            session = await self.runtime.voice.join(channel)
+        if session.channel.id != channel.id:
+            raise RecordingError("I am in another voice channel of that server.")
+        await self._begin(session, None, None, automatic=True)
+
+    async def _auto_stop(self, channel: VoiceRoom) -> None:
+        session = self.runtime.voice.session(channel.guild.id)
+        await self.recordings.stop(channel.guild.id, TOO_FEW)
+        joined = session is not None and session.started_by is None
+        if joined and channel.id not in self.runtime.config.voice.auto_join:
+            await self.runtime.voice.leave(channel.guild.id)
+
+    async def _decide(self, interaction: discord.Interaction, decision: Literal["in", "out"]) -> None:
+        # the refusal holds at once; what follows on disk may take longer than Discord waits for an answer
+        self.recordings.consent.decide(interaction.user.id, decision)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        found = await self.recordings.decide(interaction.user.id, decision)
+        deleted = WAS_DELETED if found else ""
+        await answer(interaction, AGREED if decision == "in" else REFUSED.format(deleted=deleted))
+
+
+def _note(live: LiveRecording, text: str, interaction: discord.Interaction) -> str:
+    by = Named(id=str(interaction.user.id), name=interaction.user.display_name)
+    return NOTED.format(at=words.clock(live.note(text, by).at_s))
+
+
+def _guild(interaction: discord.Interaction) -> discord.Guild:
+    if interaction.guild is None:
+        raise RecordingError("This works in a server only.")
+    return interaction.guild
+
+
+def _require_right(cog: ParleyCog, interaction: discord.Interaction) -> None:
+    roles = [role.id for role in interaction.user.roles] if isinstance(interaction.user, discord.Member) else []
+    require_right(cog.runtime.config.recording, roles, interaction.permissions.manage_channels)
+
+
+async def _send(
+    channel: discord.abc.Messageable,
+    text: str,
+    view: discord.ui.View | None = None,
+    *,
+    pings: discord.AllowedMentions = NO_PINGS,
+    files: Sequence[discord.File] = (),
+) -> discord.Message | None:
+    """Send, or say in the log why it was not possible."""
+    options: dict[str, Any] = {"view": view} if view is not None else {}
+    try:
+        return await channel.send(text, files=files, allowed_mentions=pings, **options)
+    except discord.HTTPException as error:
+        _log.warning("a message about a recording was not sent: %s", error)
+        return None
+
+
+async def setup(bot: commands.Bot) -> None:
+    """Load the cog."""
+    await bot.add_cog(RecorderCog(bot))
