@@ -119,6 +119,12 @@ class Receiver:
             failed={there.name: there.failed for there in self._subscribers},
         )
 
+    def undecryptable(self) -> dict[int, dict[str, int]]:
+        """Frames that end-to-end decryption refused, by user id and cause, for a recording's metadata."""
+        return {
+            user_id: dict(heard.undecryptable) for user_id, heard in list(self._heard.items()) if heard.undecryptable
+        }
+
     # What the voice gateway says --------------------------------------------------------------------------------------
 
     def announce(self, ssrc: int, user_id: int) -> None:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from discord.utils import MISSING
 from discord.voice_state import SocketReader
 
+from core.voice.receive.arrival import reader_of, wall_offset_s
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,9 +30,10 @@ _log = logging.getLogger(__name__)
 
 KEEP_ALIVE_S = 5.0  # as Discord's own clients do; the server echoes the eight bytes
 KEEP_ALIVE_SIZE = 8
-DATAGRAM_BYTES = 2048
 BURST = 256  # datagrams read before the thread looks up
 PAUSED_S = 0.5
+CROWDED_S = 0.0025  # packets come closer together than this when a dozen people speak at once, ...
+GATHER_S = 0.01  # ... and are then read a few at a time: waking up costs more than all that is done with a packet
 
 
 class VoiceSocketReader(SocketReader):
@@ -45,6 +48,8 @@ class VoiceSocketReader(SocketReader):
         self._wake_out.setblocking(False)
         self._keep_alive_at_s = 0.0
         self._keep_alives = 0
+        self._read_at_s = 0.0
+        self._interval_s = 1.0  # between packets, smoothed
         self.round_trip_s: float | None = None
 
     # discord.py's side: it pauses before it closes a socket and resumes when there is a new one -------------------------
@@ -101,42 +106,50 @@ class VoiceSocketReader(SocketReader):
         if current is MISSING or current.fileno() < 0:
             time.sleep(0.01)
             return
-        wait = _waiter(current, self._wake_out)
+        wait, read = _waiter(current, self._wake_out), reader_of(current)
         while self._running.is_set() and not self._end.is_set() and self.state.socket is current:
             self._keep_alive(current)
             try:
                 readable = wait(max(0.0, self._keep_alive_at_s - time.monotonic()))
+                if self._wake_out.fileno() in readable:
+                    self._drain_wake()
             except (OSError, ValueError) as error:
                 _log.debug("the voice socket went away: %s", error)
                 return
             if not readable:
                 continue
-            self._drain_wake()
-            if not self._drain(current):
+            if not self._drain(read):
                 return
+            if self._interval_s < CROWDED_S:
+                time.sleep(GATHER_S)
 
-    def _drain(self, current: socket.socket) -> bool:
+    def _drain(self, read: Callable[[float], tuple[bytes, float]]) -> bool:
         """Hand over what has arrived; false when the socket is closed."""
-        feed, callbacks = self._receiver.feed, self._callbacks
-        for _ in range(BURST):
+        feed, callbacks, offset_s = self._receiver.feed, self._callbacks, wall_offset_s()
+        for count in range(BURST):
             try:
-                datagram = current.recv(DATAGRAM_BYTES)
+                datagram, arrival_s = read(offset_s)
             except BlockingIOError:
+                self._note_rate(count)
                 break
             except (ConnectionError, InterruptedError):
                 continue  # an earlier datagram of ours met a closed port; the ones to come are read all the same
             except OSError as error:
                 _log.debug("the voice socket was closed: %s", error)
                 return False
-            now_s = time.monotonic()
             if len(datagram) == KEEP_ALIVE_SIZE:
-                self.round_trip_s = now_s - (self._keep_alive_at_s - KEEP_ALIVE_S)
-            elif not callbacks:
-                feed(datagram, now_s)
-            else:
-                feed(datagram, now_s)
+                self.round_trip_s = max(0.0, arrival_s - (self._keep_alive_at_s - KEEP_ALIVE_S))
+                continue
+            feed(datagram, arrival_s)
+            if callbacks:
                 self._tell(datagram)
         return True
+
+    def _note_rate(self, count: int) -> None:
+        now_s = time.monotonic()
+        if count:
+            self._interval_s += 0.1 * ((now_s - self._read_at_s) / count - self._interval_s)
+            self._read_at_s = now_s
 
     def _tell(self, datagram: bytes) -> None:
         for callback in tuple(self._callbacks):
@@ -146,12 +159,8 @@ class VoiceSocketReader(SocketReader):
                 _log.exception("%r failed on a datagram", callback)
 
     def _drain_wake(self) -> None:
-        try:
-            woken = self._wake_out.recv(256)
-        except BlockingIOError:
-            return
-        if woken:
-            self._receiver.settle()
+        self._wake_out.recv(256)
+        self._receiver.settle()
 
     def _keep_alive(self, current: socket.socket) -> None:
         now_s = time.monotonic()
@@ -164,11 +173,12 @@ class VoiceSocketReader(SocketReader):
             current.send(self._keep_alives.to_bytes(KEEP_ALIVE_SIZE, "little"))
 
 
-def _waiter(*sockets: socket.socket) -> Callable[[float], bool]:
-    """A function that waits up to so many seconds until one of the sockets can be read, and says whether one can."""
+def _waiter(*sockets: socket.socket) -> Callable[[float], set[int]]:
+    """A function that waits up to so many seconds until one of the sockets can be read, and says which can."""
     if not hasattr(select, "poll"):  # Windows: `select` takes any socket there
-        return lambda timeout_s: bool(select.select(sockets, (), (), timeout_s)[0])
+        numbers = [one.fileno() for one in sockets]
+        return lambda timeout_s: set(select.select(numbers, (), (), timeout_s)[0])
     poll = select.poll()
     for one in sockets:
         poll.register(one, select.POLLIN)
-    return lambda timeout_s: bool(poll.poll(timeout_s * 1000))
+    return lambda timeout_s: {number for number, _ in poll.poll(timeout_s * 1000)}

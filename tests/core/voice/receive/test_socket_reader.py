@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import threading
 import time
 from types import SimpleNamespace
@@ -26,9 +27,10 @@ class Bench:
         self.peer.bind(("127.0.0.1", 0))
         self.peer.settimeout(5)
         self.fed: list[bytes] = []
+        self.arrivals_s: list[float] = []
         self.settled = 0
         self.state: Any = SimpleNamespace(socket=MISSING)
-        receiver: Any = SimpleNamespace(feed=lambda datagram, at_s: self.fed.append(datagram), settle=self._settle)
+        receiver: Any = SimpleNamespace(feed=self._feed, settle=self._settle)
         self.reader = VoiceSocketReader(self.state, receiver)
         self.reader.start()
 
@@ -65,6 +67,10 @@ class Bench:
         self.peer.close()
         if self.state.socket is not MISSING:
             self.state.socket.close()
+
+    def _feed(self, datagram: bytes, arrival_s: float) -> None:
+        self.arrivals_s.append(arrival_s)
+        self.fed.append(datagram)
 
     def _settle(self) -> None:
         self.settled += 1
@@ -160,3 +166,28 @@ def test_stopping_ends_the_thread_even_without_a_socket() -> None:
     name = bench.reader.name
     bench.close()
     assert name not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux's kernel says when a datagram arrived")
+def test_arrival_is_when_the_datagram_came_and_not_when_the_thread_got_to_it(bench: Bench) -> None:
+    bench.new_socket()
+    bench.reader.pause()
+    time.sleep(0.02)
+    sent_s = time.monotonic()
+    bench.send(b"while the thread is busy")
+    time.sleep(0.2)
+    bench.reader.resume()
+    bench.until(lambda: len(bench.fed) == 1)
+    assert bench.arrivals_s[0] - sent_s == pytest.approx(0, abs=0.05)
+
+
+def test_arrivals_are_on_the_monotonic_clock_and_never_in_the_future(bench: Bench) -> None:
+    bench.new_socket()
+    before_s = time.monotonic()
+    for number in range(50):
+        bench.send(b"datagram %d" % number)
+        time.sleep(0.001)
+    bench.until(lambda: len(bench.fed) == 50)
+    assert bench.arrivals_s == sorted(bench.arrivals_s)
+    assert before_s - 0.05 <= bench.arrivals_s[0]
+    assert bench.arrivals_s[-1] <= time.monotonic()
