@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import sys
 
+CHATTY = ("discord", "alembic", "openai")
+TELLING = ("websockets", "httpx", "httpcore", "httpx2", "httpcore2", "aiosqlite")  # their details hold keys or data
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
@@ -36,11 +39,19 @@ def main(argv: list[str] | None = None) -> int:
     )
 
     arguments = parser.parse_args(argv)
-    level = logging.DEBUG if arguments.verbose else logging.INFO
-    logging.basicConfig(level=level, format=LOG_FORMAT, stream=sys.stderr)
-    for chatty in ("discord", "alembic", "httpx", "httpx2", "openai"):
-        logging.getLogger(chatty).setLevel(logging.DEBUG if arguments.verbose else logging.WARNING)
+    _prepare_output(verbose=arguments.verbose)
     return _dispatch(arguments)
+
+
+def _prepare_output(*, verbose: bool) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a console of few characters must not end the bot
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
+    for chatty in CHATTY:
+        logging.getLogger(chatty).setLevel(logging.DEBUG if verbose else logging.WARNING)
+    for telling in TELLING:
+        logging.getLogger(telling).setLevel(logging.INFO if verbose else logging.WARNING)
 
 
 def _dispatch(arguments: argparse.Namespace) -> int:

@@ -6,17 +6,17 @@ import asyncio
 import hashlib
 import json
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import discord
 from discord.ext import commands
 
 from core.config import CHECKOUT
-from core.runtime import Runtime
+from core.runtime import Runtime, of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from core.config import Config, Environment
 
@@ -65,14 +65,23 @@ class ParleyBot(commands.Bot):
     async def _sync_if_changed(self) -> None:
         """Discord allows few syncs a day; the hash of the last payload says whether one is needed."""
         payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
-        known = json.dumps([self.application_id, payload], sort_keys=True, default=str)
-        digest = hashlib.sha256(known.encode()).hexdigest()
-        file = self._config.path("data/commands.sha256")
+        digest = hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
+        file = self._folder() / f"commands-{self.application_id}.sha256"
         if await asyncio.to_thread(_read, file) == digest:
             return
-        await self.tree.sync()
+        try:
+            await self.tree.sync()
+        except discord.HTTPException as error:  # the commands that Discord knows from before go on working
+            _log.error("Discord did not take the commands: %s. Try /sync or a restart later.", error)
+            return
         await asyncio.to_thread(_write, file, digest)
-        _log.info("synced %d commands", len(payload))
+        _log.info("told Discord about %d commands", len(payload))
+
+    def _folder(self) -> Path:
+        """Where small files of the bot's are kept: beside its database, if that is a file."""
+        url = of(self).store.url
+        is_file = url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:"
+        return Path(url.database).parent if is_file and url.database else self._config.path("data")
 
 
 def _read(file: Path) -> str:

@@ -9,13 +9,16 @@ import re
 import shutil
 import sqlite3
 import tempfile
+import textwrap
 import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from launch.listening import spurts
+from launch.recognition import heard_sentences
 from launch.story import Stage, StoryError, stage
+from loopback.command_options import Refused
 
 if TYPE_CHECKING:
     import argparse
@@ -23,10 +26,23 @@ if TYPE_CHECKING:
     from loopback.ears import Ears
     from loopback.person import Person
 
+FAILED, USAGE = 1, 2  # exit codes
 LIMIT_S = 58.0
-PROMPT = "Good evening! Can you tell us what makes a good conversation?"
-SECOND_PROMPT = "Thank you. And what do you think about tea?"
 QUIET_S = 1.0  # the bot has finished when nothing of it was heard for this long
+WIDTH = 100
+INTRODUCTION = """\
+A whole Discord runs on this machine for a few seconds, with a bot and two people in an end-to-end encrypted voice
+channel. Bot, Discord and people are real programs that talk over real sockets; the language model is a stand-in that
+answers from a script, token by token, and the voice is espeak-ng. Nothing leaves this machine.
+"""
+FIRST = (
+    "Good evening! What makes a good conversation?",
+    (
+        "Good evening, Ada. Two things, I think: somebody who is curious, and somebody who listens to the end. "
+        "The rest is tea."
+    ),
+)
+SECOND = "And if you could ask us one question?", "What did you hear today that made you smile?"
 
 
 class Story:
@@ -34,25 +50,40 @@ class Story:
 
     def __init__(self) -> None:
         self._start_s = time.monotonic()
+        print(f"\n{INTRODUCTION}", flush=True)
 
     def tell(self, text: str) -> None:
-        """One line."""
-        print(f"{time.monotonic() - self._start_s:6.2f} s  {text}", flush=True)
+        """What happens now."""
+        self._print(f"{time.monotonic() - self._start_s:6.2f} s  ", text)
+
+    def detail(self, text: str) -> None:
+        """Something more about it."""
+        self._print(" " * 10, text)
+
+    def chapter(self, title: str) -> None:
+        """What follows is of another kind."""
+        print(f"\n{title}", flush=True)
+
+    def _print(self, margin: str, text: str) -> None:
+        print(textwrap.fill(text, WIDTH, initial_indent=margin, subsequent_indent=" " * len(margin)), flush=True)
 
 
 def demo(arguments: argparse.Namespace) -> int:
     """Run the demo; gives the exit code."""
     out = Path(arguments.out)
-    logging.getLogger().setLevel(logging.WARNING)
+    if not arguments.verbose:
+        logging.getLogger().setLevel(logging.WARNING)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        return asyncio.run(_within_limit(out))
+        (out / "report.json").write_text("", encoding="utf-8")
     except OSError as error:
-        print(f"The demo cannot write to {out}: {error.strerror or error}.")
-        return 2
-    except StoryError as error:
-        print(f"The demo stopped: {error}.")
-        return 1
+        print(f"The demo cannot write to {out}: {error.strerror or error}. Name another folder with --out.")
+        return USAGE
+    try:
+        return asyncio.run(_within_limit(out))
+    except (StoryError, Refused, OSError, TimeoutError) as error:
+        print(f"The demo stopped: {str(error) or 'something did not happen in time'}. See {out / 'bot.log'}.")
+        return FAILED
 
 
 async def _within_limit(out: Path) -> int:
@@ -60,26 +91,27 @@ async def _within_limit(out: Path) -> int:
         async with asyncio.timeout(LIMIT_S):
             return await _tell(out, Story())
     except TimeoutError:
-        raise StoryError(f"it took longer than {LIMIT_S:.0f} s; see {out / 'bot.log'}") from None
+        raise StoryError(f"it took longer than {LIMIT_S:.0f} s") from None
 
 
 async def _tell(out: Path, story: Story) -> int:
-    story.tell("A Discord starts on localhost: REST, gateway, voice with end-to-end encryption.")
+    story.tell("Discord starts on localhost: REST, gateway, and voice over TLS and UDP.")
     with tempfile.TemporaryDirectory(prefix="parley-demo-") as temporary:
         folder = Path(temporary)
         try:
             async with stage(folder) as scene:
-                story.tell(f"The bot starts in a process of its own and is ready after {scene.ready_s:.2f} s.")
+                story.tell(f"The bot starts in a process of its own; it was ready after {scene.ready_s:.2f} s.")
                 report = await _converse(scene, story, out)
                 code = await scene.stop_bot()
-                story.tell(f"The bot is stopped and ends with exit code {code}.")
-            report["heard_text"] = await asyncio.to_thread(_remembered, folder / "parley.db")
+                story.tell(f"The bot is asked to stop, and ends with exit code {code}.")
+            report["remembered_text"] = await asyncio.to_thread(_remembered, folder / "parley.db")
         finally:
             if (folder / "bot.log").exists():
                 shutil.copy(folder / "bot.log", out / "bot.log")
     (out / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    story.tell(f"Listen to {out / 'heard.wav'}; the measurements are in {out / 'report.json'}.")
-    return 0 if code == 0 and report["frames_heard"] else 1
+    _summarise(report, story)
+    story.chapter(f"Listen to {out / 'heard.wav'}. All measurements are in {out / 'report.json'}.")
+    return 0 if code == 0 and report["heard_text"] else FAILED
 
 
 async def _converse(scene: Stage, story: Story, out: Path) -> dict[str, Any]:
@@ -90,51 +122,58 @@ async def _converse(scene: Stage, story: Story, out: Path) -> dict[str, Any]:
         await scene.discord.person("Bob", scene.standard.guild) as bob,
     ):
         await asyncio.gather(ada.join(voice), bob.join(voice))
-        story.tell("Ada and Bob are in the voice channel “Lounge”.")
+        story.tell("Ada and Bob join the voice channel “Lounge”.")
         joining = await ada.slash(text, "voice join")
         story.tell(f"Ada runs /voice join. The bot: {_readable(scene, (await joining.answered(20)).content)}")
-        turns = [await _ask(scene, story, ada, prompt) for prompt in (PROMPT, SECOND_PROMPT)]
+        turns = [await _ask(scene, story, ada, prompt, answer) for prompt, answer in (FIRST, SECOND)]
         status = await (await ada.slash(text, "voice status")).answered()
+        story.tell("Ada runs /voice status. The bot shows:")
         for field in status.embeds[0]["fields"]:
-            story.tell(f"/voice status: {field['name']}: " + _readable(scene, ", ".join(field["value"].splitlines())))
+            story.detail(f"{field['name']}: " + _readable(scene, ", ".join(field["value"].splitlines())))
         connection = scene.discord.voice.session(guild_id=scene.standard.guild.id, user_id=scene.bot_id)
         sent = connection.endpoint.received if connection is not None else 0
         leaving = await ada.slash(text, "voice leave")
         story.tell(f"Ada runs /voice leave. The bot: {_readable(scene, (await leaving.answered(10)).content)}")
-        ears = ada.ears
-        await asyncio.to_thread(ears.write_wav, out / "heard.wav", [scene.bot_id])
-        heard = [spurt for turn in turns for spurt in turn["spurts"]]
-        frames = ears.heard(scene.bot_id)
-        return {
-            "first_audio_ms": turns[0]["first_audio_ms"],
-            "first_audio_after_text_ms": turns[0]["first_audio_after_text_ms"],
-            "frames_sent": sent,
-            "frames_heard": len(frames),
-            "dave_frames": sum(frame.encrypted for frame in frames),
-            "plain_frames": sum(not frame.encrypted and not frame.silence for frame in frames),
-            "silence_frames": sum(frame.silence for frame in frames),
-            "lost": ears.lost(scene.bot_id),
-            "underruns": sum(spurt.silent_inside for spurt in heard),
-            "max_gap_ms": round(max((spurt.max_gap_ms for spurt in heard), default=0.0), 1),
-            "ready_s": round(scene.ready_s, 2),
-            "reply_text": " ".join(turn["reply_text"] for turn in turns),
-            "turns": [{key: value for key, value in turn.items() if key != "spurts"} for turn in turns],
-        }
+        await asyncio.to_thread(ada.ears.write_wav, out / "heard.wav", [scene.bot_id])
+        return _measured(scene, ada.ears, turns, sent)
 
 
-async def _ask(scene: Stage, story: Story, person: Person, prompt: str) -> dict[str, Any]:
-    """One prompt: type it, hear the answer to its end, read it."""
+def _measured(scene: Stage, ears: Ears, turns: list[dict[str, Any]], sent: int) -> dict[str, Any]:
+    heard = [spurt for turn in turns for spurt in turn.pop("spurts")]
+    frames = ears.heard(scene.bot_id)
+    return {
+        "first_audio_ms": turns[0]["first_audio_ms"],
+        "first_audio_after_text_ms": turns[0]["first_audio_after_text_ms"],
+        "frames_sent": sent,
+        "frames_heard": len(frames),
+        "dave_frames": sum(frame.encrypted for frame in frames),
+        "plain_frames": sum(not frame.encrypted and not frame.silence for frame in frames),
+        "silence_frames": sum(frame.silence for frame in frames),
+        "lost": ears.lost(scene.bot_id),
+        "underruns": sum(spurt.silent_inside for spurt in heard),
+        "max_gap_ms": round(max((spurt.max_gap_ms for spurt in heard), default=0.0), 1),
+        "speech_s": round(sum(spurt.duration_s for spurt in heard), 2),
+        "ready_s": round(scene.ready_s, 2),
+        "reply_text": " ".join(turn["reply_text"] for turn in turns),
+        "heard_text": " ".join(turn["heard_text"] for turn in turns),
+        "turns": turns,
+    }
+
+
+async def _ask(scene: Stage, story: Story, person: Person, prompt: str, answer: str) -> dict[str, Any]:
+    """One prompt: type it, hear the answer to its end, read it, and compare the two."""
     ears, bot = person.ears, scene.standard.bot
     before, asked = len(ears.heard(bot.id)), len(scene.chat.requests)
+    scene.chat.script(text=answer)
     prompted_s = time.monotonic()
     message = await person.type(scene.standard.text, prompt)
     story.tell(f"{person.user.name} types: {prompt}")
     first = await ears.wait_for_voice(bot.id, 15)
     first_audio_ms = (first.arrival_s - prompted_s) * 1000
-    first_text_s = scene.chat.requests[asked].first_sent_s or prompted_s
+    after_text_ms = (first.arrival_s - (scene.chat.requests[asked].first_sent_s or prompted_s)) * 1000
     story.tell(
-        f"{person.user.name} hears the bot {first_audio_ms:.0f} ms after the prompt, "
-        f"{(first.arrival_s - first_text_s) * 1000:.0f} ms after the first text, while the model goes on."
+        f"{person.user.name} hears the bot {first_audio_ms:.0f} ms after the prompt and {after_text_ms:.0f} ms after the "
+        "model's first word."
     )
     await until_quiet(ears, bot.id)
     reply = await person.wait_for_message(
@@ -143,17 +182,30 @@ async def _ask(scene: Stage, story: Story, person: Person, prompt: str) -> dict[
     frames = ears.heard(bot.id)[before:]
     spoken = spurts(frames)
     story.tell(f"The bot has said and written: {reply.content}")
-    story.tell(
-        f"That was {sum(spurt.duration_s for spurt in spoken):.1f} s of sound in {len(frames)} packets, "
-        f"{sum(frame.encrypted for frame in frames)} of them end-to-end encrypted."
-    )
+    sound = b"".join(frame.pcm for frame in frames)
     return {
         "prompt": prompt,
         "reply_text": reply.content,
+        "heard_text": " ".join(await heard_sentences(reply.content, sound)),
         "first_audio_ms": round(first_audio_ms, 1),
-        "first_audio_after_text_ms": round((first.arrival_s - first_text_s) * 1000, 1),
+        "first_audio_after_text_ms": round(after_text_ms, 1),
         "spurts": spoken,
     }
+
+
+def _summarise(report: dict[str, Any], story: Story) -> None:
+    story.chapter("What Ada's ears measured, first turn and all packets:")
+    complete = report["heard_text"] == report["reply_text"]
+    for name, value in {
+        "prompt to first sound": f"{report['first_audio_ms']:.0f} ms",
+        "first word to first sound": f"{report['first_audio_after_text_ms']:.0f} ms",
+        "speech": f"{report['speech_s']:.1f} s, {'every sentence' if complete else 'NOT every sentence'} of the replies",
+        "packets": f"{report['frames_sent']} sent, {report['frames_heard']} heard, {report['lost']} lost",
+        "end-to-end encrypted": f"{report['dave_frames']} (the other {report['silence_frames']} are silence, which "
+        f"never is), {report['plain_frames']} unprotected",
+        "longest gap in speech": f"{report['max_gap_ms']:.0f} ms (20 is even), ran dry {report['underruns']} times",
+    }.items():
+        story.detail(f"{name:<27}{value}")
 
 
 def _readable(scene: Stage, text: str) -> str:
@@ -176,7 +228,7 @@ async def until_quiet(ears: Ears, user_id: int, quiet_s: float = QUIET_S) -> Non
 
 
 def _remembered(database: Path) -> str:
-    """What the bot remembers having said: the text of the frames that went out."""
+    """What the bot remembers having said: the text of the frames that it sent."""
     with closing(sqlite3.connect(database)) as connection:
         rows = connection.execute("SELECT content FROM history WHERE role = 'assistant' ORDER BY id").fetchall()
     return " ".join(row[0] for row in rows)

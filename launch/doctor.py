@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.config import Environment, load
 from core.errors import ConfigError, ParleyError
-from launch.run import NO_TOKEN, TOKEN_VARIABLE, USAGE, point_at
+from launch.run import SET_TOKEN, TOKEN_VARIABLE, USAGE, point_at
 
 if TYPE_CHECKING:
     import argparse
@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 LEAST_FREE_GB = 1.0
 PINNED = {"discord.py": "2.7.", "davey": "0.1.", "discord-ext-voice-recv": "0.5.2a179"}
 INVITE = "https://discord.com/oauth2/authorize?client_id={id}&scope=bot+applications.commands&permissions={permissions}"
+WHERE_FROM = "You get one at https://discord.com/developers/applications: New Application, Bot, Reset Token."
+LOOK_S = 30.0  # nothing is waited for longer than this
 MARKS = {"good": "✓", "odd": "!", "bad": "✗"}
 
 
@@ -61,21 +63,25 @@ def doctor(arguments: argparse.Namespace) -> int:
 
 async def _examine(config: Config, environ: Environment, arguments: argparse.Namespace) -> int:
     _print(Finding(Verdict.GOOD, "settings can be used"))
+    looks = {
+        "packages": _packages(),
+        "Opus": _opus(),
+        "database": _store(config),
+        "disk": _disk(config),
+        "speech": _speech(config, environ),
+        "model": _models(config, environ),
+        "Discord": _discord(environ, arguments),
+    }
     bad = 0
-    for look in (
-        _packages(),
-        _opus(),
-        _store(config),
-        _disk(config),
-        _speech(config, environ),
-        _models(config, environ),
-    ):
-        async for finding in look:
-            _print(finding)
-            bad += finding.verdict is Verdict.BAD
-    async for finding in _discord(environ, arguments):
-        _print(finding)
-        bad += finding.verdict is Verdict.BAD
+    for what, look in looks.items():
+        try:
+            async with asyncio.timeout(LOOK_S):
+                async for finding in look:
+                    _print(finding)
+                    bad += finding.verdict is Verdict.BAD
+        except TimeoutError:
+            _print(Finding(Verdict.BAD, what, f"No answer within {LOOK_S:.0f} s; look at its server and the network."))
+            bad += 1
     print("\nEverything the bot needs is there." if not bad else f"\n{bad} thing(s) to mend, see above.")
     return 1 if bad else 0
 
@@ -188,8 +194,7 @@ async def _discord(environ: Environment, arguments: argparse.Namespace) -> Async
 
     token = environ.get(TOKEN_VARIABLE, "").strip()
     if not token:
-        where = "\nYou get one at https://discord.com/developers/applications: New Application, Bot, Reset Token."
-        yield Finding(Verdict.BAD, "no token", NO_TOKEN.split(" `python")[0] + where)
+        yield Finding(Verdict.BAD, "no token", f"{SET_TOKEN}\n{WHERE_FROM}")
         return
     try:
         connector = await point_at(arguments.discord, arguments.ca) if arguments.discord else None
@@ -202,8 +207,10 @@ async def _discord(environ: Environment, arguments: argparse.Namespace) -> Async
         yield Finding(
             Verdict.BAD, "Discord refuses the token", f"Copy it again into {TOKEN_VARIABLE} (Bot > Reset Token)."
         )
-    except (aiohttp.ClientError, discord.HTTPException, OSError) as error:
-        yield Finding(Verdict.BAD, "Discord cannot be reached", f"{error}. Check the network.")
+    except ParleyError as error:
+        yield Finding(Verdict.BAD, "Discord", error.sentence)
+    except (aiohttp.ClientError, discord.DiscordException, OSError) as error:
+        yield Finding(Verdict.BAD, "Discord cannot be reached", f"{error or type(error).__name__}. Check the network.")
 
 
 async def _account(client: Any) -> AsyncIterator[Finding]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import subprocess
 import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 LAUNCHER = Path(__file__).resolve().parents[1] / "launcher.py"
 ONLINE_S = 30.0
+STOP_SIGNAL = signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGTERM  # Windows' SIGTERM is a kill
 STOP_S = 6.0
 
 
@@ -52,7 +55,7 @@ class Stage:
     async def stop_bot(self) -> int:
         """Ask the bot's process to stop, as Ctrl-C does, and give its exit code."""
         if self.bot.returncode is None:
-            self.bot.terminate()
+            self.bot.send_signal(STOP_SIGNAL)
         try:
             async with asyncio.timeout(STOP_S):
                 return await self.bot.wait()
@@ -80,6 +83,7 @@ async def stage(
         config = folder / "config.toml"
         tables = {
             "store": {"url": f"sqlite+aiosqlite:///{(folder / 'parley.db').as_posix()}"},
+            "recording": {"folder": (folder / "recordings").as_posix()},
             "model.routes.default": {"base_url": chat.base_url, "model": "stand-in"},
             **(settings or {}),
         }
@@ -109,6 +113,7 @@ async def _start(
             stdout=output,
             stderr=output,
             env={**os.environ, "DISCORD_TOKEN": token},
+            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
         )
 
 
