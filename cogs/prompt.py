@@ -82,13 +82,25 @@ class PromptCog(ParleyCog, name="Prompt"):
             return
         if message.flags.silent and not addressed:
             return
+        if await self._is_command(message) or await self.runtime.claims.taken(message):
+            return
         if not self.runtime.conversation.has_model and session is None:
             return
-        if await self._is_command(message):
-            return
+        if (
+            session is None
+            and self._voice_for(message) is None
+            and not await self.runtime.lockdown.allows("text", message)
+        ):
+            return  # it waits until the machine is free again
         key = (message.channel.id, message.author.id)
         self._messages.setdefault(key, []).append(message)
         await self._gather.add(self._prompt_of(message))
+
+    async def answer_now(self, message: discord.Message) -> None:
+        """Answer a message that waited for the end of a session, in text; return when the answer is out."""
+        conversation = self.runtime.conversation
+        turn = await conversation.submit(self._prompt_of(message), LiveText(_Reply(message), self.runtime.clock))
+        await conversation.finished(turn)
 
     @commands.Cog.listener()
     async def on_typing(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import discord
     from discord.ext import commands
 
+    from core.claims import Claims
     from core.clock import Clock
     from core.config import Config, Environment
     from core.conversation.inbox import Inbox
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from core.store.history import HistoryRepository
     from core.store.settings import SettingsRepository
     from core.store.store import Store
+    from core.studio.studio import Studio
     from core.voice.service import VoiceService
     from core.voice.sounds import Sounds
     from core.workers import Workers
@@ -62,6 +64,8 @@ class Runtime:
     recordings: Recordings
     conversation: Conversation
     inbox: Inbox
+    claims: Claims
+    studio: Studio
     sounds: Sounds
     voice_wishes: VoiceWishes
 
@@ -171,6 +175,7 @@ class Runtime:
         self._open_workers()
         await self._open_lockdown()
         await self._open_recordings()
+        self._open_studio()
         self._open_conversation()
         self._close_with_bot()
         _log.info("ready")
@@ -220,6 +225,17 @@ class Runtime:
         )
         self._closing.append(("recordings", self.recordings.close))
         await self.recordings.open()
+
+    def _open_studio(self) -> None:
+        from core.claims import Claims
+        from core.studio.studio import Studio
+
+        self.claims = Claims()
+        workflow = self.config.studio.comfyui.workflow
+        self.studio = Studio(
+            self.config.studio, self.config.path(workflow) if workflow else None, self.hub, self.workers.run
+        )
+        self._closing.append(("studio", self.studio.close))
 
     def _open_conversation(self) -> None:
         from core.conversation.inbox import Inbox

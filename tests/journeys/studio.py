@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core.config import Config, Environment
-from core.recording.metadata import Encryption, Metadata, Named
+from core.recording.metadata import Metadata
+from core.session_recording import record_session
 from launch.bot import ParleyBot
+from loopback.world.permissions import Permission
 from tests.journeys.sounds import FRAME, RATE_HZ, Found, find, level_dbfs, read_wav
 
 if TYPE_CHECKING:
@@ -126,17 +128,7 @@ class Studio:
 
     async def record(self) -> LiveRecording:
         """Begin a recording as `/voice record` does."""
-        session = self.session
-        receiver = session.receiver
-        return await self.runtime.recordings.start(
-            receiver,
-            guild=Named(id=str(self.guild.id), name="Localhost"),
-            channel=Named(id=str(self.voice.id), name="Lounge"),
-            name_of=self._name_of,
-            session_id=session.id,
-            encryption=Encryption(transport=session.client.dave.transport or ""),
-            undecryptable=lambda: {user: dict(heard.undecryptable) for user, heard in receiver.stats.users.items()},
-        )
+        return await record_session(self.runtime.recordings, self.session)
 
     async def stop(self) -> Recorded:
         """End the recording and wait for its files; the metadata is read from the disk and so checked."""
@@ -147,14 +139,16 @@ class Studio:
         metadata = Metadata.model_validate_json((live.folder / "metadata.json").read_bytes())
         return Recorded(live.folder, metadata, live.recorder.started_s)
 
-    def _name_of(self, user_id: int) -> str:
-        return self.guild.members[user_id].user.name
-
     # People -----------------------------------------------------------------------------------------------------------
 
-    async def person(self, name: str, *, alone: bool = False) -> Person:
+    @property
+    def hosts(self) -> Any:
+        """A new role that may record."""
+        return self.discord.world.add_role(self.guild, "hosts", Permission.MANAGE_CHANNELS)
+
+    async def person(self, name: str, *, alone: bool = False, **options: Any) -> Person:
         """Somebody in the channel whose words are encrypted, unless nobody is there to share a group with."""
-        person = await self.discord.person(name, self.guild)
+        person = await self.discord.person(name, self.guild, **options)
         await self._stack.enter_async_context(person)
         await person.join(self.voice)
         if not alone:

@@ -1,0 +1,153 @@
+"""Ordinary messages wait during a session and are answered after it, a killed process included."""
+
+from __future__ import annotations
+
+import asyncio
+
+from launch import story
+from loopback.services.hooks import Hooks
+
+COGS = ("cogs.voice", "cogs.prompt", "cogs.admin", "cogs.lockdown")
+CALM = {"prompt": {"gather_idle_s": 0.05}, "lockdown": {"replay_interval_s": 0.01}, "voice": {"connect_timeout_s": 3}}
+
+
+def answers(world_user, person, channel):
+    """What the bot replied to, and what it said, oldest first."""
+    return [
+        (message.reply_to.content if message.reply_to else None, message.content)
+        for message in person.history(channel)
+        if message.author is world_user
+    ]
+
+
+async def in_session(scene):
+    """Ada is in voice with the bot; Bob, who is not, writes in another channel."""
+    await scene.start(cogs=COGS, **CALM)
+    ada = await scene.joined()
+    bob = await scene.person("Bob")
+    other = scene.world.add_text_channel(scene.guild, "other")
+    return ada, bob, other
+
+
+async def test_messages_elsewhere_wait_and_are_answered_in_order_afterwards(scene):
+    ada, bob, other = await in_session(scene)
+    written = [await bob.type(other, f"<@{scene.bot_user.id}> question {number}") for number in range(3)]
+    assert await bob.wait_for_reaction(written[2], "⏳", 5) == "⏳"
+    assert scene.chat.prompts == []
+    for number in range(3):
+        scene.chat.script(text=f"Answer {number}.")
+    await scene.run(ada, "voice leave")
+    await scene.until(lambda: len(answers(scene.bot_user, bob, other)) == 3)
+    found = answers(scene.bot_user, bob, other)
+    assert [answer for _, answer in found] == ["Answer 0.", "Answer 1.", "Answer 2."]
+    assert [question for question, _ in found] == [message.content for message in written]
+    await scene.until(lambda: not any(message.reactions for message in written))
+
+
+async def test_deleted_messages_are_skipped_and_edits_are_read(scene):
+    ada, bob, other = await in_session(scene)
+    kept, gone, edited = [await bob.type(other, f"<@{scene.bot_user.id}> question {number}") for number in range(3)]
+    await scene.until(lambda: scene.runtime.lockdown.waiting.counts.get("text") == 3)
+    await bob.delete(gone)
+    await bob.edit(edited, f"<@{scene.bot_user.id}> another question")
+    await scene.run(ada, "voice leave")
+    await scene.until(lambda: len(answers(scene.bot_user, bob, other)) == 2)
+    await scene.turns_over()
+    asked = [prompt[-1]["content"] for prompt in scene.chat.prompts]
+    assert asked == ["Bob: question 0", "Bob: another question"]
+    assert kept.reactions is not None
+
+
+async def test_direct_messages_wait_too(scene):
+    ada, bob, _ = await in_session(scene)
+    direct = bob.dm(scene.bot_user)
+    await bob.type(direct, "are you there?")
+    await scene.until(lambda: scene.runtime.lockdown.waiting.counts.get("text") == 1)
+    assert scene.chat.prompts == []
+    await scene.run(ada, "voice leave")
+    await bob.wait_for_message(direct, lambda message: message.author is scene.bot_user, 10)
+
+
+async def test_the_prompt_channel_and_people_in_voice_are_answered_at_once(scene):
+    ada, bob, other = await in_session(scene)
+    await scene.reply(ada, await ada.type(scene.text, "question"))
+    await scene.reply(bob, await bob.type(scene.text, "question"))
+    await scene.reply(ada, await ada.type(other, f"<@{scene.bot_user.id}> question"))
+    assert not scene.runtime.lockdown.waiting.counts.get("text")
+
+
+async def test_the_author_of_dropped_messages_is_told_once(scene):
+    await scene.start(cogs=COGS, **{**CALM, "lockdown": {"queue_limit": 2, "replay_interval_s": 0.01}})
+    await scene.joined()
+    bob = await scene.person("Bob")
+    other = scene.world.add_text_channel(scene.guild, "other")
+    written = [await bob.type(other, f"<@{scene.bot_user.id}> question {number}") for number in range(5)]
+    told = await bob.wait_for_message(other, lambda message: "could not keep all" in message.content, 10)
+    assert told.reply_to is written[0]
+    await asyncio.sleep(2)
+    assert len(answers(scene.bot_user, bob, other)) == 1
+
+
+async def test_a_whole_evening_joins_talks_leaves_and_joins_again(scene):
+    await scene.start(cogs=COGS, **CALM)
+    ada, bob = await scene.person(), await scene.person("Bob")
+    other = scene.world.add_text_channel(scene.guild, "other")
+    await ada.join(scene.voice)
+    for evening in range(2):
+        assert "I am in" in await scene.run(ada, "voice join")
+        assert scene.guild.voice_states[scene.bot_user.id].channel is scene.voice
+        listening = asyncio.create_task(ada.ears.wait_for_voice(scene.bot_user.id, 10))
+        for number in range(3):
+            scene.chat.script(text=f"Yes, {number}.")
+            message = await ada.type(scene.text, f"question {number}")
+            assert (await scene.reply(ada, message)).content == f"Yes, {number}."
+        assert (await listening).encrypted
+        waits = await bob.type(other, f"<@{scene.bot_user.id}> waiting {evening}")
+        await scene.until(lambda: scene.runtime.lockdown.waiting.counts.get("text") == 1)
+        assert "I left" in await scene.run(ada, "voice leave")
+        assert scene.bot_user.id not in scene.guild.voice_states
+        assert (await scene.reply(bob, waits)).reply_to is waits
+        at_once = await bob.type(other, f"<@{scene.bot_user.id}> and now?")
+        assert (await scene.reply(bob, at_once)).reply_to is at_once
+        status = await scene.runtime.lockdown.status()
+        assert (status.holds, status.owed, status.faults) == ((), [], [])
+        assert [feature.state for feature in status.features] == ["free"]
+
+
+async def test_killed_with_30_messages_queued_the_next_process_undoes_all_and_answers_each_once_in_order(tmp_path):
+    async with Hooks() as hooks:
+        settings = {
+            **CALM,
+            "lockdown": {"replay_interval_s": 0.01, "route": ""},
+            "[lockdown.hooks]": {"name": "gpu", "lock_url": f"{hooks.url}/lock", "unlock_url": f"{hooks.url}/unlock"},
+        }
+        async with story.stage(tmp_path, settings) as stage:
+            discord, guild, bot = stage.discord, stage.standard.guild, stage.standard.bot
+            other = discord.world.add_text_channel(guild, "other")
+            async with await discord.person("Ada", guild) as ada, await discord.person("Bob", guild) as bob:
+                await ada.join(stage.standard.voice)
+                joined = await ada.slash(stage.standard.text, "voice join")
+                assert "I am in" in (await joined.answered(20)).content
+                written = [await bob.type(other, f"<@{bot.id}> question {number}") for number in range(30)]
+                await bob.wait_for_reaction(written[0], "⏳", 10)
+                await asyncio.sleep(1.5)  # the last ones are in the store, whether or not they carry the mark yet
+                stage.bot.kill()
+                await stage.bot.wait()
+                assert hooks.calls == ["POST /lock"]
+                assert stage.chat.prompts == []
+                stage.chat.always(pace_s=0, text="Answered.")
+                again = await story._start(discord, tmp_path / "config.toml", bot.token, tmp_path / "again.log", None)
+                try:
+                    async with asyncio.timeout(60):
+                        while len(answers(bot, bob, other)) < 30:  # noqa: ASYNC110 - it happens in another process
+                            await asyncio.sleep(0.1)
+                    await asyncio.sleep(1)
+                    status = await bob.slash(stage.standard.text, "lockdown status")
+                    (embed,) = (await status.answered(10)).embeds
+                finally:
+                    again.kill()
+                    await again.wait()
+                found = answers(bot, bob, other)
+                assert [question for question, _ in found] == [message.content for message in written]
+                assert hooks.calls == ["POST /lock", "POST /unlock"]
+                assert embed["description"] == "Nothing is locked."
