@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from concurrent.futures import BrokenExecutor
 from typing import TYPE_CHECKING, Protocol
 
 from core.audio.frames import RATE_HZ
@@ -55,6 +56,7 @@ class LiveRecording:
         self.rendering = new_rendering(recorder.folder, section, workers)
         self._source = source
         self._render_every_s = section.render_every_s
+        self._ended = asyncio.Event()
 
     @property
     def id(self) -> str:
@@ -92,6 +94,7 @@ class LiveRecording:
     async def end(self, reason: str) -> None:
         """Let no more packets in, and wait until what has come is on disk."""
         self._source.drop(self)
+        self._ended.set()
         await asyncio.wrap_future(self.recorder.stop(reason))
 
     async def forget(self, user_id: int) -> None:
@@ -103,12 +106,22 @@ class LiveRecording:
         await self.rendering.forget(user_id, forget_journal)
 
     async def keep_rendering(self) -> None:
-        """Bring finished files up to date every little while, until cancelled. A failure costs nothing: the journals stay."""
-        while True:
-            await asyncio.sleep(self._render_every_s)
+        """Bring finished files up to date every little while, until the end. A failure costs nothing: the journals stay.
+
+        What is being rendered at the end is not cancelled: a worker cannot be, and `finish` waits for it.
+        """
+        while not await self._ends_within(self._render_every_s):
             until = round(self.recorder.complete_s * RATE_HZ)
             try:
                 await self.rendering.advance(self.recorder.journals(), until)
-            except OSError as error:
+            except (OSError, BrokenExecutor) as error:
                 _log.warning("recording %s: rendering waits for the end: %s", self.id, error)
                 return
+
+    async def _ends_within(self, duration_s: float) -> bool:
+        try:
+            async with asyncio.timeout(duration_s):
+                await self._ended.wait()
+        except TimeoutError:
+            return False
+        return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -209,10 +210,22 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        new.replace(path)
+        _replace(new, path)
     except OSError:
         new.unlink(missing_ok=True)
         raise
+
+
+def _replace(new: Path, path: Path) -> None:
+    """Windows refuses while somebody reads the old file, which takes a moment."""
+    for _ in range(20):
+        try:
+            new.replace(path)
+        except PermissionError:
+            time.sleep(0.02)
+        else:
+            return
+    new.replace(path)
 
 
 def schema() -> dict[str, Any]:

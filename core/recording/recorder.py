@@ -270,7 +270,7 @@ class Recorder:
         if sync:
             self._synced_s = now_s
         if self._dirty or now_s - self._metadata_s >= METADATA_S:
-            self._write_metadata()
+            self._attempt("its metadata waits", self._write_metadata)  # a disk that is full fails on the journals too
             self._metadata_s = now_s
         if now_s - self._limits_s >= LIMITS_S:
             self._limits_s = now_s

@@ -335,7 +335,6 @@ class Recordings:
             await asyncio.shield(running)
 
     async def _end_once(self, live: LiveRecording, reason: str, render: bool) -> None:
-        self._tasks.cancel(f"render {live.id}")
         await live.end(reason)
         record = replace(live.record, state="rendering", duration_s=live.duration_s)
         live.record = record
