@@ -15,6 +15,7 @@ _log = logging.getLogger(__name__)
 MESSAGE_LIMIT = 2000  # characters of one Discord message
 EDIT_INTERVAL_S = 1.0
 FIRST_S = 0.3  # a reply begins with a few words, not with one letter
+AGAIN_S = (0.5, 2.0)  # pauses before the final text is tried again: discord.py repeats itself after some errors only
 FENCE = "```"
 
 
@@ -58,9 +59,13 @@ class LiveText:
             self._tasks.start(self._show_later(), "show")
 
     async def finish(self, text: str) -> None:
-        """Show the final text now."""
+        """Show the final text now; if Discord refuses, again a little later."""
         await self._tasks.cancel_all()
         self._text = text
+        for pause_s in AGAIN_S:
+            if await self._show():
+                return
+            await self._clock.sleep(pause_s)
         await self._show()
 
     async def _show_later(self) -> None:
@@ -73,7 +78,7 @@ class LiveText:
             if shown == self._text:
                 return
 
-    async def _show(self) -> None:
+    async def _show(self) -> bool:
         pages = split(self._text) if self._text.strip() else []
         self._last_s = self._clock.monotonic()
         for index, page in enumerate(pages):
@@ -86,7 +91,8 @@ class LiveText:
                     self._shown[index] = page
             except Exception as error:  # noqa: BLE001 - the poster is foreign; a reply that cannot be shown is still said
                 _log.warning("a written reply could not be shown: %s", error, exc_info=error)
-                return
+                return False
+        return True
 
 
 def split(text: str, limit: int = MESSAGE_LIMIT) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 
 import pytest
@@ -63,8 +64,22 @@ async def test_a_channel_that_refuses_is_logged_and_does_not_end_the_turn(clock,
     live = LiveText(channel, clock)
     await live.update("hello")
     await clock.advance(0.5)
-    await live.finish("hello")
+    finishing = asyncio.create_task(live.finish("hello"))
+    await clock.advance(3)
+    await finishing
     assert "no way through" in caplog.text
+    assert channel.messages == []
+
+
+async def test_a_final_text_that_discord_refuses_once_is_shown_a_little_later(clock) -> None:
+    channel = Channel(clock)
+    channel.broken = True
+    finishing = asyncio.create_task(LiveText(channel, clock).finish("hello"))
+    await clock.advance(0.4)
+    channel.broken = False
+    await clock.advance(0.2)
+    await finishing
+    assert channel.messages == [[(0.5, "hello")]]
 
 
 def test_a_long_reply_is_split_between_words_and_loses_nothing() -> None:
