@@ -96,8 +96,8 @@ class LastingVoiceClient(ParleyVoiceClient):
         state = self.lasting
         state.kept = False
         await state.stop_trying()
-        me = self.guild.me
-        inside = not state.removed and me is not None and me.voice is not None  # pyright: ignore[reportUnnecessaryComparison] - None after the bot was removed from the guild
+        guild = self.client.get_guild(self.guild.id)  # ours may be of an earlier gateway session, or gone
+        inside = not state.removed and guild is not None and guild.me.voice is not None
         try:
             async with asyncio.timeout(HANG_UP_S):
                 await state.disconnect(force=True, wait=inside)
@@ -133,6 +133,7 @@ class LastingConnectionState(ParleyConnectionState):
         self.settled_by_s = float("-inf")
         self._asked_over_s = float("-inf")
         self._leaving = False
+        self._was_connected = False
         self._owner = voice_client
         super().__init__(voice_client)
 
@@ -143,10 +144,11 @@ class LastingConnectionState(ParleyConnectionState):
 
     @state.setter
     def state(self, state: ConnectionFlowState) -> None:
-        before = self.is_connected()
         cast("property", ParleyConnectionState.state).fset(self, state)  # pyright: ignore[reportOptionalCall] - it has one
-        if self.is_connected() != before:
-            if not before:
+        connected = self.is_connected()
+        if connected != self._was_connected:
+            self._was_connected = connected
+            if connected:
                 self.settled_by_s = time.monotonic() + SETTLE_S
                 self._leaving = False  # whatever confirmation was to come has come before this, or never will
             self._owner.changed()

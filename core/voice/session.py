@@ -211,12 +211,15 @@ class VoiceSession:
 
     async def _watch(self, lost: Callable[[], None]) -> None:
         """Come back when discord.py's own attempts do not; tell when it is over."""
+        missed = False
         while True:
             await self._clock.sleep(WATCH_S)
             if self.client.removed or self.client.over:
                 lost()
                 return
-            self._look()
+            missed = not self.connected and not missed  # seen twice: a removal is told apart from a loss by then
+            if not missed:
+                self._look()
             if self._rejoin_now:
                 await self._come_back()
             away_since = self._away_since
@@ -235,6 +238,8 @@ class VoiceSession:
     def _look(self) -> None:
         """Note when the connection goes and comes; called for every change, and now and then."""
         connected, now = self.connected, self._clock.monotonic()
+        if self.client.removed:
+            return  # that is no interruption but the end
         if not connected and self._away_since is None and not self.client.lasting.handing_over:
             self._away_since = self._tried_at = now
             self._told = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +116,29 @@ class Scene:
         await self.turns_over()
         return found
 
+    def events(self, *kinds: type[Any]) -> list[Any]:
+        """A list that fills with what the hub carries from now on, of these classes."""
+        found: list[Any] = []
+        for kind in kinds:
+            self.runtime.hub.subscribe(kind, found.append, owner=found)
+        return found
+
+    def notices(self, channel: Any = None) -> list[str]:
+        """What the bot wrote into a channel, by default the usual text channel."""
+        messages = (channel or self.text).messages.values()
+        return [message.content for message in messages if message.author is self.bot_user and not message.is_ephemeral]
+
+    def hang_up(self, code: int) -> None:
+        """Let the voice server close the bot's websocket with a code, and nobody else's."""
+        self.discord.voice.session(guild_id=self.guild.id, user_id=self.bot_user.id).hang_up(code)
+
+    async def ended(self, session: VoiceSession) -> None:
+        """Wait until a session is over, and see that nothing of it is left."""
+        await self.until(lambda: session not in self.runtime.voice.sessions)
+        await self.until(lambda: not left_of(session))
+        assert self.guild.voice_states.get(self.bot_user.id) is None
+        assert session.guild.voice_client is None
+
     async def turns_over(self) -> None:
         """Wait until everything that was asked has been answered."""
         await self.until(lambda: not self.runtime.conversation.busy, 30)
@@ -124,6 +148,15 @@ class Scene:
         async with asyncio.timeout(timeout):
             while not condition():  # noqa: ASYNC110 - what tests wait for has no event of its own
                 await asyncio.sleep(0.01)
+
+
+def left_of(session: VoiceSession) -> list[str]:
+    """Tasks and threads that a session began and that still run."""
+    marks = (f"session {session.id}", f"end {session.id}", "media:", "Voice connector", "voice: speaking")
+    tasks = [task.get_name() for task in asyncio.all_tasks()]
+    names = (f"parley-voice-{session.guild.id}", f"parley-voice-reader-{id(session.client.connection):x}")
+    threads = [thread.name for thread in threading.enumerate() if thread.name in names]
+    return [task for task in tasks if any(mark in task for mark in marks)] + threads
 
 
 async def _stop(bot: Any, running: asyncio.Task[None]) -> None:
