@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
     from loopback.server import Standard
-    from loopback.world.users import User
 
 LAUNCHER = Path(__file__).resolve().parents[1] / "launcher.py"
 ONLINE_S = 30.0
@@ -36,21 +35,40 @@ class StoryError(Exception):
     """The story cannot go on; the message says what did not happen."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stage:
     """Everything on it: the Discord, its usual guild, the chat server, and the bot's process."""
 
     discord: Loopback
     standard: Standard
     chat: Chat
-    bot: asyncio.subprocess.Process
     folder: Path
-    ready_s: float  # from the start of the bot's process until it was ready
+    cogs: str | None
+    bot: asyncio.subprocess.Process = field(init=False)
+    ready_s: float = 0.0  # from the start of the bot's process until it was ready
 
     @property
     def bot_id(self) -> int:
         """The bot's user id."""
         return self.standard.bot.id
+
+    async def start_bot(self) -> None:
+        """Start the bot's process, with the settings and files that are there, and wait until it is ready.
+
+        Raises:
+            StoryError: It is not ready in time.
+        """
+        loop = asyncio.get_running_loop()
+        begun_s = loop.time()
+        self.bot = await _start(self)
+        await _until_ready(self)
+        self.ready_s = loop.time() - begun_s
+
+    async def kill_bot(self) -> None:
+        """End the bot's process as a crash does: it can do nothing more."""
+        self.bot.kill()
+        await self.bot.wait()
+        await self.discord.faults.drop_gateway(self.standard.bot, resumable=False)
 
     async def stop_bot(self) -> int:
         """Ask the bot's process to stop, as Ctrl-C does, and give its exit code."""
@@ -88,37 +106,35 @@ async def stage(
             **(settings or {}),
         }
         config.write_text(_toml(tables), encoding="utf-8")
-        loop = asyncio.get_running_loop()
-        begun_s = loop.time()
-        bot = await _start(discord, config, standard.bot.token, folder / "bot.log", cogs)
+        scene = Stage(discord, standard, chat, folder, cogs)
         try:
-            await _until_ready(discord, standard.bot, bot)
-            yield Stage(discord, standard, chat, bot, folder, loop.time() - begun_s)
+            await scene.start_bot()
+            yield scene
         finally:
-            if bot.returncode is None:
-                bot.kill()
-                await bot.wait()
+            if hasattr(scene, "bot") and scene.bot.returncode is None:
+                scene.bot.kill()
+                await scene.bot.wait()
 
 
-async def _start(
-    discord: Loopback, config: Path, token: str, log: Path, cogs: str | None
-) -> asyncio.subprocess.Process:
-    ca = str(discord.certificates.ca_file)
-    command = [sys.executable, str(LAUNCHER), "run", "--config", str(config), "--discord", discord.rest, "--ca", ca]
-    with log.open("wb") as output:
+async def _start(scene: Stage) -> asyncio.subprocess.Process:
+    discord, folder = scene.discord, scene.folder
+    ca, config = str(discord.certificates.ca_file), str(folder / "config.toml")
+    command = [sys.executable, str(LAUNCHER), "run", "--config", config, "--discord", discord.rest, "--ca", ca]
+    with (folder / "bot.log").open("ab") as output:
         return await asyncio.create_subprocess_exec(
             *command,
-            *(["--cogs", cogs] if cogs else []),
+            *(["--cogs", scene.cogs] if scene.cogs else []),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={**os.environ, "DISCORD_TOKEN": token},
+            env={**os.environ, "DISCORD_TOKEN": scene.standard.bot.token},
             creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
         )
 
 
-async def _until_ready(discord: Loopback, bot_user: User, bot: asyncio.subprocess.Process) -> None:
+async def _until_ready(scene: Stage) -> None:
     """The bot is ready once it has registered its commands and is connected to the gateway."""
+    discord, bot_user, bot = scene.discord, scene.standard.bot, scene.bot
     try:
         async with asyncio.timeout(ONLINE_S):
             while not (discord.registry.offered(bot_user.id, None) and discord.sessions.sessions_of(bot_user)):
