@@ -56,7 +56,7 @@ def test_before_there_is_a_key_packets_are_counted(desk: Desk) -> None:
 def test_what_is_no_audio_is_dropped_by_cause(desk: Desk) -> None:
     whole = desk.datagram(b"opus bytes", extension=EXTENSION)
     desk.feed(b"")
-    desk.feed(whole[:31])
+    desk.feed(desk.datagram(b"opus")[:31])
     desk.feed(b"\x00\x02" + bytes(72))  # the answer to an address discovery
     desk.hear(b"video", kind=103)
     desk.feed(b"\x81\xc9" + bytes(60))  # an RTCP receiver report
