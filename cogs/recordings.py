@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 NONE_YET = "Nothing was recorded on this server yet."
 DELETED = "Deleted, with all its files."
 LIES_AT = "It is too large to send here ({size}). It lies at `{where}` where I run."
-DELETED_YOU = "You are deleted from {count} recording(s): tracks, mixes and metadata."
+DELETED_YOU = (
+    "You are deleted from {count} recording(s): tracks, mixes and metadata. `/privacy opt-out` keeps you off new ones."
+)
 REFUSED = "You are not recorded any more, anywhere.{deleted} `/privacy opt-in` takes that back."
 AGREED = "Thank you: from now on you may be recorded. `/privacy opt-out` takes that back."
 WAS_DELETED = " What running recordings had of you is deleted."
@@ -202,6 +204,7 @@ class RecordingsCog(ParleyCog, name="Recordings"):
             return
         sent = await asyncio.to_thread(discord.File, file)
         await interaction.followup.send(file=sent, ephemeral=True, allowed_mentions=NO_PINGS)
+        await asyncio.to_thread(file.unlink, missing_ok=True)
 
 
 def _roles(interaction: discord.Interaction) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ BUSY = "That recording is still being worked on. Please try again in a moment."
 NOBODY = "Nothing is recorded of you."
 EXPORTS = "exports"
 _CLEAN_S = 3600.0
+_EXPORTS_KEPT_S = 24 * 3600.0
 
 
 class Archive:
@@ -123,6 +125,7 @@ class Archive:
             await asyncio.to_thread(delete_folder, self.folder(record), self._root)
         except OSError as error:
             raise RecordingError(f"Its files could not all be deleted: {error.strerror}.") from error
+        await asyncio.to_thread(self._drop_exports, recording_id)
         await self.forget(recording_id)
 
     async def pack(self, recording_id: str, *, quality: Quality | None = None, user_id: int | None = None) -> Path:
@@ -153,6 +156,10 @@ class Archive:
             raise RecordingError(NOBODY)
         await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
         return target, await asyncio.to_thread(export_person, user_id, there, target)
+
+    async def drop_exports_of(self, user_id: int) -> None:
+        """Delete the archives that were made for a person."""
+        await asyncio.to_thread(self._drop_exports, f"person_{user_id}")
 
     async def take_out(self, recording_id: str, user_id: int) -> bool:
         """Delete a person from a recording, and make its finished files anew without them; whether they were on it.
@@ -194,16 +201,20 @@ class Archive:
         await self._repository.delete(recording_id)
 
     async def keep_clean(self) -> None:
-        """Delete what is older than the configuration allows, now and every hour, until cancelled."""
-        while self._section.retention_days:
-            before = self._clock.now() - timedelta(days=self._section.retention_days)
-            for record in await self._repository.older_than(before):
-                try:
-                    await self.delete(record.id)
-                    _log.info("recording %s was older than %g days", record.id, self._section.retention_days)
-                except RecordingError:
-                    _log.exception("recording %s is too old but stays", record.id)
+        """Delete what is older than the configuration allows, and exports of yesterday, every hour, until cancelled."""
+        while True:
+            await asyncio.to_thread(self._drop_exports, "", _EXPORTS_KEPT_S)
+            if self._section.retention_days:
+                await self._delete_older(timedelta(days=self._section.retention_days))
             await self._clock.sleep(_CLEAN_S)
+
+    async def _delete_older(self, age: timedelta) -> None:
+        for record in await self._repository.older_than(self._clock.now() - age):
+            try:
+                await self.delete(record.id)
+                _log.info("recording %s was older than %s", record.id, age)
+            except RecordingError:
+                _log.exception("recording %s is too old but stays", record.id)
 
     def _scan(self, known: set[str]) -> list[RecordingRecord]:
         """Recordings in folders that the index does not know: it was lost, or somebody brought them."""
@@ -232,6 +243,8 @@ class Archive:
             duration_s=metadata.duration_s or None,
         )
 
-    def _drop_exports(self, recording_id: str) -> None:
-        for path in (self._root / EXPORTS).glob(f"{recording_id}*.zip"):
-            path.unlink(missing_ok=True)
+    def _drop_exports(self, name: str, kept_s: float = 0) -> None:
+        """Delete archives whose name begins so, if they are older than this."""
+        for path in (self._root / EXPORTS).glob(f"{name}*.zip"):
+            if time.time() - path.stat().st_mtime >= kept_s:
+                path.unlink(missing_ok=True)

@@ -294,6 +294,7 @@ class Recordings:
             RecordingError: Some recordings could not be changed; all others were.
         """
         count = failed = 0
+        await self.archive.drop_exports_of(user_id)
         for live in list(self._live.values()):
             count += user_id in live.recorder.journals()
             await live.forget(user_id)

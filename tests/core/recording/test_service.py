@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import time
 import zipfile
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -427,6 +429,23 @@ async def test_a_recording_is_packed_in_the_quality_somebody_wants(house: House)
         assert archive.namelist() == ["2_Bo.mp3"]
     assert one.stat().st_size < 60_000
     assert len(list(one.parent.iterdir())) == 2
+
+
+async def test_archives_do_not_outlive_what_they_hold_nor_the_day(house: House) -> None:
+    service = await house.recordings()
+    first, second = await house.record(service), await house.record(service)
+    for found in (first, second):
+        await service.archive.pack(found.id)
+    mine, _ = await service.export_person(1)
+    exports = mine.parent
+    await service.archive.delete(first.id)
+    await service.delete_person(1)
+    assert list(exports.iterdir()) == []
+    old, new = await service.archive.pack(second.id), (await service.export_person(2))[0]
+    os.utime(old, (time.time() - 90_000, time.time() - 90_000))
+    await house.recordings()
+    await eventually(lambda: not old.exists())
+    assert new.exists()
 
 
 async def test_damaged_metadata_is_told_and_harms_nobody(house: House) -> None:
