@@ -133,8 +133,7 @@ class JournalWriter:
         for start in range(0, len(packets), MAX_SEGMENTS):
             page = packets[start : start + MAX_SEGMENTS]
             self._counted += sum(map(packet_samples, page))
-            last = start + MAX_SEGMENTS >= len(packets)
-            self._page(page, position if last else min(self._counted, position))
+            self._page(page, max(self._end, self._counted))
 
     def _page(self, packets: tuple[bytes, ...] | list[bytes], granule: int, flags: int = 0) -> None:
         self._pending.append(build_page(packets, granule, self._serial, self._pages, flags))

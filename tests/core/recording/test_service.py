@@ -5,6 +5,7 @@ import json
 import os
 import time
 import zipfile
+from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from core.recording.encode import Quality
 from core.recording.metadata import Metadata, Named, read_metadata, write_metadata
 from core.recording.recorder import DISK_LOW
 from core.recording.service import Recordings
+from core.recording.track import render_track
 from core.store.recordings import RecordingsRepository
 from core.store.store import Store
 from tests.core.recording.people import (
@@ -69,7 +71,7 @@ class House:
         self.events: list[Event] = []
         self.opened: list[Recordings] = []
 
-    async def recordings(self, **settings: Any) -> Recordings:
+    async def recordings(self, workers: Any = None, **settings: Any) -> Recordings:
         hub = Hub()
         hub.bind(asyncio.get_running_loop())
         hub.subscribe(Event, self.events.append, owner=self)
@@ -78,7 +80,7 @@ class House:
             self.root,
             hub=hub,
             clock=self.clock,
-            workers=HereWorkers(),
+            workers=workers or HereWorkers(),
             repository=RecordingsRepository(self.store),
             version="1.2.3",
         )
@@ -206,6 +208,41 @@ async def test_files_are_brought_up_to_date_while_it_runs(house: House) -> None:
     await house.hear(Speaker(1).say(tone(3), 1), 8)
     await eventually(lambda: (live.folder / "session.wav").exists())
     assert len(wav(live.folder / "1_Ana.wav")) == pytest.approx(4.1 * RATE_HZ, abs=0.1 * RATE_HZ)
+
+
+class SlowWorkers(HereWorkers):
+    """Workers that take their time, and know how many of them ever wrote the same file at once."""
+
+    def __init__(self) -> None:
+        self.busy: Counter[str] = Counter()
+        self.most = 0
+
+    async def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        target = args[0].wav if function is render_track else str(args[1])
+        # what runs in a worker goes on when who waits for it is cancelled
+        return await asyncio.shield(asyncio.ensure_future(self._run(target, function, *args)))
+
+    async def _run(self, target: str, function: Callable[..., Any], *args: Any) -> Any:
+        self.busy[target] += 1
+        self.most = max(self.most, self.busy[target])
+        await asyncio.sleep(0.3)
+        try:
+            return await super().run(function, *args)
+        finally:
+            self.busy[target] -= 1
+
+
+async def test_stopping_in_the_middle_of_rendering_waits_for_it(house: House) -> None:
+    workers = SlowWorkers()
+    service = await house.recordings(workers=workers, render_every_s=1)
+    live = await house.start(service)
+    await house.hear(Speaker(1).say(tone(3), 1), 8)
+    await eventually(lambda: workers.busy.total() > 0)
+    await service.stop(1, "x")
+    found = await service.rendered(live.id)
+    assert workers.most == 1
+    assert found.people[0].speech_s == pytest.approx(3, abs=0.1)
+    assert len(wav(live.folder / "session.wav")) == 8 * RATE_HZ
 
 
 async def test_who_refuses_midway_is_gone_from_everything(house: House) -> None:
