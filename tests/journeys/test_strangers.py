@@ -33,10 +33,9 @@ async def test_strangers_are_counted_and_dropped_while_a_recording_goes_on(
     studio.discord.voice.relay.capture = seen
     talking = asyncio.create_task(studio.speak(ada, voice(0, 1.8)))
     await asyncio.sleep(0.3)
-    sent = 0
     studio.discord.voice.relay.capture = None
     real = [datagram for user_id, datagram in seen if user_id == studio.bot_user.id]
-    for datagram in enumerate(_bad_packets(studio, real)):
+    for sent, datagram in enumerate(_bad_packets(studio, real)):
         studio.discord.voice.relay.send_raw(studio.bot_user.id, datagram)
         if sent % A_TURN == 0:
             await asyncio.sleep(0.01)
