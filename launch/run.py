@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from core.config import Environment, load
 from core.errors import ConfigError, ParleyError
+from launch.lag import watch
 
 if TYPE_CHECKING:
     import argparse
@@ -146,6 +147,7 @@ async def _serve(bot: ParleyBot, token: str) -> int:
     """Run until a signal or a failure, which is raised; sessions are ended and files closed within five seconds."""
     stop = asyncio.Event()
     _on_signals(stop)
+    lag = watch()
     running = asyncio.create_task(bot.start(token), name="bot")
     stopping = asyncio.create_task(stop.wait(), name="signals")
     await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -158,6 +160,8 @@ async def _serve(bot: ParleyBot, token: str) -> int:
     except TimeoutError:
         _log.error("not everything could be closed in %.1f s", STOP_S)
     stopping.cancel()
+    if lag is not None:
+        lag.cancel()
     if not running.done():
         running.cancel()
         await asyncio.wait([running], timeout=0.5)
