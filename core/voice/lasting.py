@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING, Any, cast
+
+import discord
 
 from core.voice.client import ParleyVoiceClient
 from core.voice.receive.connection import ParleyConnectionState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
-    import discord
     from discord.types.voice import GuildVoiceState, VoiceServerUpdate
     from discord.voice_state import ConnectionFlowState
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 HANG_UP_S = 3.0  # how long Discord may take to confirm that we left
+CANCEL_AGAIN_S = 0.5
 SETTLE_S = 2.0  # how long a new connection may take to agree on end-to-end keys before sound goes out without
 HANDOVER_S = 2.0  # Discord asked us to another voice server: a gap this short is no interruption
 
@@ -50,7 +53,8 @@ class LastingVoiceClient(ParleyVoiceClient):
         client = cls(bot, channel)
         client.register(channel)
         try:
-            await client.connect(timeout=timeout_s, reconnect=True)
+            with _sense():
+                await client.connect(timeout=timeout_s, reconnect=True)
         except BaseException:
             await asyncio.shield(client.hang_up())
             raise
@@ -87,7 +91,8 @@ class LastingVoiceClient(ParleyVoiceClient):
             aiohttp.ClientError: The same.
         """
         self.register(channel)
-        await self.lasting.begin_anew()
+        with _sense():
+            await self.lasting.begin_anew()
 
     async def hang_up(self) -> None:
         """Leave the channel and let go of everything, whatever the state of the connection; never takes long."""
@@ -95,11 +100,11 @@ class LastingVoiceClient(ParleyVoiceClient):
             return
         state = self.lasting
         state.kept = False
-        await state.stop_trying()
         guild = self.client.get_guild(self.guild.id)  # ours may be of an earlier gateway session, or gone
         inside = not state.removed and guild is not None and guild.me.voice is not None
         try:
             async with asyncio.timeout(HANG_UP_S):
+                await state.stop_trying()
                 await state.disconnect(force=True, wait=inside)
         except TimeoutError:
             _log.warning("Discord did not confirm that the bot left channel %d", self.channel.id)
@@ -184,11 +189,10 @@ class LastingConnectionState(ParleyConnectionState):
 
     async def stop_trying(self) -> None:
         """End discord.py's own attempts: it would come back into a channel that we have left."""
-        tasks = self._attempts()
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            await asyncio.wait([task])
+        for task in self._attempts():
+            while not task.done():
+                task.cancel()  # once may not do: before 3.12 `wait_for` forgets it when its answer comes that moment
+                await asyncio.wait([task], timeout=CANCEL_AGAIN_S)
             if not task.cancelled() and (error := task.exception()) is not None:
                 _log.info("discord.py had stopped trying to reach the voice server: %r", error)
         self._runner = self._connector = None
@@ -209,6 +213,15 @@ class LastingConnectionState(ParleyConnectionState):
     async def _voice_disconnect(self) -> None:
         self._leaving = True
         await super()._voice_disconnect()
+
+
+@contextlib.contextmanager
+def _sense() -> Generator[None]:
+    """Make one kind of error of the many that discord.py raises when a voice server does not keep to the protocol."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise discord.ClientException("the voice server's handshake makes no sense") from error
 
 
 def _nothing() -> None:

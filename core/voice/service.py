@@ -170,7 +170,7 @@ class VoiceService:
             VoiceError: There is none.
         """
         session = self.require(guild_id)
-        await asyncio.shield(self._end(session, reason))
+        await self._end(session, reason)
 
     async def set_volume(self, session: VoiceSession, volume: float) -> None:
         """Set a session's volume (1 is as the engine gives it) and keep it for the guild."""
@@ -227,13 +227,13 @@ class VoiceService:
         self._mind_company(session)
         return session
 
-    async def _end(self, session: VoiceSession, reason: str) -> None:
-        """End a session once, whoever asks and however often."""
+    def _end(self, session: VoiceSession, reason: str) -> Awaitable[None]:
+        """End a session once, whoever asks and however often; what is given may be waited for."""
         guild_id = session.guild.id
         running = self._ending.get(guild_id)
         if running is None:
             running = self._ending[guild_id] = self._tasks.start(self._end_once(session, reason), f"end {session.id}")
-        await asyncio.shield(running)
+        return asyncio.shield(running)
 
     async def _end_once(self, session: VoiceSession, reason: str) -> None:
         guild_id = session.guild.id
