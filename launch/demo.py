@@ -15,10 +15,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from launch import demo_recording
 from launch.listening import spurts
 from launch.recognition import heard_sentences
 from launch.story import Stage, StoryError, stage
 from loopback.command_options import Refused
+from loopback.world.permissions import Permission
 
 if TYPE_CHECKING:
     import argparse
@@ -99,7 +101,7 @@ async def _tell(out: Path, story: Story) -> int:
     with tempfile.TemporaryDirectory(prefix="parley-demo-") as temporary:
         folder = Path(temporary)
         try:
-            async with stage(folder) as scene:
+            async with stage(folder, {"recording": {"folder": (folder / demo_recording.FOLDER).as_posix()}}) as scene:
                 story.tell(f"The bot starts in a process of its own; it was ready after {scene.ready_s:.2f} s.")
                 report = await _converse(scene, story, out)
                 code = await scene.stop_bot()
@@ -110,22 +112,28 @@ async def _tell(out: Path, story: Story) -> int:
                 shutil.copy(folder / "bot.log", out / "bot.log")
     (out / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     _summarise(report, story)
-    story.chapter(f"Listen to {out / 'heard.wav'}. All measurements are in {out / 'report.json'}.")
+    story.chapter(
+        f"Listen to {out / 'heard.wav'}; the recording is in {out / 'recording'}. All measurements are in "
+        f"{out / 'report.json'}."
+    )
     return 0 if code == 0 and report["heard_text"] else FAILED
 
 
 async def _converse(scene: Stage, story: Story, out: Path) -> dict[str, Any]:
     """Ada and Bob meet the bot in a voice channel; gives what Ada's ears measured."""
     text, voice = scene.standard.text, scene.standard.voice
+    hosts = scene.discord.world.add_role(scene.standard.guild, "hosts", Permission.MANAGE_CHANNELS)  # may record
     async with (
-        await scene.discord.person("Ada", scene.standard.guild) as ada,
+        await scene.discord.person("Ada", scene.standard.guild, roles=[hosts]) as ada,
         await scene.discord.person("Bob", scene.standard.guild) as bob,
     ):
         await asyncio.gather(ada.join(voice), bob.join(voice))
         story.tell("Ada and Bob join the voice channel “Lounge”.")
         joining = await ada.slash(text, "voice join")
         story.tell(f"Ada runs /voice join. The bot: {_readable(scene, (await joining.answered(20)).content)}")
-        turns = [await _ask(scene, story, ada, prompt, answer) for prompt, answer in (FIRST, SECOND)]
+        turns = [await _ask(scene, story, ada, *FIRST)]
+        folder = await _record(scene, story, ada, bob)
+        turns.append(await _ask(scene, story, ada, *SECOND))
         status = await (await ada.slash(text, "voice status")).answered()
         story.tell("Ada runs /voice status. The bot shows:")
         for field in status.embeds[0]["fields"]:
@@ -135,7 +143,27 @@ async def _converse(scene: Stage, story: Story, out: Path) -> dict[str, Any]:
         leaving = await ada.slash(text, "voice leave")
         story.tell(f"Ada runs /voice leave. The bot: {_readable(scene, (await leaving.answered(10)).content)}")
         await asyncio.to_thread(ada.ears.write_wav, out / "heard.wav", [scene.bot_id])
-        return _measured(scene, ada.ears, turns, sent)
+        report = _measured(scene, ada.ears, turns, sent)
+        listeners = {ada.user.id: bob, bob.user.id: ada}
+        report["tracks"] = await asyncio.to_thread(demo_recording.tracks, folder, listeners)
+        report["recording_files"] = await asyncio.to_thread(demo_recording.keep, folder, out)
+        return report
+
+
+async def _record(scene: Stage, story: Story, ada: Person, bob: Person) -> Path:
+    """Ada has the call recorded while she and Bob talk; gives the recording's folder."""
+    text = scene.standard.text
+    started = await ada.slash(text, "voice record")
+    story.tell(f"Ada runs /voice record. The bot: {_readable(scene, (await started.answered(10)).content)}")
+    for name, words in demo_recording.WORDS:
+        story.tell(f"{name} says: {words}")
+    await demo_recording.talk(ada, bob)
+    stopped = await ada.slash(text, "voice record", action="stop")
+    story.tell(f"Ada stops the recording. The bot: {_readable(scene, (await stopped.answered(10)).content)}")
+    begun_s = time.monotonic()
+    folder = await demo_recording.finished(scene)
+    story.tell(f"The tracks of both, their mix and a picture were finished {time.monotonic() - begun_s:.1f} s later.")
+    return folder
 
 
 def _measured(scene: Stage, ears: Ears, turns: list[dict[str, Any]], sent: int) -> dict[str, Any]:
@@ -206,6 +234,11 @@ def _summarise(report: dict[str, Any], story: Story) -> None:
         "longest gap in speech": f"{report['max_gap_ms']:.0f} ms (20 is even), ran dry {report['underruns']} times",
     }.items():
         story.detail(f"{name:<27}{value}")
+    for track in report["tracks"]:
+        story.detail(
+            f"{'track of ' + track['name']:<27}{track['rms_dbfs']:.0f} dBFS, {track['offset_error_ms']} ms from where it was "
+            f"heard, {track['lost']} of {track['received'] + track['lost']} packets lost"
+        )
 
 
 def _readable(scene: Stage, text: str) -> str:
