@@ -80,7 +80,7 @@ class FrameDecryptor:
             raise Undecryptable(self._failed("no_session", at_s))
         try:
             opus = session.decrypt(user_id, _AUDIO, payload)
-        except ValueError as error:
+        except (ValueError, OverflowError, RuntimeError) as error:  # davey's own; an id out of range; a session in use
             raise Undecryptable(self._failed(_cause(str(error)), at_s, ready=session.ready)) from None
         if opus == payload:
             raise Undecryptable(self._failed("passed_through", at_s))
@@ -109,6 +109,7 @@ class FrameDecryptor:
             and run_s >= (RUN_S if ready else NOT_READY_S)
             and at_s - self._recovered_at_s >= self._cool_down_s
             and self._link.dave_session is not None
+            and self._link.dave_protocol_version > 0
         ):
             _log.warning(
                 "%d frames in a row could not be decrypted (%s); asking for a new start", self._failures, cause

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
+
+    from core.voice.playback.line import Line, LineEnd
+
+
+async def ended(line: Line) -> LineEnd:
+    """How a line ended; fails instead of waiting for ever."""
+    return await asyncio.wait_for(line.finished(), 15)
 
 
 class RecordingWire:

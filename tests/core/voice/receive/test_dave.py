@@ -58,6 +58,15 @@ def test_ciphertext_is_never_handed_on(talk: Desk, passthrough: bool) -> None:
     assert talk.receiver.stats.undecryptable == {"no_key": 6}
 
 
+def test_what_davey_takes_for_plain_and_we_do_not_is_not_handed_on(talk: Desk) -> None:
+    assert talk.link.dave_session is not None
+    talk.link.dave_session.set_passthrough_mode(True, 10)
+    misshapen = OPUS + bytes(8) + b"\x01\x85\x05" + b"\x0e\xfa\xfa"  # the nonce ends early, the rest makes no sense
+    talk.hear(misshapen)
+    assert talk.frames == []
+    assert talk.receiver.stats.undecryptable == {"passed_through": 1}
+
+
 def test_frames_of_somebody_outside_the_group_are_counted(talk: Desk) -> None:
     talk.receiver.announce(777, 42)
     talk.hear(talk.sessions[ANNA].encrypt_opus(OPUS), ssrc=777)
