@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import os
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -61,11 +64,13 @@ class _Library:
             import espeakng_loader  # pyright: ignore[reportMissingTypeStubs] - the wheel has none
 
             library: Any = ctypes.CDLL(espeakng_loader.get_library_path())
-            data = espeakng_loader.get_data_path().encode()
+            self._data = Path(espeakng_loader.get_data_path())
         except (ImportError, OSError, RuntimeError) as error:
             raise SpeechError("The embedded speech engine espeak-ng cannot be loaded.") from error
         self.rate_hz = int(
-            library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, _BUFFER_MS, data, _INITIALIZE_DONT_EXIT)
+            library.espeak_Initialize(
+                _AUDIO_OUTPUT_SYNCHRONOUS, _BUFFER_MS, os.fsencode(self._data), _INITIALIZE_DONT_EXIT
+            )
         )
         if self.rate_hz <= 0:
             raise SpeechError("The embedded speech engine espeak-ng does not start: its data cannot be read.")
@@ -82,8 +87,21 @@ class _Library:
         for voice in iter(listed):
             if not voice:
                 break
-            found.append(voice.contents.identifier.decode().rpartition("/")[2].lower())
+            identifier = voice.contents.identifier.decode()
+            if self._has_dictionary(identifier):
+                found.append(identifier.rpartition("/")[2].lower())
         return sorted({name for name in found if self.has(name)})
+
+    def _has_dictionary(self, identifier: str) -> bool:
+        """A few languages of the wheel lack theirs; the library would complain on standard error and read letters."""
+        name = identifier.rpartition("/")[2]
+        try:
+            described = (self._data / "lang" / identifier).read_text(encoding="utf-8", errors="replace")
+        except OSError:  # not a language: a variant, which has no dictionary of its own
+            return True
+        named = re.search(r"^dictionary\s+(\S+)", described, re.MULTILINE)
+        names = (named[1],) if named else (name, name.partition("-")[0])
+        return any((self._data / f"{each}_dict").exists() for each in names)
 
     def has(self, voice: str) -> bool:
         """Whether there is such a voice."""

@@ -123,3 +123,10 @@ async def test_a_whole_turn_through_a_speaker(opened: Any, listen: Any, tokens: 
     assert heard.text == "Hello there, this is a test. It has two sentences. "
     assert heard.texts[0] == "Hello there, "
     assert 2 < heard.duration_s < 5
+
+
+async def test_only_voices_whose_dictionary_is_there_are_offered(capfd: pytest.CaptureFixture[str]) -> None:
+    voices = await EspeakEngine(EspeakSection()).voices()
+    assert {"en-us", "de", "nb"} <= set(voices)
+    assert "xex" not in voices  # listed by the library, but its dictionary is not in the wheel
+    assert "dictionary" not in capfd.readouterr().err
