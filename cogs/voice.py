@@ -31,6 +31,9 @@ STOPPED = "Stopped{count}."
 NOTHING = "I was not saying or playing anything."
 VOLUME = "Volume is {volume:.0%}."
 VOICE_SET = "Your messages are read with {how}."
+SERVER_ONLY = "This works in a server only."
+NOT_YOURS = "You may not join {channel}, so you cannot send me there."
+NOT_LISTENING = "Join {channel} first: only who listens decides what is heard there."
 NOT_IN_VOICE = "You are in no voice channel. Join one, or name one: `/voice join channel:`."
 
 
@@ -47,6 +50,8 @@ class VoiceCog(ParleyCog, name="Voice"):
         """Start a session; this text channel becomes its prompt channel."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         room = channel or self._channel_of(interaction)
+        if not room.permissions_for(self._member(interaction)).connect:
+            raise VoiceError(NOT_YOURS.format(channel=room.mention))
         prompt_channel = interaction.channel if isinstance(interaction.channel, discord.abc.Messageable) else None
         session = await self.runtime.voice.join(room, prompt_channel=prompt_channel, started_by=interaction.user.id)
         do = ANSWER if self.runtime.conversation.has_model else READ
@@ -56,6 +61,7 @@ class VoiceCog(ParleyCog, name="Voice"):
     async def leave(self, interaction: discord.Interaction) -> None:
         """End the session."""
         session = self._session(interaction)
+        self._require_say(interaction, session)
         await interaction.response.defer(ephemeral=True, thinking=True)
         await self.runtime.voice.leave(session.guild.id)
         await answer(interaction, LEFT.format(channel=session.channel.mention))
@@ -63,12 +69,10 @@ class VoiceCog(ParleyCog, name="Voice"):
     @subcommand("voice", "status", "Show what the voice session is doing.")
     async def status(self, interaction: discord.Interaction) -> None:
         """Show channel, people, encryption, engine, model, latency and queue."""
-        from core.status import session_fields
-
         session = self._session(interaction)
         embed = discord.Embed(title="Voice session", colour=discord.Colour.blurple())
-        for field in session_fields(self.runtime, session):
-            embed.add_field(name=field.title, value=field.value[:1024], inline=field.inline)
+        for field in self.runtime.status(session.guild.id):
+            embed.add_field(name=field.title, value=field.value, inline=field.inline)
         await interaction.response.send_message(embed=embed, ephemeral=True, allowed_mentions=NO_PINGS)
 
     # Sound ------------------------------------------------------------------------------------------------------------
@@ -78,7 +82,7 @@ class VoiceCog(ParleyCog, name="Voice"):
     async def say(self, interaction: discord.Interaction, text: app_commands.Range[str, 1, 2000]) -> None:
         """Say a text as it is."""
         session = self._session(interaction)
-        self._require_listener(interaction, session)
+        self._require_say(interaction, session)
         self.runtime.conversation.say(session, text, author_id=interaction.user.id)
         await answer(interaction, SAYING)
 
@@ -95,7 +99,7 @@ class VoiceCog(ParleyCog, name="Voice"):
     ) -> None:
         """Queue a file behind those that play."""
         session = self._session(interaction)
-        self._require_listener(interaction, session)
+        self._require_say(interaction, session)
         if (upload is None) == (file is None):
             raise AudioError("Give one thing to play: upload a file, or pick one of the sounds folder.")
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -111,13 +115,15 @@ class VoiceCog(ParleyCog, name="Voice"):
     async def stop(self, interaction: discord.Interaction) -> None:
         """Cut everything."""
         session = self._session(interaction)
-        count = self.runtime.conversation.stop(session) + session.media.stop()
+        self._require_say(interaction, session)
+        count = self.runtime.stop(session.guild.id)
         await answer(interaction, STOPPED.format(count=f" {count}" if count > 1 else "") if count else NOTHING)
 
     @subcommand("voice", "skip", "Skip what is being said, or else what is being played.")
     async def skip(self, interaction: discord.Interaction) -> None:
         """Cut one thing; the next goes on."""
         session = self._session(interaction)
+        self._require_say(interaction, session)
         skipped = self.runtime.conversation.stop(session, everything=False) or session.media.skip()
         await answer(interaction, "Skipped." if skipped else NOTHING)
 
@@ -129,6 +135,7 @@ class VoiceCog(ParleyCog, name="Voice"):
         """Set the volume of this session; it is kept for the server."""
         session = self._session(interaction)
         if percent is not None:
+            self._require_say(interaction, session)
             await self.runtime.voice.set_volume(session, percent / 100)
         await answer(interaction, VOLUME.format(volume=session.player.volume))
 
@@ -164,20 +171,26 @@ class VoiceCog(ParleyCog, name="Voice"):
 
     def _session(self, interaction: discord.Interaction) -> VoiceSession:
         if interaction.guild_id is None:
-            raise VoiceError("This works in a server only.")
+            raise VoiceError(SERVER_ONLY)
         return self.runtime.voice.require(interaction.guild_id)
 
+    def _member(self, interaction: discord.Interaction) -> discord.Member:
+        if not isinstance(interaction.user, discord.Member):
+            raise VoiceError(SERVER_ONLY)
+        return interaction.user
+
     def _channel_of(self, interaction: discord.Interaction) -> VoiceRoom:
-        state = interaction.user.voice if isinstance(interaction.user, discord.Member) else None
+        state = self._member(interaction).voice
         if state is None or state.channel is None:
             raise VoiceError(NOT_IN_VOICE)
         return state.channel
 
-    def _require_listener(self, interaction: discord.Interaction, session: VoiceSession) -> None:
-        """Only who is in the channel, or moderates it, decides what is heard there."""
+    def _require_say(self, interaction: discord.Interaction, session: VoiceSession) -> None:
+        """Only who is in the channel, or moderates it, decides what is heard there; an empty one belongs to everybody."""
         inside = interaction.user.id in session.channel.voice_states
-        if not inside and not interaction.permissions.move_members:
-            raise VoiceError(f"Join {session.channel.mention} first: only who listens decides what is heard there.")
+        people = [member for member in session.channel.members if not member.bot]
+        if people and not inside and not interaction.permissions.move_members:
+            raise VoiceError(NOT_LISTENING.format(channel=session.channel.mention))
 
 
 async def setup(bot: commands.Bot) -> None:

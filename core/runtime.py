@@ -9,6 +9,7 @@ import asyncio
 import importlib
 import logging
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,14 +30,18 @@ if TYPE_CHECKING:
     from core.config import Config, Environment
     from core.conversation.inbox import Inbox
     from core.conversation.service import Conversation
+    from core.conversation.turn import Turn
     from core.conversation.voices import VoiceWishes
     from core.llm.models import Models
     from core.lockdown.service import Lockdown
     from core.recording.service import Recordings
+    from core.status import Field
     from core.store.history import HistoryRepository
     from core.store.settings import SettingsRepository
     from core.store.store import Store
     from core.studio.studio import Studio
+    from core.usage import Usage
+    from core.voice.media import Track
     from core.voice.service import VoiceService
     from core.voice.sounds import Sounds
     from core.workers import Workers
@@ -157,6 +162,51 @@ class Runtime:
         """Attach a listener for one of discord.py's events, taken away when the runtime closes."""
         self.bot.add_listener(cast("Any", listener), name)
         self._listeners.append((name, listener))
+
+    # What other code may want of a session: the rest is on `voice`, `conversation` and `recordings` -----------------------
+
+    def say(self, guild_id: int, text: str, *, author_id: int = 0) -> Turn:
+        """Say a text in the session of a guild, behind what is said already; `conversation.finished(turn)` waits for it.
+
+        Raises:
+            ParleyError: There is no session, or too much waits.
+        """
+        return self.conversation.say(self.voice.require(guild_id), text, author_id=author_id)
+
+    async def play(self, guild_id: int, source: Path | bytes, *, title: str = "", by: int = 0) -> Track:
+        """Play a sound file, by its path or its bytes, in the session of a guild, behind those that play.
+
+        Raises:
+            ParleyError: There is no session, it holds no sound, or too much waits.
+        """
+        name = title or (source.name if isinstance(source, Path) else "sound")
+        return await self.sounds.play(self.voice.require(guild_id), name, source, by=by)
+
+    def stop(self, guild_id: int) -> int:
+        """Stop speaking and playing in the session of a guild; gives how much that was.
+
+        Raises:
+            VoiceError: There is no session.
+        """
+        session = self.voice.require(guild_id)
+        return self.conversation.stop(session) + session.media.stop()
+
+    def status(self, guild_id: int) -> list[Field]:
+        """What `/voice status` shows of the session of a guild, as titles and values in Discord's markup.
+
+        Raises:
+            VoiceError: There is no session.
+        """
+        from core.status import session_fields
+
+        return session_fields(self, self.voice.require(guild_id))
+
+    @cached_property
+    def usage(self) -> Usage:
+        """What this process costs."""
+        from core.usage import Usage
+
+        return Usage()
 
     # Opening ----------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from core.voice.session import VoiceSession
 
 
+PEOPLE = 20  # shown by name
+LONG, SHORT = 1024, 300  # characters of a value: Discord takes 1,024, and 6,000 of all together
+MIB = 2**20
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One line of the status."""
@@ -22,9 +27,7 @@ class Field:
 
 def session_fields(runtime: Runtime, session: VoiceSession) -> list[Field]:
     """Everything about a session that helps a person understand what the bot does, or why it does not."""
-    conversation = runtime.conversation
     prompts = f"<#{session.prompt_channel_id}>" if session.prompt_channel_id else "none"
-    stats = session.player.stats
     fields = [
         Field("Channel", session.channel.mention),
         Field("Prompts", prompts),
@@ -33,30 +36,46 @@ def session_fields(runtime: Runtime, session: VoiceSession) -> list[Field]:
         Field("Encryption", _encryption(session)),
         Field("Voice engine", f"{session.speaker.engine.name} ({session.speaker.engine.address})"),
         Field("Model", _model(runtime)),
-        Field("Latency, last turns", _latency(runtime)),
-        Field(
-            "Sound", f"{stats.frames_sent} frames sent, {stats.underruns} underruns, {session.player.volume:.0%} volume"
-        ),
-        Field("Queue", _queued(session, conversation.waiting(session))),
+        Field("Latency, last turns", _latency(runtime, session)),
+        Field("Sound", _sound(session)),
+        Field("Queue", _queued(session, runtime.conversation.waiting(session))),
+        Field("Heard", _heard(session)),
+        Field("This process", _cost(runtime)),
     ]
-    if session.interruptions:
-        fields.append(Field("Interruptions", str(session.interruptions)))
-    if not session.connected:
-        fields.insert(0, Field("Connection", "away, coming back", inline=False))
-    return fields
+    troubles = _troubles(session)
+    if troubles:
+        fields.insert(0, Field("Trouble", troubles, inline=False))
+    return [Field(field.title, _cut(field.value, SHORT if field.inline else LONG), field.inline) for field in fields]
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def _people(runtime: Runtime, session: VoiceSession) -> str:
+    """Who speaks comes first, so that nobody is looked for among many."""
     speaking = session.speaking.speaking_users()
+    people = runtime.voice.connected_users(session.guild.id)
+    people.sort(key=lambda person: person.user_id not in speaking)
     shown: list[str] = []
-    for person in runtime.voice.presence.people(session.channel):
-        if person.user_id == session.guild.me.id:
-            continue
+    for person in people[:PEOPLE]:
         marks = "🔊" if person.user_id in speaking else "🔇" if person.muted else "▫️"
         shown.append(f"{marks} <@{person.user_id}>{' (deafened)' if person.deafened else ''}")
-    if len(shown) > 20:
-        shown = [*shown[:20], f"and {len(shown) - 20} more"]
+    if len(people) > PEOPLE:
+        shown.append(f"and {len(people) - PEOPLE} more")
     return "\n".join(shown) or "nobody"
+
+
+def _troubles(session: VoiceSession) -> str:
+    found: list[str] = []
+    if not session.connected:
+        found.append("The voice connection is away; I am trying to come back.")
+    state = session.guild.me.voice
+    if state is not None and (state.mute or state.suppress):
+        found.append("I am muted by the server: nobody hears me.")
+    if session.interruptions:
+        found.append(f"{session.interruptions} interruption(s) of the connection so far.")
+    return "\n".join(found)
 
 
 def _encryption(session: VoiceSession) -> str:
@@ -74,8 +93,9 @@ def _model(runtime: Runtime) -> str:
     return f"{route.name} ({route.model})"
 
 
-def _latency(runtime: Runtime) -> str:
-    turns = [turn.timings for turn in list(runtime.conversation.recent)[-10:]]
+def _latency(runtime: Runtime, session: VoiceSession) -> str:
+    here = [turn for turn in runtime.conversation.recent if turn.prompt.guild_id == session.guild.id]
+    turns = [turn.timings for turn in here[-10:]]
     first_token = [ms for timings in turns if (ms := timings.first_token_ms) is not None]
     first_audio = [ms for timings in turns if (ms := timings.first_audio_ms) is not None]
     rates = [rate for timings in turns if (rate := timings.tokens_per_s) is not None]
@@ -87,6 +107,30 @@ def _latency(runtime: Runtime) -> str:
     if rates:
         parts.append(f"{median(rates):.0f} tokens/s")
     return ", ".join(parts) or "no turn yet"
+
+
+def _sound(session: VoiceSession) -> str:
+    player = session.player
+    stats = player.stats
+    queued_s = sum(line.queued_s for line in player.queued())
+    parts = [
+        f"{stats.frames_sent} frames sent",
+        f"{stats.underruns} underruns",
+        f"longest gap {stats.max_gap_ms:.0f} ms",
+    ]
+    return ", ".join([*parts, f"{queued_s:.1f} s buffered", f"volume {player.volume:.0%}"])
+
+
+def _heard(session: VoiceSession) -> str:
+    stats = session.receiver.stats
+    lost = sum(heard.lost for heard in stats.users.values())
+    unreadable = sum(stats.undecryptable.values())
+    return f"{stats.delivered} frames, {lost} lost, {unreadable} not decrypted"
+
+
+def _cost(runtime: Runtime) -> str:
+    cost = runtime.usage.read()
+    return f"{cost.cpu:.0%} of a core, {cost.memory_bytes / MIB:.0f} MiB, {cost.threads} threads"
 
 
 def _queued(session: VoiceSession, waiting: int) -> str:
