@@ -119,26 +119,30 @@ class Media:
         self._tasks.cancel(track.id)
 
     async def _play(self, track: Track) -> None:
+        problem: AudioError | None = None
         try:
             async with self._turn, aclosing(track.open()) as blocks:
                 track.line = self._player.line(track.id, bus="media")
-                await self._feed(track, track.line, blocks)
+                problem = await self._feed(track.line, blocks)
         except VoiceError as error:
             _log.info("%r is not played: %s", track.title, error.sentence)
         finally:
             if track in self._tracks:
                 self._tracks.remove(track)
+        if problem is not None:
+            _log.warning("%r stopped half way: %s", track.title, problem.sentence, exc_info=problem.__cause__)
+            await self._failed(track, problem)
 
-    async def _feed(self, track: Track, line: Line, blocks: AsyncGenerator[NDArray[np.float32]]) -> None:
+    async def _feed(self, line: Line, blocks: AsyncGenerator[NDArray[np.float32]]) -> AudioError | None:
+        """Play to the end, or to where the file turned out to be bad; gives what was wrong."""
+        problem: AudioError | None = None
         try:
             async for block in blocks:
                 line.write(block)
                 await line.below(QUEUED_S)
         except AudioError as error:
-            _log.warning("%r stopped half way: %s", track.title, error.sentence, exc_info=error.__cause__)
-            line.end()
-            await line.finished()
-            await self._failed(track, error)
+            problem = error
         finally:
             line.end()
         await line.finished()
+        return problem
