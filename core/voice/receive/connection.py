@@ -124,7 +124,12 @@ class ParleyConnectionState(VoiceConnectionState):
 
     async def _connect_websocket(self, resume: bool) -> ParleyVoiceWebSocket:
         seq_ack = self.ws.seq_ack if self.ws else -1
-        ws = await ParleyVoiceWebSocket.from_connection_state(self, resume=resume, hook=self.hook, seq_ack=seq_ack)
+        try:
+            ws = await ParleyVoiceWebSocket.from_connection_state(self, resume=resume, hook=self.hook, seq_ack=seq_ack)
+        except (aiohttp.ClientError, OSError) as error:
+            # discord.py tries again after a close, but gives up silently when the server cannot be reached at all.
+            _log.info("the voice server cannot be reached: %s", error)
+            raise ConnectionClosed(cast("Any", None), shard_id=None, code=ABNORMAL_CLOSURE) from error
         self.state = ConnectionFlowState.websocket_connected
         return ws
 

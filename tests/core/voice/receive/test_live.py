@@ -6,11 +6,13 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import aiohttp
 import numpy as np
 import pytest
 
 from core.audio.frames import OPUS_SILENCE, OpusFrame
 from core.voice.client import ParleyVoiceClient
+from core.voice.receive.connection import ParleyVoiceWebSocket
 from loopback.clients import Listening, client_options, running, until
 from loopback.server import Loopback, Standard
 from loopback.voice.opcodes import Op
@@ -234,6 +236,27 @@ async def test_a_broken_connection_comes_back_and_a_line_goes_on(call: Call, ann
     await call.room().wait_settled(2)
     # What was sent while nobody knew yet that the server was gone cannot be had back: a few frames at most.
     assert len({frame.sequence for frame in anna.ears.heard(voice.user.id)}) >= 90
+    await call.both_are_heard(anna)
+
+
+async def test_a_server_that_cannot_be_reached_at_first_is_tried_again(
+    call: Call, anna: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, attempts = ParleyVoiceWebSocket.from_connection_state, []
+
+    async def unreachable_once(state: object, **options: object) -> ParleyVoiceWebSocket:
+        attempts.append(state)
+        if len(attempts) == 1:
+            raise aiohttp.ClientConnectionError("connection refused")
+        return await connect(state, **options)
+
+    monkeypatch.setattr(ParleyVoiceWebSocket, "from_connection_state", unreachable_once)
+    session = call.loopback.voice.session(guild_id=call.place.guild.id, user_id=call.voice.user.id)
+    assert session is not None
+    session.hang_up(4006)
+    await until(lambda: len(attempts) == 2, timeout_s=15)
+    await until(call.voice.connected)
+    await call.room().wait_settled(2)
     await call.both_are_heard(anna)
 
 
