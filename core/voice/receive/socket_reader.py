@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 
 KEEP_ALIVE_S = 5.0  # as Discord's own clients do; the server echoes the eight bytes
 KEEP_ALIVE_SIZE = 8
+DISCOVERY_SIZE, DISCOVERY_ANSWER = 74, b"\0\2"
 BURST = 256  # datagrams read before the thread looks up
 PAUSED_S = 0.5
 CROWDED_S = 0.0025  # packets come closer together than this when a dozen people speak at once, ...
@@ -46,6 +47,7 @@ class VoiceSocketReader(SocketReader):
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
+        self._unheard: bytes | None = None  # an address that was answered before discord.py listened
         self._keep_alive_at_s = 0.0
         self._keep_alives = 0
         self._read_at_s = 0.0
@@ -55,8 +57,12 @@ class VoiceSocketReader(SocketReader):
     # discord.py's side: it pauses before it closes a socket and resumes when there is a new one -------------------------
 
     def register(self, callback: SocketReaderCallback) -> None:
-        """Also hand every datagram to `callback`."""
+        """Also hand every datagram to `callback`, and the answer it waits for if that came already.
+
+        discord.py asks for its address first and listens then: in a busy process the answer is sooner, and never sent again.
+        """
         self._callbacks.append(callback)
+        self.wake()
 
     def unregister(self, callback: SocketReaderCallback) -> None:
         """No longer do so; an unknown callback is fine."""
@@ -107,6 +113,7 @@ class VoiceSocketReader(SocketReader):
             time.sleep(0.01)
             return
         wait, read = _waiter(current, self._wake_out), reader_of(current)
+        self._unheard = None
         while self._running.is_set() and not self._end.is_set() and self.state.socket is current:
             self._keep_alive(current)
             try:
@@ -143,6 +150,8 @@ class VoiceSocketReader(SocketReader):
             feed(datagram, arrival_s)
             if callbacks:
                 self._tell(datagram)
+            elif len(datagram) == DISCOVERY_SIZE and datagram.startswith(DISCOVERY_ANSWER):
+                self._unheard = datagram
         return True
 
     def _note_rate(self, count: int) -> None:
@@ -160,6 +169,9 @@ class VoiceSocketReader(SocketReader):
 
     def _drain_wake(self) -> None:
         self._wake_out.recv(256)
+        if self._unheard is not None and self._callbacks:
+            unheard, self._unheard = self._unheard, None
+            self._tell(unheard)
         self._receiver.settle()
 
     def _keep_alive(self, current: socket.socket) -> None:

@@ -129,6 +129,23 @@ def test_listeners_of_discord_py_hear_the_same_and_a_failing_one_stops_nobody(be
     assert heard == [b"discovery"]
 
 
+def test_an_address_answered_before_anybody_listens_is_told_to_who_asks_late(bench: Bench) -> None:
+    heard: list[bytes] = []
+    answer = b"\0\2" + bytes(72)
+    bench.new_socket()
+    bench.send(answer, b"a packet")
+    bench.until(lambda: len(bench.fed) == 2)
+    bench.reader.register(heard.append)
+    bench.until(lambda: heard == [answer])
+    bench.reader.unregister(heard.append)
+    bench.send(answer)
+    bench.until(lambda: len(bench.fed) == 3)
+    bench.new_socket()  # where the address of before means nothing
+    bench.reader.register(heard.append)
+    bench.send(b"another")
+    bench.until(lambda: heard[1:] == [b"another"])
+
+
 def test_a_wake_makes_the_receiver_deliver_what_it_holds(bench: Bench) -> None:
     bench.new_socket()
     bench.settled = 0
