@@ -121,12 +121,13 @@ async def commands() -> str:
     from discord.ext import commands as bots
 
     from core.config import Environment
+    from core.config.system import StoreSection
     from core.runtime import Runtime
     from launch.bot import available_cogs
 
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
-        store = {"url": f"sqlite+aiosqlite:///{(base / 'parley.db').as_posix()}"}
+        store = StoreSection(url=f"sqlite+aiosqlite:///{(base / 'parley.db').as_posix()}")
         async with bots.Bot("!", intents=discord.Intents.all()) as bot:
             await Runtime.attach(bot, config=Config(store=store, base=base), environ=Environment({}))
             for name in available_cogs():
