@@ -133,7 +133,7 @@ def test_an_address_answered_before_anybody_listens_is_told_to_who_asks_late(ben
     heard: list[bytes] = []
     answer = b"\0\2" + bytes(72)
     bench.new_socket()
-    bench.send(answer, b"a packet")
+    bench.send(answer, b"a datagram")
     bench.until(lambda: len(bench.fed) == 2)
     bench.reader.register(heard.append)
     bench.until(lambda: heard == [answer])
