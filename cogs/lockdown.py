@@ -1,4 +1,4 @@
-"""LockdownCog: what gives way while the bot talks, shown and set by hand; the bot's status line."""
+"""LockdownCog: what gives way while the bot talks, shown and set by hand; messages that wait are answered afterwards."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ if getattr(core, "PARLEY", None) != "parley":
 
 import discord
 from discord import app_commands
-from discord.ext import commands
 
-from core.errors import ParleyError
-from core.events import SessionEnded, SessionStarted
+from core.errors import LockdownError, ParleyError
 from core.lockdown import Feature, Queue, describe
 from core.lockdown.events import MemoryRanLow
-from core.slash import NO_PINGS, ParleyCog, admins_only, answer
+from core.slash import NO_PINGS, ParleyCog, admins_only, answer, tell_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from discord.ext import commands
+
+    from core.lockdown.service import Lockdown
+    from core.lockdown.status import OwedUndo
     from core.store.lockdown import Queued
 
 _log = logging.getLogger(__name__)
@@ -32,10 +34,15 @@ LOCKED_ONE = "“{name}” is locked{until}."
 UNLOCKED = "What was locked by hand is free again{rest}."
 UNLOCKED_ONE = "“{name}” is free again{rest}."
 NOT_LOCKED = "Nothing was locked by hand{rest}."
+NOT_OWED = "That is undone already, or never was to be."
+FORGET = "Do you want to forget {what}? I then try it no more, and it stays as it is now."
+FORGOTTEN = "Forgotten: {what}."
+KEPT = "It stays in the status, and I go on trying."
 SESSION_HOLDS = "; a voice session holds its locks until it ends"
 NO_PROMPT_COG = "Messages wait, but the prompt cog that answers them is not loaded."
 TEXT = "text"  # replies in ordinary channels and direct messages; PromptCog asks for it
 LOOK_BACK = 50  # messages after a prompt that are searched for its answer
+FORGET_S = 120.0  # how long the question stands
 CHOICES = 25  # what Discord shows at most
 LONGEST_MIN = 30 * 24 * 60
 
@@ -65,10 +72,7 @@ class LockdownCog(ParleyCog, name="Lockdown"):
         await super().cog_load()
         waiting = Queue(self._answer_now, self._fetch, answered=self._was_answered, tell=self._tell)
         self.runtime.lockdown.register(Feature(TEXT, "Replies in text channels", waiting), owner=self)
-        hub = self.runtime.hub
-        hub.subscribe(SessionStarted, self._session_changed, owner=self)
-        hub.subscribe(SessionEnded, self._session_changed, owner=self)
-        hub.subscribe(MemoryRanLow, self._warn, owner=self)
+        self.runtime.hub.subscribe(MemoryRanLow, self._warn, owner=self)
 
     async def cog_unload(self) -> None:
         """Answer no more of what waits until the cog is back; locks stay."""
@@ -117,28 +121,6 @@ class LockdownCog(ParleyCog, name="Lockdown"):
         await channel.send(sentence, reference=reference, allowed_mentions=NO_PINGS)
 
     # What people see --------------------------------------------------------------------------------------------------
-
-    @commands.Cog.listener()
-    async def on_ready(self) -> None:
-        """Discord has forgotten the status line after a new login."""
-        if self.runtime.voice.sessions:
-            await self._show_presence()
-
-    async def _session_changed(self, event: SessionStarted | SessionEnded) -> None:
-        del event
-        await self._show_presence()
-
-    async def _show_presence(self) -> None:
-        """Say “in voice chat” while a session runs; afterwards what the bot said before."""
-        text = self.runtime.config.lockdown.presence
-        if not text or self.bot.is_closed():
-            return
-        before = self.bot.activity if isinstance(self.bot.activity, discord.BaseActivity) else None
-        activity = discord.CustomActivity(text) if self.runtime.voice.sessions else before
-        try:
-            await self.bot.change_presence(activity=activity, status=self.bot.status)
-        except (discord.DiscordException, OSError) as error:
-            _log.info("the status line could not be changed: %s", error)
 
     async def _warn(self, event: MemoryRanLow) -> None:
         for session in self.runtime.voice.sessions:
@@ -207,6 +189,62 @@ class LockdownCog(ParleyCog, name="Lockdown"):
         undone = await lockdown.unlock(name)
         rest = "; something else still holds it" if lockdown.locked(name) else ""
         await answer(interaction, (UNLOCKED_ONE if undone else NOT_LOCKED).format(name=name, rest=rest))
+
+    async def _undos(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
+        """Complete what is still to be undone, from memory."""
+        del interaction
+        wanted = partial.casefold()
+        owed = [owed for owed in self.runtime.lockdown.owed if wanted in describe.undo(owed).casefold()]
+        return [app_commands.Choice(name=describe.undo(one)[:100], value=_key(one)) for one in owed][:CHOICES]
+
+    @lockdown.command(name="forget", description="Give up something that cannot be undone any more.")
+    @app_commands.describe(undo="Which one, as /lockdown status shows it")
+    @app_commands.autocomplete(undo=_undos)
+    @admins_only()
+    async def forget(self, interaction: discord.Interaction, undo: str) -> None:
+        """Ask first: what is forgotten is never undone."""
+        found = [owed for owed in self.runtime.lockdown.owed if _key(owed) == undo]
+        if not found:
+            raise LockdownError(NOT_OWED)
+        text = FORGET.format(what=describe.undo(found[0]))
+        view = ForgetQuestion(self.runtime.lockdown, found[0])
+        await interaction.response.send_message(text, view=view, ephemeral=True)
+
+
+class ForgetQuestion(discord.ui.View):
+    """Whether an undo is really to be forgotten; only the person who asked sees it."""
+
+    def __init__(self, lockdown: Lockdown, owed: OwedUndo) -> None:
+        super().__init__(timeout=FORGET_S)
+        self._lockdown = lockdown
+        self._owed = owed
+
+    @discord.ui.button(label="Forget it", style=discord.ButtonStyle.danger)
+    async def forget(self, interaction: discord.Interaction, button: discord.ui.Button[ForgetQuestion]) -> None:
+        """Try it no more."""
+        del button
+        forgotten = await self._lockdown.forget(self._owed.kind, self._owed.name)
+        text = FORGOTTEN.format(what=describe.undo(self._owed)) if forgotten else NOT_OWED
+        await interaction.response.edit_message(content=text, view=None)
+        self.stop()
+
+    @discord.ui.button(label="Keep it")
+    async def keep(self, interaction: discord.Interaction, button: discord.ui.Button[ForgetQuestion]) -> None:
+        """Go on trying."""
+        del button
+        await interaction.response.edit_message(content=KEPT, view=None)
+        self.stop()
+
+    async def on_error(
+        self, interaction: discord.Interaction, error: Exception, item: discord.ui.Item[ForgetQuestion]
+    ) -> None:
+        """Say what went wrong; the log has the cause."""
+        del item
+        await tell_error(interaction, error)
+
+
+def _key(owed: OwedUndo) -> str:
+    return f"{owed.kind}:{owed.name}"[:100]  # what Discord takes
 
 
 def _seconds(minutes: int | None) -> float | None:

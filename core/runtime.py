@@ -304,6 +304,8 @@ class Runtime:
         self.listen("on_message", self.inbox.put)
         self._closing.append(("voice sessions", self.voice.close))
         self._closing.append(("conversations", self.conversation.close))
+        # Before sessions end: that opens the doors, and nobody would be left to finish the answers that then begin.
+        self._closing.append(("messages that wait", self.lockdown.waiting.close))
         self.hub.subscribe(SessionStarted, self._learn_voices, owner=self)
         for name, listener in self.voice.listeners().items():
             self.listen(name, listener)

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from core.lockdown import describe
+
 if TYPE_CHECKING:
+    from core.lockdown.service import Lockdown
     from core.runtime import Runtime
     from core.voice.session import VoiceSession
 
@@ -39,6 +42,7 @@ def session_fields(runtime: Runtime, session: VoiceSession) -> list[Field]:
         Field("Latency, last turns", _latency(runtime, session)),
         Field("Sound", _sound(session)),
         Field("Queue", _queued(session, runtime.conversation.waiting(session))),
+        Field("Gives way", _gives_way(runtime.lockdown)),
         Field("Heard", _heard(session)),
         Field("This process", _cost(runtime)),
     ]
@@ -119,6 +123,11 @@ def _sound(session: VoiceSession) -> str:
         f"longest gap {stats.max_gap_ms:.0f} ms",
     ]
     return ", ".join([*parts, f"{queued_s:.1f} s buffered", f"volume {player.volume:.0%}"])
+
+
+def _gives_way(lockdown: Lockdown) -> str:
+    locked = sum(lockdown.locked(feature.name) for feature in lockdown.features)
+    return describe.short(locked, len(lockdown.faults), len(lockdown.owed))
 
 
 def _heard(session: VoiceSession) -> str:

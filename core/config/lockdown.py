@@ -49,9 +49,6 @@ class LockdownSection(Section):
     queue_limit: int = Field(default=100, ge=1, le=10000, description="Messages kept for after the session.")
     queue_reaction: str = Field(default="⏳", description="Reaction on a message that waits; empty for none.")
     replay_interval_s: float = Field(default=1.5, ge=0, description="Pause between two answers after the session.")
-    presence: str = Field(
-        default="In voice chat", max_length=128, description="The bot's status line during a session; empty keeps it."
-    )
     memory_warning: float = Field(
         default=0.92, gt=0, le=1, description="Share of GPU or system memory past which the prompt channel is warned."
     )

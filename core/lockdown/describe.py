@@ -33,6 +33,19 @@ def problems(status: LockdownStatus) -> list[str]:
     return [f"⚠️ {fault}" for fault in status.faults] + [_owed(owed) for owed in status.owed]
 
 
+def short(locked: int, faults: int, owed: int) -> str:
+    """All of it in one line, with nothing said of what is as it should be."""
+    parts = [f"🔒 {locked} feature(s)" if locked else "nothing locked"]
+    parts += [f"⚠️ {faults} could not give way"] if faults else []
+    parts += [f"⚠️ {owed} not undone yet"] if owed else []
+    return ", ".join(parts) + (": see `/lockdown status`" if faults or owed else "")
+
+
+def undo(owed: OwedUndo) -> str:
+    """What is to be undone."""
+    return f"{KINDS[owed.kind]} “{owed.name}”"
+
+
 def memories(found: Sequence[Memory]) -> list[str]:
     """How full each memory is."""
     return [
@@ -70,7 +83,7 @@ def _feature(feature: FeatureStatus) -> str:
 
 
 def _owed(owed: OwedUndo) -> str:
-    what = f"{KINDS[owed.kind]} “{owed.name}”"
+    what = undo(owed)
     if owed.next_try_at is None:
         return f"⚠️ Not undone yet: {what}; it waits until its cog is loaded." if not owed.error else _failed(owed, what)
     return f"{_failed(owed, what)} Next try {_moment(owed.next_try_at)}."

@@ -295,6 +295,22 @@ class Ledger:
             work = self._retry(thing, at_once=True)
             self._retries[thing] = self._tasks.start(work, _name(thing), replace=True)
 
+    async def forget(self, thing: Thing) -> bool:
+        """Strike an undo that never succeeded, and try it no more. Gives whether it was owed.
+
+        Raises:
+            StoreError: The ledger cannot be written; it is still owed.
+        """
+        async with self._lock:
+            owed = self._owed.get(thing)
+            if owed is None:
+                return False
+            await self._repository.strike([owed.entry.id])
+            await self._stop_undoing(thing)
+            self._owed.pop(thing, None)
+        _log.warning("%s %s was never undone and is forgotten", *thing)
+        return True
+
     async def _retry(self, thing: Thing, *, at_once: bool = False) -> None:
         """Try until it succeeds, or until it can only go on when the feature's cog is loaded."""
         while owed := self._owed.get(thing):

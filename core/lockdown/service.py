@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from core.config.lockdown import LockdownSection
     from core.hub import Hub
     from core.lockdown.answers import Responder
+    from core.store.lockdown import Kind
     from core.store.store import Store
 
 _log = logging.getLogger(__name__)
@@ -160,7 +161,7 @@ class Lockdown:
         for name, registered in list(self._features.items()):
             if registered.owner is owner:
                 del self._features[name]
-                self.waiting.cut(name)
+                self.waiting.halt(name)  # the answer that is under way belongs to the conversation, not to the cog
 
     async def settled(self) -> None:
         """Wait until every feature registered so far is locked or let go as it should be."""
@@ -291,6 +292,14 @@ class Lockdown:
         await self._release(mine)
         return bool(mine)
 
+    async def forget(self, kind: Kind, name: str) -> bool:
+        """Give up an undo that cannot succeed any more, for example of a cog that is gone. Gives whether it was owed.
+
+        Raises:
+            StoreError: The ledger cannot be written.
+        """
+        return await self._ledger.forget((kind, name))
+
     async def status(self) -> LockdownStatus:
         """Everything that is locked, owed or waiting, and the memories."""
         holds = tuple(self._ledger.holds.values())
@@ -298,7 +307,7 @@ class Lockdown:
             holds,
             [self._feature_status(registered, holds) for registered in self._features.values()],
             self.owed,
-            list(self._ledger.faults.values()),
+            self.faults,
             None if self._routes is None else self._routes.current,
             await self.memory.read(),
         )
@@ -310,6 +319,11 @@ class Lockdown:
             OwedUndo(owed.entry.kind, owed.entry.name, owed.entry.attempts, owed.entry.error, owed.next_try_at)
             for owed in self._ledger.owed
         ]
+
+    @property
+    def faults(self) -> Sequence[str]:
+        """What could not be applied, though the session goes on; in sentences."""
+        return list(self._ledger.faults.values())
 
     @property
     def features(self) -> Sequence[Feature]:

@@ -72,7 +72,9 @@ class WaitingMessages:
         self._section = section
         self._clock = clock
         self._counts: dict[str, int] = {}
+        self._policies: dict[str, Queue] = {}
         self._halted: set[str] = set()
+        self._closed = False
         self._push = asyncio.Lock()
         self._tasks = Tasks("replay")
 
@@ -86,7 +88,8 @@ class WaitingMessages:
         self._counts = await self._repository.counts()
 
     async def close(self) -> None:
-        """Stop answering; what waits stays in the store."""
+        """Stop answering, for good; what waits, or is kept from now on, stays in the store for the next process."""
+        self._closed = True
         await self._tasks.cancel_all()
         await self.outbox.close()
 
@@ -118,29 +121,26 @@ class WaitingMessages:
                 self.outbox.put(lambda dropped=dropped: tell(dropped, policy.dropped), dispensable=False)
 
     def replay(self, feature: str, policy: Queue) -> None:
-        """Begin to answer what waits, if anything does; a second call while that goes on does nothing."""
+        """Begin to answer what waits, if anything does; while that goes on, a second call changes who answers the rest."""
+        self._policies[feature] = policy
         self._halted.discard(feature)
-        if self._counts.get(feature):
-            self._tasks.start(self._replay(feature, policy), feature)
+        if self._counts.get(feature) and not self._closed:
+            self._tasks.start(self._replay(feature), feature)
 
     def halt(self, feature: str) -> None:
-        """Answer no more than the message that is being answered: the feature is locked again."""
+        """Answer no more than the message that is being answered: the feature is locked again, or its cog is gone."""
         self._halted.add(feature)
-
-    def cut(self, feature: str) -> None:
-        """Stop at once: the cog that answers is gone."""
-        self._tasks.cancel(feature)
 
     def replaying(self, feature: str) -> bool:
         """Whether answers are going out."""
         return self._tasks.running(feature)
 
-    async def _replay(self, feature: str, policy: Queue) -> None:
+    async def _replay(self, feature: str) -> None:
         answered = failures = 0
         _log.info("queue %s: %d messages are answered now", feature, self._counts.get(feature, 0))
         while (queued := await self._next(feature)) is not None:
             try:
-                await self._answer(queued, policy)
+                await self._answer(queued, self._policies[feature])
             except StoreError:
                 raise
             except Exception as error:  # noqa: BLE001 - other people's code answers; the log has the cause, the queue goes on

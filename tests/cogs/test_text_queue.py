@@ -131,22 +131,17 @@ async def test_killed_with_30_messages_queued_the_next_process_undoes_all_and_an
                 written = [await bob.type(other, f"<@{bot.id}> question {number}") for number in range(30)]
                 await bob.wait_for_reaction(written[0], "⏳", 10)
                 await asyncio.sleep(1.5)  # the last ones are in the store, whether or not they carry the mark yet
-                stage.bot.kill()
-                await stage.bot.wait()
+                await stage.kill_bot()
                 assert hooks.calls == ["POST /lock"]
                 assert stage.chat.prompts == []
                 stage.chat.always(pace_s=0, text="Answered.")
-                again = await story._start(discord, tmp_path / "config.toml", bot.token, tmp_path / "again.log", None)
-                try:
-                    async with asyncio.timeout(60):
-                        while len(answers(bot, bob, other)) < 30:  # noqa: ASYNC110 - it happens in another process
-                            await asyncio.sleep(0.1)
-                    await asyncio.sleep(1)
-                    status = await bob.slash(stage.standard.text, "lockdown status")
-                    (embed,) = (await status.answered(10)).embeds
-                finally:
-                    again.kill()
-                    await again.wait()
+                await stage.start_bot()
+                async with asyncio.timeout(60):
+                    while len(answers(bot, bob, other)) < 30:  # noqa: ASYNC110 - it happens in another process
+                        await asyncio.sleep(0.1)
+                await asyncio.sleep(1)
+                status = await bob.slash(stage.standard.text, "lockdown status")
+                (embed,) = (await status.answered(10)).embeds
                 found = answers(bot, bob, other)
                 assert [question for question, _ in found] == [message.content for message in written]
                 assert hooks.calls == ["POST /lock", "POST /unlock"]

@@ -371,6 +371,36 @@ async def test_a_failed_undo_is_shown_and_tried_again_with_growing_waits(house: 
     assert await house.rows("lock_entry") == []
 
 
+async def test_an_undo_whose_cog_never_comes_back_is_kept_until_it_is_forgotten(house: House) -> None:
+    lockdown, job, owner = await house.open(), Job(), object()
+    lockdown.register(job.feature(), owner=owner)
+    await engage(lockdown)
+    lockdown.unregister(owner)
+    await lockdown.release("s1")
+    await house.die(lockdown)
+    again = await house.open()
+    assert [(owed.kind, owed.name) for owed in again.owed] == [("pause", "job")]
+    assert not await again.forget("pause", "another")
+    assert await again.forget("pause", "job")
+    assert not await again.forget("pause", "job")
+    assert list(again.owed) == []
+    assert await house.rows("lock_entry") == []
+
+
+async def test_an_undo_that_is_forgotten_is_tried_no_more(house: House) -> None:
+    lockdown, job = await house.open(), Job()
+    job.fail_resume = RuntimeError("broken")
+    lockdown.register(job.feature(), owner="test")
+    await engage(lockdown)
+    await lockdown.release("s1")
+    await house.clock.turn(3)
+    tries = job.log.count("resume job")
+    assert tries > 1
+    assert await lockdown.forget("pause", "job")
+    await house.clock.turn(10_000)
+    assert job.log.count("resume job") == tries
+
+
 async def test_a_new_session_takes_over_an_undo_that_is_still_owed(house: House) -> None:
     lockdown = await house.open()
     job = Job()

@@ -227,3 +227,37 @@ async def test_a_reloaded_cog_goes_on_answering(house: House) -> None:
     lockdown.register(new.feature(), owner=object())
     await drain(house, lockdown)
     assert [id_ for id_, _ in new.answered] == [1, 2, 3]
+
+
+async def test_a_reload_does_not_cut_the_answer_under_way_nor_begin_it_twice(house: House) -> None:
+    lockdown, old, new = await house.open(), Answers(), Answers()
+    owner = object()
+    lockdown.register(old.feature(), owner=owner)
+    await session(lockdown, old, 1, 2)
+    old.hold = asyncio.Event()
+    await lockdown.release("s1")
+    await breathe()
+    lockdown.unregister(owner)
+    new.channel = old.channel
+    lockdown.register(new.feature(), owner=object())
+    await house.clock.turn(60)
+    assert (old.answered, new.answered) == ([], [])
+    old.hold.set()
+    await drain(house, lockdown)
+    assert (old.answered, new.answered) == ([(1, "text 1")], [(2, "text 2")])
+
+
+async def test_no_answer_begins_after_the_closing_has_begun(house: House) -> None:
+    lockdown, answers = await house.open(), Answers()
+    lockdown.register(answers.feature(), owner="test")
+    await session(lockdown, answers, 1)
+    await lockdown.waiting.close()  # the process is about to end, and then the session does
+    assert not await lockdown.allows("text", answers.write(2)[0])
+    await lockdown.release("s1")
+    await house.clock.turn(60)
+    assert answers.answered == []
+    await house.die(lockdown)
+    again = await house.open()
+    again.register(answers.feature(), owner="test")
+    await drain(house, again)
+    assert [id_ for id_, _ in answers.answered] == [1, 2]
