@@ -102,14 +102,16 @@ class LastingVoiceClient(ParleyVoiceClient):
         state.kept = False
         guild = self.client.get_guild(self.guild.id)  # ours may be of an earlier gateway session, or gone
         inside = not state.removed and guild is not None and guild.me.voice is not None
+        limit = asyncio.timeout(HANG_UP_S)
         try:
-            async with asyncio.timeout(HANG_UP_S):
-                await state.stop_trying()
-                await state.disconnect(force=True, wait=inside)
-        except TimeoutError:
-            _log.warning("Discord did not confirm that the bot left channel %d", self.channel.id)
+            with contextlib.suppress(TimeoutError):  # discord.py takes some cancellations for the answer it waits for
+                async with limit:
+                    await state.stop_trying()
+                    await state.disconnect(force=True, wait=inside)
         finally:
             self.cleanup()
+        if limit.expired():
+            _log.warning("Discord did not confirm that the bot left channel %d", self.channel.id)
 
     def cleanup(self) -> None:
         """Called by discord.py when the connection is over for good; a second call must not hurt a newer client."""

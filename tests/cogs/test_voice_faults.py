@@ -110,7 +110,7 @@ async def test_without_its_prompt_channel_it_takes_prompts_in_the_voice_channels
     assert scene.session.prompt_channel_id == scene.voice.id
 
 
-@pytest.mark.parametrize("code", [4015, 4006, 1001])
+@pytest.mark.parametrize("code", [4015, 4006, 1001, 1000])
 async def test_the_voice_server_hangs_up_and_the_sentence_is_still_said_whole(scene, code):
     await scene.start()
     ada = await scene.joined()
@@ -185,13 +185,14 @@ async def test_a_gateway_drop_with_resume_is_not_even_heard(scene):
     assert ada.ears.max_gap_ms(scene.bot_user.id) < 150
 
 
-async def test_after_a_new_login_it_takes_its_place_again(scene):
+async def test_after_a_new_login_it_takes_its_place_again(scene, monkeypatch):
+    monkeypatch.setattr(session_module, "PATIENCE_S", 1000)  # it knows at once, and does not just grow impatient
     await scene.start()
     ada = await scene.joined()
     events = scene.events(*LINES)
     turn = await begin_story(scene, ada)
     old = scene.session.guild
-    await scene.discord.faults.drop_gateway(scene.bot_user, resumable=False)
+    scene.discord.faults.invalidate_session(scene.bot_user)
     await scene.until(lambda: scene.session.guild is not old and scene.session.connected, 15)
     await whole(scene, turn)
     assert kinds(events) == ["SessionInterrupted", "SessionResumed"]
@@ -202,7 +203,7 @@ async def test_after_a_new_login_it_takes_its_place_again(scene):
     await scene.ended(session)
 
 
-async def test_a_channel_deleted_during_a_new_login_ends_the_session(scene):
+async def test_a_channel_deleted_during_a_new_login_ends_the_session(scene, caplog):
     await scene.start()
     await scene.joined()
     session = scene.session
@@ -211,6 +212,7 @@ async def test_a_channel_deleted_during_a_new_login_ends_the_session(scene):
     await scene.until(lambda: session not in scene.runtime.voice.sessions, 15)
     await scene.until(lambda: "The voice channel was deleted. The voice session is over." in scene.notices())
     await scene.ended(session)
+    assert "did not confirm" not in caplog.text  # nobody waits for Discord to say that we left what is gone
 
 
 async def test_a_corrupt_welcome_is_recovered_from(scene):
@@ -243,6 +245,9 @@ async def test_without_end_to_end_encryption_it_speaks_and_says_how_it_is(scene)
     await whole(scene, turn)
     assert ada.ears.dave_frames == 0
     assert ada.ears.plain_frames > 20
+    interaction = await ada.slash(scene.text, "voice status")
+    (embed,) = (await interaction.answered()).embeds
+    assert {field["name"]: field["value"] for field in embed["fields"]}["Encryption"] == "transport only"
 
 
 async def test_a_bad_line_costs_frames_but_no_words(scene):
