@@ -35,6 +35,7 @@ PERSONA_SET = "From now on I am: {persona}"
 PERSONA_RESET = "I am back to my configured self."
 PERSONA_NOW = "I am: {persona}"
 EMPTY_PROMPT = "Yes?"
+ABOUT_LIMIT = 500  # characters of the message that a prompt replies to
 NO_CONTENT = (
     "this bot is made without the intent “message_content”: Discord shows it only messages that mention it, and direct "
     "messages, so that nothing else can be answered or read aloud"
@@ -155,6 +156,7 @@ class PromptCog(ParleyCog, name="Prompt"):
             author_name=message.author.display_name,
             text=_readable(message, self.bot.user) or ("" if message.attachments else EMPTY_PROMPT),
             attachments=tuple(_kind(attachment) for attachment in message.attachments),
+            about=_answered(message),
         )
 
     def _may_ask(self, message: discord.Message) -> bool:
@@ -240,6 +242,15 @@ def _readable(message: discord.Message, me: discord.ClientUser | None) -> str:
     for channel in message.channel_mentions:
         text = text.replace(f"<#{channel.id}>", channel.name)
     return text.strip()
+
+
+def _answered(message: discord.Message) -> str:
+    """The message that this one replies to, shortened; Discord sends it along."""
+    answered = message.reference.resolved if message.reference is not None else None
+    if not isinstance(answered, discord.Message) or not answered.clean_content.strip():
+        return ""
+    text = " ".join(answered.clean_content.split())
+    return f"{answered.author.display_name}: {text[:ABOUT_LIMIT]}"
 
 
 def _kind(attachment: discord.Attachment) -> str:

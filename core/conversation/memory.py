@@ -18,7 +18,7 @@ def messages(persona: str, history: Sequence[Line], prompt: Prompt) -> list[Mess
     """Persona, history and prompt as the model takes them; people are named in their messages."""
     told = [Message("system", persona)] if persona else []
     told += [Message(line.role, line.content, line.name if line.role == "user" else None) for line in history]
-    told.append(Message("user", prompt.text, prompt.author_name))
+    told.append(Message("user", prompt.told, prompt.author_name))
     return told
 
 

@@ -32,7 +32,8 @@ class Prompt:
     """What somebody wrote, or said, to the bot.
 
     `conversation_id` is the channel whose history it belongs to. `text` is as written; it may hold anything.
-    `attachments` names the kinds of what came along ("image", "file"), for reading aloud.
+    `attachments` names the kinds of what came along ("image", "file"), for reading aloud. `about` is the message that it
+    answers, as "Name: text", which may be older than what is remembered.
     """
 
     conversation_id: int
@@ -42,6 +43,12 @@ class Prompt:
     author_name: str
     text: str
     attachments: tuple[str, ...] = ()
+    about: str = ""
+
+    @property
+    def told(self) -> str:
+        """The prompt as the model is told it."""
+        return f"(This answers “{self.about}”.)\n{self.text}" if self.about else self.text
 
     def joined(self, later: Prompt) -> Prompt:
         """This prompt with another message of the same burst behind it."""
@@ -53,6 +60,7 @@ class Prompt:
             self.author_name,
             "\n".join(part for part in (self.text, later.text) if part),
             self.attachments + later.attachments,
+            self.about or later.about,
         )
 
 

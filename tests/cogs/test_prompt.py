@@ -207,6 +207,16 @@ async def test_odd_prompts_are_answered_and_never_ping(scene, text):
     assert not any((reply.pings.everyone, reply.pings.users, reply.pings.roles))
 
 
+async def test_a_reply_brings_along_what_it_answers(scene):
+    bob = await scene.person("Bob")
+    older = await bob.type(scene.text, "The cake is in the oven.")  # before the bot was there
+    await scene.start()
+    ada = await scene.joined()
+    message = await ada.type(scene.text, "Is that true?", reply_to=older)
+    await scene.reply(ada, message)
+    assert scene.chat.prompts[0][-1]["content"] == "Ada: (This answers “Bob: The cake is in the oven.”.)\nIs that true?"
+
+
 async def test_a_burst_is_gathered_into_one_prompt(scene):
     await scene.start(prompt={"gather_idle_s": 0.3})
     ada = await scene.joined()
