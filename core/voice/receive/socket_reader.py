@@ -119,7 +119,7 @@ class VoiceSocketReader(SocketReader):
             try:
                 readable = wait(max(0.0, self._keep_alive_at_s - time.monotonic()))
                 if self._wake_out.fileno() in readable:
-                    self._drain_wake()
+                    self._drain_wake(current)
             except (OSError, ValueError) as error:
                 _log.debug("the voice socket went away: %s", error)
                 return
@@ -167,9 +167,10 @@ class VoiceSocketReader(SocketReader):
             except Exception:  # noqa: BLE001 - listeners of discord.py's; one that fails must not stop the reading
                 _log.exception("%r failed on a datagram", callback)
 
-    def _drain_wake(self) -> None:
+    def _drain_wake(self, current: socket.socket) -> None:
         self._wake_out.recv(256)
-        if self._unheard is not None and self._callbacks:
+        # Woken because there is another socket: whoever listens now asks for the address of that one.
+        if self._unheard is not None and self._callbacks and self.state.socket is current:
             unheard, self._unheard = self._unheard, None
             self._tell(unheard)
         self._receiver.settle()
