@@ -25,7 +25,7 @@ class Outbox:
     def __init__(self, clock: Clock, *, interval_s: float = INTERVAL_S, limit: int = LIMIT) -> None:
         self.skipped = 0
         self._clock = clock
-        self._interval_s = interval_s
+        self.interval_s = interval_s
         self._limit = limit
         self._waiting: deque[Callable[[], Awaitable[object]]] = deque()
         self._tasks = Tasks("courtesies")
@@ -37,6 +37,11 @@ class Outbox:
             return
         self._waiting.append(courtesy)
         self._tasks.start(self._work(), "work")
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything is done."""
+        return not self._waiting and not self._tasks.running("work")
 
     async def close(self) -> None:
         """Leave out what waits."""
@@ -50,4 +55,4 @@ class Outbox:
                 await courtesy()
             except Exception as error:  # noqa: BLE001 - a reaction or notice that Discord refuses is no reason to stop
                 _log.info("a courtesy could not be done: %s", error)
-            await self._clock.sleep(self._interval_s)
+            await self._clock.sleep(self.interval_s)

@@ -98,12 +98,66 @@ async def test_admins_lock_and_unlock_by_hand(scene):
     assert [choice["value"] for choice in choices] == ["pictures"]
 
 
+async def test_an_undo_whose_cog_is_gone_is_forgotten_after_a_question(scene):
+    await scene.start(cogs=COGS)
+    lockdown, owner = scene.runtime.lockdown, object()
+    lockdown.register(Feature("job", "Job", Pause(lambda: None, lambda: None)), owner=owner)
+    ada = await scene.person(roles=[scene.admin_role])
+    await scene.run(ada, "lockdown on")
+    lockdown.unregister(owner)
+    await scene.run(ada, "lockdown off")
+    assert "Not undone yet: resuming “job”; it waits until its cog is loaded." in await status(scene, ada)
+    (choice,) = await ada.autocomplete(scene.text, "lockdown forget", "undo", "jo")
+    assert choice == {"name": "resuming “job”", "value": "pause:job"}
+
+    for button, answer, left in (
+        ("Keep it", "It stays in the status", 1),
+        ("Forget it", "Forgotten: resuming “job”.", 0),
+    ):
+        asked = await ada.slash(scene.text, "lockdown forget", undo="pause:job")
+        question = await asked.answered(10)
+        assert question.is_ephemeral
+        assert "resuming “job”" in question.content
+        assert len(lockdown.owed) == 1
+        pressed = await ada.press(question, button)
+        assert answer in (await pressed.answered(10)).content
+        assert len(lockdown.owed) == left
+    assert "Not undone" not in await status(scene, ada)
+    assert "undone already" in await scene.run(ada, "lockdown forget", undo="pause:job")
+
+
+async def test_the_voice_status_has_a_line_about_what_gives_way(scene):
+    await scene.start(cogs=COGS)
+    lockdown = scene.runtime.lockdown
+
+    def broken():
+        raise RuntimeError("broken")
+
+    lockdown.register(Feature("pictures", "Pictures", Block("No.")), owner="test")
+    ada = await scene.joined()
+
+    async def line() -> str:
+        interaction = await ada.slash(scene.text, "voice status")
+        (embed,) = (await interaction.answered(10)).embeds
+        return next(field["value"] for field in embed["fields"] if field["name"] == "Gives way")
+
+    assert await line() == "🔒 2 feature(s)"  # the other one is replies in text channels
+    lockdown.register(Feature("job", "Job", Pause(broken, lambda: None)), owner="elsewhere")
+    await lockdown.settled()
+    assert await line() == "🔒 3 feature(s), ⚠️ 1 could not give way: see `/lockdown status`"
+    lockdown.unregister("elsewhere")
+    await scene.run(ada, "voice leave")
+    await scene.run(ada, "voice join")
+    assert await line() == "🔒 2 feature(s), ⚠️ 1 not undone yet: see `/lockdown status`"
+
+
 async def test_others_than_admins_are_refused(scene):
     await scene.start(cogs=COGS)
     lockdown = scene.runtime.lockdown
     lockdown.register(Feature("pictures", "Pictures", Block("No.")), owner="test")
     ada = await scene.person()
-    for command, options in (("on", {}), ("off", {}), ("feature", {"name": "pictures"})):
+    refused = (("on", {}), ("off", {}), ("feature", {"name": "pictures"}), ("forget", {"undo": "pause:job"}))
+    for command, options in refused:
         assert "Only administrators" in await scene.run(ada, f"lockdown {command}", **options)
     assert not lockdown.locked("pictures")
     assert "**Pictures**" in await status(scene, ada)

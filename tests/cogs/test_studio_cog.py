@@ -152,10 +152,11 @@ async def test_during_a_session_both_give_way_with_their_message_and_no_server_i
     ada = await scene.joined()
     bob = await scene.person("Bob")
     picture = ("a.png", png(), "image/png")
-    for text, files, sentence in (("what is this?", [picture], NO_VISION), ("draw a cat", [], NO_DRAWING)):
-        message = await bob.type(scene.text, f"<@{scene.bot_user.id}> {text}", attachments=files)
-        assert (await scene.reply(bob, message)).content == sentence
-        assert await bob.wait_for_reaction(message, "🎤") == "🎤"
+    for person in (ada, bob):  # it makes no difference whether they are in the voice channel
+        for text, files, sentence in (("what is this?", [picture], NO_VISION), ("draw a cat", [], NO_DRAWING)):
+            message = await person.type(scene.text, f"<@{scene.bot_user.id}> {text}", attachments=files)
+            assert (await scene.reply(person, message)).content == sentence
+            assert await person.wait_for_reaction(message, "🎤") == "🎤"
     assert await scene.run(bob, "draw", prompt="a cat") == NO_DRAWING
     assert comfyui.requests == []
     assert scene.chat.prompts == []

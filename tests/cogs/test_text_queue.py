@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from core.events import TurnEnded
 from launch import story
+from loopback.rest.limits import RateLimits
 from loopback.services.hooks import Hooks
 
 COGS = ("cogs.voice", "cogs.prompt", "cogs.admin", "cogs.lockdown")
@@ -88,20 +90,93 @@ async def test_the_author_of_dropped_messages_is_told_once(scene):
     assert len(answers(scene.bot_user, bob, other)) == 1
 
 
+async def test_a_bot_that_stops_during_a_session_answers_only_after_its_restart(scene):
+    _, bob, other = await in_session(scene)
+    written = [await bob.type(other, f"<@{scene.bot_user.id}> question {number}") for number in range(3)]
+    await scene.until(lambda: scene.runtime.lockdown.waiting.counts.get("text") == 3)
+    await scene.bot.close()
+    assert scene.chat.prompts == []
+    assert answers(scene.bot_user, bob, other) == []
+    await scene.start(cogs=COGS, **CALM)
+    await scene.until(lambda: len(answers(scene.bot_user, bob, other)) == 3)
+    assert [question for question, _ in answers(scene.bot_user, bob, other)] == [one.content for one in written]
+    await scene.turns_over()
+
+
+class Counted(RateLimits):
+    """Discord's limits, tighter than usual, and what they saw."""
+
+    def __init__(self):
+        super().__init__(limit=10, period_s=0.5)
+        self.requests = []
+        self.refused = []
+
+    def take(self, method, template, parameters):
+        window = super().take(method, template, parameters)
+        self.requests.append(f"{method} {template}")
+        if window.exceeded:
+            self.refused.append(f"{method} {template}")
+        return window
+
+    def count(self, method, ending):
+        return sum(request.startswith(method) and request.endswith(ending) for request in self.requests)
+
+
+async def test_of_500_messages_100_are_answered_authors_are_told_once_and_no_limit_is_hit(scene):
+    scene.discord.limits = limits = Counted()
+    await scene.start(cogs=COGS, **{**CALM, "lockdown": {"replay_interval_s": 0}})
+    scene.runtime.lockdown.waiting.outbox.interval_s = 0.05
+    scene.chat.always(pace_s=0, text="Answered.")
+    ada = await scene.joined()
+    people = [await scene.person(f"Person {number}") for number in range(8)]
+    other = scene.world.add_text_channel(scene.guild, "other")
+    limits.requests.clear()
+    written = [
+        await people[number % 8].type(other, f"<@{scene.bot_user.id}> question {number}") for number in range(500)
+    ]
+    waiting = scene.runtime.lockdown.waiting
+    await scene.until(lambda: waiting.counts.get("text") == 100 and waiting.outbox.idle, 30)
+    told = [question for question, said in answers(scene.bot_user, ada, other) if "could not keep all" in said]
+    assert told == [message.content for message in written[:8]]
+    assert limits.count("POST", "/messages") == 8
+    assert limits.count("PUT", "/@me") < 100
+    assert len(limits.requests) < 150
+    assert scene.chat.prompts == []
+
+    limits.requests.clear()
+    await scene.run(ada, "voice leave")
+    await scene.until(lambda: not waiting.counts.get("text"), 60)
+    await scene.turns_over()
+    answered = [question for question, said in answers(scene.bot_user, ada, other) if said == "Answered."]
+    assert answered == [message.content for message in written[400:]]
+    assert limits.count("POST", "/messages") == 100
+    assert len(limits.requests) < 600
+    assert limits.refused == []
+
+
 async def test_a_whole_evening_joins_talks_leaves_and_joins_again(scene):
     await scene.start(cogs=COGS, **CALM)
     ada, bob = await scene.person(), await scene.person("Bob")
     other = scene.world.add_text_channel(scene.guild, "other")
     await ada.join(scene.voice)
+    ends = scene.events(TurnEnded)
     for evening in range(2):
         assert "I am in" in await scene.run(ada, "voice join")
         assert scene.guild.voice_states[scene.bot_user.id].channel is scene.voice
-        listening = asyncio.create_task(ada.ears.wait_for_voice(scene.bot_user.id, 10))
+        heard = 0
         for number in range(3):
-            scene.chat.script(text=f"Yes, {number}.")
+            scene.chat.script(text=f"This is my answer number {number}.")
             message = await ada.type(scene.text, f"question {number}")
-            assert (await scene.reply(ada, message)).content == f"Yes, {number}."
-        assert (await listening).encrypted
+            spoken = await ada.ears.wait_for_voice(scene.bot_user.id, 10)
+            assert len(ends) == number, "sound comes while the turn is still under way"
+            assert spoken.encrypted
+            assert (await scene.reply(ada, message)).content == f"This is my answer number {number}."
+            await scene.until(lambda: len(ends) == number + 1)  # noqa: B023 - waited for at once
+            frames = [frame for frame in ada.ears.heard(scene.bot_user.id) if frame.voiced]
+            assert len(frames) - heard > 40, "the whole sentence was said, not a stump"
+            heard = len(frames)
+        assert ada.ears.lost(scene.bot_user.id) == 0
+        assert ada.ears.plain_frames == 0
         waits = await bob.type(other, f"<@{scene.bot_user.id}> waiting {evening}")
         await scene.until(lambda: scene.runtime.lockdown.waiting.counts.get("text") == 1)
         assert "I left" in await scene.run(ada, "voice leave")
@@ -109,6 +184,7 @@ async def test_a_whole_evening_joins_talks_leaves_and_joins_again(scene):
         assert (await scene.reply(bob, waits)).reply_to is waits
         at_once = await bob.type(other, f"<@{scene.bot_user.id}> and now?")
         assert (await scene.reply(bob, at_once)).reply_to is at_once
+        ends.clear()
         status = await scene.runtime.lockdown.status()
         assert (status.holds, status.owed, status.faults) == ((), [], [])
         assert [feature.state for feature in status.features] == ["free"]
