@@ -15,7 +15,8 @@ REPORT_S = 2.0
 def watch() -> asyncio.Task[None] | None:
     """Report every two seconds if the environment variable PARLEY_LOOP_LAG is set; the task, to be kept.
 
-    A report is a line of JSON on standard error: `{"loop_lag_ms": [...]}`, by how much each sleep of 10 ms was too long.
+    A report is a line of JSON on standard error: `{"loop_lag_ms": [...], "until_s": ...}`: by how much each sleep of 10 ms
+    was too long, up to that time of `time.monotonic`.
     """
     if not os.environ.get(VARIABLE):
         return None
@@ -32,5 +33,5 @@ async def _watch() -> None:
         now_s = loop.time()
         lags.append(round(max(0.0, now_s - due_s) * 1000, 2))
         if now_s >= report_s:
-            print(json.dumps({"loop_lag_ms": lags}), file=sys.stderr, flush=True)
+            print(json.dumps({"loop_lag_ms": lags, "until_s": now_s}), file=sys.stderr, flush=True)
             lags, report_s = [], now_s + REPORT_S
