@@ -38,6 +38,7 @@ PATIENCE_S = 10.0  # discord.py reconnects by itself; after this long we do it i
 FIRST_TRY_S = 0.5  # when discord.py has stopped trying, we try after this long, then after twice as long, and so on
 TELL_S = 3.0  # an absence shorter than this is not announced while it lasts
 GIVE_UP_S = 90.0
+CLOSE_S = 4.0  # for each step of closing: an engine that hangs must not keep the rest of the bot locked
 
 UNREACHABLE = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)
 
@@ -203,7 +204,8 @@ class VoiceSession:
         )
         for step, what in steps:
             try:
-                await step()
+                async with asyncio.timeout(CLOSE_S):
+                    await step()
             except Exception:  # noqa: BLE001 - the later steps must run whatever a socket or an engine raises; the log has it
                 _log.exception("session %s: closing the %s failed", self.id, what)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from core.lockdown import Block, Feature, Pause
 from core.lockdown.events import MemoryRanLow
+from core.speech.speaker import Speaker
 from loopback.services.hooks import Hooks
 
 COGS = ("cogs.voice", "cogs.admin", "cogs.lockdown")
@@ -57,7 +60,25 @@ async def test_however_a_session_ends_everything_is_undone(scene, end):
         scene.world.delete_channel(scene.voice)
     else:
         await bot.close()
-    await scene.until(lambda: log == ["pause", "resume"])
+    await scene.until(lambda: log == ["pause", "resume"], 3)
+
+
+async def test_an_engine_that_hangs_does_not_keep_the_locks_of_a_kicked_bot(scene, monkeypatch):
+    await scene.start(cogs=COGS)
+    lockdown = scene.runtime.lockdown
+    lockdown.register(Feature("pictures", "Pictures", Block("No.")), owner="test")
+    await scene.joined()
+
+    async def hang(speaker: Speaker) -> None:
+        del speaker
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("core.voice.session.CLOSE_S", 0.2)
+    with monkeypatch.context() as broken:
+        broken.setattr(Speaker, "close", hang)
+        scene.world.voice.leave(scene.guild, scene.bot_user.id)
+        await scene.until(lambda: not lockdown.locked("pictures"), 3)
+    assert (await lockdown.status()).holds == ()
 
 
 async def test_a_feature_that_refuses_to_pause_is_told_to_whoever_joins(scene):
