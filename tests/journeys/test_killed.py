@@ -34,7 +34,8 @@ class Evening:
     scene: Stage
     ada: Person
     ben: Person
-    spoken_s: float  # from the first word to the kill
+    spoken_s: float = 0.0  # from the first word to the kill
+    standstill_s: float = 0.0  # the longest time in which nothing came to disk, while people spoke
 
     @property
     def folder(self) -> Path:
@@ -44,6 +45,16 @@ class Evening:
     def journal(self, person: Person) -> Path:
         (found,) = self.folder.glob(f"{person.user.id}_*.ogg")
         return found
+
+    async def watch(self, duration_s: float) -> None:
+        """See how steadily a journal grows."""
+        journal, size = self.journal(self.ada), 0
+        begun_s = grown_s = time.monotonic()
+        while (now_s := time.monotonic()) - begun_s < duration_s:
+            if journal.stat().st_size > size:
+                size, grown_s = journal.stat().st_size, now_s
+            self.standstill_s = max(self.standstill_s, now_s - grown_s)
+            await asyncio.sleep(0.02)
 
     async def restarted(self) -> Metadata:
         """Start the bot again and wait until it has finished what it finds."""
@@ -71,7 +82,7 @@ class Evening:
 
 @asynccontextmanager
 async def evening(folder: Path) -> AsyncGenerator[Evening]:
-    """Two people speak for 2.5 s, then the bot is killed."""
+    """Two people speak for four seconds, then the bot is killed."""
     async with stage(folder, cogs=COGS) as scene:
         guild, text, room = scene.standard.guild, scene.standard.text, scene.standard.voice
         hosts = scene.discord.world.add_role(guild, "hosts", Permission.MANAGE_CHANNELS)
@@ -83,9 +94,11 @@ async def evening(folder: Path) -> AsyncGenerator[Evening]:
         await asyncio.gather(ada.until_encrypted(), ben.until_encrypted())
         talking = [asyncio.create_task(who.play(sound)) for who, sound in ((ada, SOUNDS[0]), (ben, SOUNDS[1]))]
         spoken_s = time.monotonic()
-        await asyncio.sleep(2.5)
+        killed = Evening(scene, ada, ben)
+        await asyncio.sleep(0.8)
+        await killed.watch(3.0)
         await scene.kill_bot()
-        killed = Evening(scene, ada, ben, time.monotonic() - spoken_s)
+        killed.spoken_s = time.monotonic() - spoken_s
         for task in talking:
             task.cancel()
         await asyncio.gather(*talking, return_exceptions=True)
@@ -98,6 +111,7 @@ async def test_a_killed_process_costs_no_more_than_the_last_second(tmp_path: Pat
         assert before.state == "recording"
         metadata = await killed.restarted()
         assert metadata.interrupted
+        assert killed.standstill_s < LOST_S  # whenever the kill had come
         assert metadata.id == before.id
         assert metadata.started_by.name == "Ada"
         begins = []
