@@ -38,7 +38,7 @@ PATIENCE_S = 10.0  # discord.py reconnects by itself; after this long we do it i
 FIRST_TRY_S = 0.5  # when discord.py has stopped trying, we try after this long, then after twice as long, and so on
 TELL_S = 3.0  # an absence shorter than this is not announced while it lasts
 GIVE_UP_S = 90.0
-CLOSE_S = 4.0  # for each step of closing: an engine that hangs must not keep the rest of the bot locked
+CLOSE_S = 2.0  # for each step of closing: an engine that hangs must not keep the rest of the bot locked
 
 UNREACHABLE = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)
 
