@@ -142,7 +142,7 @@ async def test_ordinary_messages_elsewhere_are_left_alone(scene):
 @pytest.mark.parametrize(
     ("behaviour", "sentence"),
     [
-        ({"status": 401}, "refused the key"),
+        ({"status": 401}, "wants a key"),
         ({"status": 429}, "no capacity left"),
         ({"status": 500}, "a fault of its own"),
         ({"refuse": True}, "cannot be reached"),
