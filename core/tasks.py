@@ -13,6 +13,8 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+AGAIN_S = 1.0  # Python 3.11's `wait_for` can swallow a cancellation that comes as it ends: such a task is told again
+
 
 class Tasks:
     """Starts, names, logs and cancels the tasks of one room or one cog.
@@ -68,11 +70,11 @@ class Tasks:
     async def cancel_all(self) -> None:
         """End every task and wait until all of them have ended; a task that calls this does not wait for itself."""
         current = asyncio.current_task()
-        tasks = [task for task in self._tasks.values() if not task.done() and task is not current]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        pending = {task for task in self._tasks.values() if not task.done() and task is not current}
+        while pending:
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=AGAIN_S)
 
     async def settle(self) -> None:
         """Wait until every task has ended by itself; not for one that calls this."""

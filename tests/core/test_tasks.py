@@ -68,3 +68,24 @@ async def test_after_can_be_called_off() -> None:
     tasks.after(0.001, act, "later")
     await asyncio.sleep(0.02)
     assert done == [1]
+
+
+async def test_a_task_that_swallows_its_cancellation_is_told_again(monkeypatch):
+    monkeypatch.setattr("core.tasks.AGAIN_S", 0.01)
+    tasks = Tasks("room")
+    swallowed: list[int] = []
+
+    async def stubborn() -> None:
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if swallowed:
+                    raise
+                swallowed.append(1)
+
+    task = tasks.start(stubborn())
+    await asyncio.sleep(0)
+    await tasks.cancel_all()
+    assert task.cancelled()
+    assert swallowed == [1]
