@@ -73,6 +73,7 @@ class WaitingMessages:
         self._clock = clock
         self._counts: dict[str, int] = {}
         self._policies: dict[str, Queue] = {}
+        self._dropped: dict[str, int] = {}  # since the last answers
         self._halted: set[str] = set()
         self._closed = False
         self._push = asyncio.Lock()
@@ -111,7 +112,9 @@ class WaitingMessages:
             pushed = await self._repository.push(queued, policy.limit or self._section.queue_limit)
             self._counts[feature] = self._counts.get(feature, 0) + pushed.new - len(pushed.dropped)
         if pushed.dropped:
-            _log.warning("queue %s is full: %d dropped", feature, len(pushed.dropped))
+            if not self._dropped.get(feature):
+                _log.warning("queue %s is full: the oldest messages are dropped", feature)
+            self._dropped[feature] = self._dropped.get(feature, 0) + len(pushed.dropped)
         reaction = self._section.queue_reaction
         if pushed.new and reaction:
             self.outbox.put(lambda: message.add_reaction(reaction), dispensable=True)
@@ -157,7 +160,8 @@ class WaitingMessages:
             answered += 1
             await self._strike(queued)
             await self._clock.sleep(self._section.replay_interval_s)
-        _log.info("queue %s: %d were answered", feature, answered)
+        dropped = self._dropped.pop(feature, 0)
+        _log.info("queue %s: %d were answered; %d had been dropped", feature, answered, dropped)
 
     async def _next(self, feature: str) -> Queued | None:
         async with self._push:  # so that a message stored meanwhile is either seen here or begins a new replay
