@@ -69,15 +69,20 @@ async def test_an_engine_that_hangs_does_not_keep_the_locks_of_a_kicked_bot(scen
     lockdown.register(Feature("pictures", "Pictures", Block("No.")), owner="test")
     await scene.joined()
 
+    enough = asyncio.Event()
+
     async def hang(speaker: Speaker) -> None:
         del speaker
-        await asyncio.Event().wait()
+        await enough.wait()
 
     monkeypatch.setattr("core.voice.session.CLOSE_S", 0.2)
     with monkeypatch.context() as broken:
         broken.setattr(Speaker, "close", hang)
         scene.world.voice.leave(scene.guild, scene.bot_user.id)
-        await scene.until(lambda: not lockdown.locked("pictures"), 3)
+        try:
+            await scene.until(lambda: not lockdown.locked("pictures"), 3)
+        finally:
+            enough.set()
     assert (await lockdown.status()).holds == ()
 
 

@@ -90,10 +90,22 @@ async def test_the_author_of_dropped_messages_is_told_once(scene):
     assert len(answers(scene.bot_user, bob, other)) == 1
 
 
+class Dawdler:
+    """A gate that takes its time to open, so that the closing of the bot lasts longer than the lockdown's."""
+
+    async def engage(self, session_id, *, guild_id, channel_id):
+        del session_id, guild_id, channel_id
+
+    async def release(self, session_id):
+        del session_id
+        await asyncio.sleep(0.5)
+
+
 async def test_a_bot_that_stops_during_a_session_answers_only_after_its_restart(scene):
     _, bob, other = await in_session(scene)
     written = [await bob.type(other, f"<@{scene.bot_user.id}> question {number}") for number in range(3)]
     await scene.until(lambda: scene.runtime.lockdown.waiting.counts.get("text") == 3)
+    scene.runtime.voice.gates.insert(0, Dawdler())
     await scene.bot.close()
     assert scene.chat.prompts == []
     assert answers(scene.bot_user, bob, other) == []
