@@ -35,6 +35,7 @@ PERSONA_SET = "From now on I am: {persona}"
 PERSONA_RESET = "I am back to my configured self."
 PERSONA_NOW = "I am: {persona}"
 EMPTY_PROMPT = "Yes?"
+TEXT = "text"  # the feature that LockdownCog registers for replies in other channels
 ABOUT_LIMIT = 500  # characters of the message that a prompt replies to
 NO_CONTENT = (
     "this bot is made without the intent “message_content”: Discord shows it only messages that mention it, and direct "
@@ -87,12 +88,8 @@ class PromptCog(ParleyCog, name="Prompt"):
             return
         if not self.runtime.conversation.has_model and session is None:
             return
-        if (
-            session is None
-            and self._voice_for(message) is None
-            and not await self.runtime.lockdown.allows("text", message)
-        ):
-            return  # it waits until the machine is free again
+        if await self._waits(message):
+            return
         key = (message.channel.id, message.author.id)
         self._messages.setdefault(key, []).append(message)
         await self._gather.add(self._prompt_of(message))
@@ -117,6 +114,8 @@ class PromptCog(ParleyCog, name="Prompt"):
         if not messages:
             return
         last = messages[-1]
+        if await self._waits(*messages):  # a session began while they were gathered
+            return
         session = self._voice_for(last)
         conversation = self.runtime.conversation
         try:
@@ -130,6 +129,21 @@ class PromptCog(ParleyCog, name="Prompt"):
             await _reply(last, error.sentence)
             return
         await self._acknowledge(last)
+
+    async def _waits(self, *messages: discord.Message) -> bool:
+        """Whether messages have to wait until the machine is free again; if so, they are kept."""
+        last = messages[-1]
+        if (
+            self.runtime.voice.session_of_prompt_channel(last.channel.id) is not None
+            or self._voice_for(last) is not None
+        ):
+            return False
+        free = [message for message in messages if await self.runtime.lockdown.allows(TEXT, message)]
+        if len(free) == len(messages):
+            return False
+        for message in free:  # the session ended between two of them
+            await self.take_up(message)
+        return True
 
     async def _acknowledge(self, message: discord.Message) -> None:
         emoji = self.runtime.config.prompt.acknowledge

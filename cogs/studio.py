@@ -115,8 +115,13 @@ class StudioCog(ParleyCog, name="Studio"):
                 pictures = await self.runtime.studio.look(await self._download(files))
                 text = _text(message, self.bot.user) or WHAT_IS_IT
                 images = tuple(Image(picture.data, picture.media_type) for picture in pictures)
-                asked = Message("user", text, message.author.display_name, images)
-                stream = self.runtime.models.stream([*await self._persona(message.guild), asked], route=route)
+                asked = [
+                    *await self._persona(message.guild),
+                    Message("user", text, message.author.display_name, images),
+                ]
+                if not await self.runtime.lockdown.allows(VISION, message):  # a session began while it was fetched
+                    return
+                stream = self.runtime.models.stream(asked, route=route)
                 async with aclosing(stream) as pieces:
                     answer = "".join([piece async for piece in pieces]).strip()
             for page in split(answer):
@@ -174,8 +179,6 @@ class StudioCog(ParleyCog, name="Studio"):
             await edit(content=error.sentence)
 
     async def _drawn(self, edit: Edit, prompt: str, limit_bytes: int, seed: int | None) -> None:
-        if self.runtime.lockdown.locked(DRAWING):  # since it was asked
-            raise StudioError(NO_DRAWING_NOW)
         clock, shown_s = self.runtime.clock, 0.0
         try:
             async with aclosing(self.runtime.studio.draw(prompt, seed=seed)) as told:

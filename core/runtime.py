@@ -278,12 +278,16 @@ class Runtime:
 
     def _open_studio(self) -> None:
         from core.claims import Claims
-        from core.studio.studio import Studio
+        from core.studio.studio import DRAWING, Studio
 
         self.claims = Claims()
         workflow = self.config.studio.comfyui.workflow
         self.studio = Studio(
-            self.config.studio, self.config.path(workflow) if workflow else None, self.hub, self.workers.run
+            self.config.studio,
+            self.config.path(workflow) if workflow else None,
+            self.hub,
+            self.workers.run,
+            gives_way=lambda: self.lockdown.locked(DRAWING),
         )
         self._closing.append(("studio", self.studio.close))
 

@@ -44,7 +44,15 @@ class Studio:
     A drawing that is under way when its feature is locked is stopped, at the server too.
     """
 
-    def __init__(self, section: StudioSection, workflow: Path | None, hub: Hub, run: Run) -> None:
+    def __init__(
+        self,
+        section: StudioSection,
+        workflow: Path | None,
+        hub: Hub,
+        run: Run,
+        *,
+        gives_way: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Name the parts; nothing is opened.
 
         Args:
@@ -52,15 +60,17 @@ class Studio:
             workflow: The workflow file; None draws nothing.
             hub: Where it hears that drawing gives way.
             run: Runs a function in a worker process: what strangers sent is unpacked there.
+            gives_way: Whether drawing is locked at this moment: it may have become so since it was asked for.
         """
         self._section = section
         self._workflow = workflow
         self._run = run
+        self._gives_way = gives_way
         self._comfyui = ComfyUI(section.comfyui)
         self._drawings = Tasks("drawings")
         self._underway: set[asyncio.Task[None]] = set()
         self._hub = hub
-        hub.subscribe(FeatureLocked, self._give_way, owner=self)
+        hub.subscribe(FeatureLocked, self._stop_for, owner=self)
 
     @property
     def draws(self) -> bool:
@@ -79,6 +89,8 @@ class Studio:
             StudioError: Nothing is set up, the prompt is none, too many wait, or ComfyUI fails; one sentence each.
         """
         workflow = await self._filled(prompt.strip(), secrets.randbelow(SEEDS) if seed is None else seed)
+        if self._gives_way():
+            raise StudioError(GAVE_WAY)
         told: asyncio.Queue[Progress | Drawing | StudioError] = asyncio.Queue()
         task = self._drawings.start(self._pump(workflow, told))
         self._underway.add(task)
@@ -150,7 +162,7 @@ class Studio:
             told.put_nowait(StudioError(GAVE_WAY))
             raise
 
-    def _give_way(self, event: FeatureLocked) -> None:
+    def _stop_for(self, event: FeatureLocked) -> None:
         if event.feature == DRAWING:
             for task in self._underway:
                 _log.info("%s is stopped: drawing gives way", task.get_name())

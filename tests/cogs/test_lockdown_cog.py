@@ -6,9 +6,13 @@ import asyncio
 
 import pytest
 
+from core.config import Environment
+from core.config.model import ModelSection
 from core.lockdown import Block, Feature, Pause
 from core.lockdown.events import MemoryRanLow
 from core.speech.speaker import Speaker
+from launch.bot import ParleyBot
+from loopback.services.chat import Chat
 from loopback.services.hooks import Hooks
 
 COGS = ("cogs.voice", "cogs.admin", "cogs.lockdown")
@@ -84,6 +88,54 @@ async def test_an_engine_that_hangs_does_not_keep_the_locks_of_a_kicked_bot(scen
         finally:
             enough.set()
     assert (await lockdown.status()).holds == ()
+
+
+async def test_a_session_asks_another_model_and_afterwards_the_usual_one(scene):
+    async with Chat() as small:
+        url = {"model": "stand-in", "retries": 0}
+        routes = {"default": {"base_url": scene.chat.base_url, **url}, "voice": {"base_url": small.base_url, **url}}
+        config = scene.config(prompt={"gather_idle_s": 0.05}, lockdown={"route": "voice"}).model_copy(
+            update={"model": ModelSection.model_validate({"routes": routes})}
+        )
+        bot = ParleyBot(config, Environment({}), cogs=(*COGS, "cogs.prompt"), connector=scene.discord.connector())
+        await scene.start_bot(bot)
+        ada = await scene.joined()
+        await scene.reply(ada, await ada.type(scene.text, "hello"))
+        assert (len(scene.chat.prompts), len(small.prompts)) == (0, 1)
+        await scene.run(ada, "voice leave")
+        await scene.reply(ada, await ada.type(scene.text, f"<@{bot.user.id}> hello"))
+        assert (len(scene.chat.prompts), len(small.prompts)) == (1, 1)
+
+
+async def test_a_session_whose_route_is_not_configured_is_refused_with_the_names_there_are(scene):
+    await scene.start(cogs=COGS, lockdown={"route": "voice"})
+    ada = await scene.person()
+    await ada.join(scene.voice)
+    said = await scene.run(ada, "voice join")
+    assert said.startswith("The session cannot start: ")
+    assert "voice" in said
+    assert "default" in said
+    assert scene.bot_user.id not in scene.guild.voice_states
+
+
+async def test_with_sessions_on_two_servers_locks_go_with_the_last(scene):
+    elsewhere = scene.world.add_guild("Elsewhere")
+    scene.world.add_member(elsewhere, scene.bot_user)
+    room = scene.world.add_voice_channel(elsewhere, "Room")
+    await scene.start(cogs=COGS, voice={"max_sessions": 2})
+    voice, lockdown, log = scene.runtime.voice, scene.runtime.lockdown, []
+    lockdown.register(
+        Feature("job", "Job", Pause(lambda: log.append("pause"), lambda: log.append("resume"))), owner="test"
+    )
+    ada = await scene.joined()
+    await voice.join(scene.bot.get_channel(room.id))
+    assert len((await lockdown.status()).holds) == 2
+    await scene.run(ada, "voice leave")
+    assert lockdown.locked("job")
+    assert log == ["pause"]
+    scene.world.voice.leave(elsewhere, scene.bot_user.id)
+    await scene.until(lambda: log == ["pause", "resume"], 3)
+    assert not lockdown.locked("job")
 
 
 async def test_a_feature_that_refuses_to_pause_is_told_to_whoever_joins(scene):

@@ -70,6 +70,21 @@ async def test_direct_messages_wait_too(scene):
     await bob.wait_for_message(direct, lambda message: message.author is scene.bot_user, 10)
 
 
+async def test_messages_that_are_still_being_gathered_when_a_session_begins_wait_too(scene):
+    await scene.start(cogs=COGS, **{**CALM, "prompt": {"gather_idle_s": 1.5}})
+    ada, bob = await scene.person(), await scene.person("Bob")
+    other = scene.world.add_text_channel(scene.guild, "other")
+    await ada.join(scene.voice)
+    written = [await bob.type(other, f"<@{scene.bot_user.id}> part {number}") for number in range(2)]
+    assert "I am in" in await scene.run(ada, "voice join")
+    await scene.until(lambda: scene.runtime.lockdown.waiting.counts.get("text") == 2)
+    assert scene.chat.prompts == []
+    await scene.run(ada, "voice leave")
+    await scene.until(lambda: len(answers(scene.bot_user, bob, other)) == 2)
+    assert [question for question, _ in answers(scene.bot_user, bob, other)] == [one.content for one in written]
+    await scene.turns_over()
+
+
 async def test_the_prompt_channel_and_people_in_voice_are_answered_at_once(scene):
     ada, bob, other = await in_session(scene)
     await scene.reply(ada, await ada.type(scene.text, "question"))

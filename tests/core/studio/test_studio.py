@@ -37,9 +37,12 @@ class Bench:
         self.file = folder / "flow.json"
         self.file.write_text(json.dumps(WORKFLOW), encoding="utf-8")
 
+        self.locked = False
+
     def studio(self, *, workflow: bool = True, **comfyui: Any) -> Studio:
         section = StudioSection(comfyui=ComfySection(url=self.server.url, width=64, height=64, **comfyui))
-        return Studio(section, self.file if workflow else None, self.hub, asyncio.to_thread)
+        file = self.file if workflow else None
+        return Studio(section, file, self.hub, asyncio.to_thread, gives_way=lambda: self.locked)
 
 
 @pytest.fixture
@@ -101,6 +104,21 @@ async def test_a_lock_stops_the_drawing_under_way_at_the_server_too(bench: Bench
     with pytest.raises(StudioError, match="needed in a voice channel"):
         await drawing
     await bench.server.wait_for(lambda request: request.path == "/interrupt")
+
+
+async def test_a_lock_that_comes_while_the_workflow_is_read_keeps_the_server_untouched(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = bench.studio()
+
+    def read(path: Path) -> dict[str, Any]:
+        bench.locked = True
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    monkeypatch.setattr("core.studio.studio.read_workflow", read)
+    with pytest.raises(StudioError, match="needed in a voice channel"):
+        await draw(studio)
+    assert bench.server.requests == []
 
 
 async def test_closing_the_studio_stops_what_is_drawn(bench: Bench) -> None:
