@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -59,6 +60,9 @@ class Store:
             raise StoreError(
                 f"The database {where} cannot be opened; check [store] url and that its folder is writable."
             ) from error
+        except asyncio.CancelledError:
+            await self.close()
+            raise
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
 
     async def close(self) -> None:
