@@ -123,6 +123,8 @@ class ParleyVoiceClient(VoiceRecvClient):
             _log.debug("the loop is closed; speaking=%s was not announced", speaking)
 
     def _announce(self, speaking: bool) -> None:
+        if self._over:  # the player's last word, said after the connection went: there is nobody to tell
+            return
         self._speaking = self.loop.create_task(self._say_speaking(speaking, self._speaking), name="voice: speaking")
 
     async def _say_speaking(self, speaking: bool, earlier: asyncio.Task[None] | None) -> None:

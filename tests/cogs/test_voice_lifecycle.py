@@ -272,3 +272,13 @@ async def test_a_voice_server_that_talks_nonsense_is_a_sentence_and_nothing_stay
     assert "I could not join" in await scene.run(ada, "voice join")
     await scene.until(lambda: nowhere(scene))
     assert speakers == []
+
+
+async def test_the_last_word_of_a_player_that_outlives_its_connection_begins_nothing(scene):
+    await scene.start()
+    await scene.joined()
+    client = scene.session.client
+    await scene.runtime.voice.leave(scene.guild.id)
+    client.announce(False)
+    await asyncio.sleep(0)
+    assert "voice: speaking" not in [task.get_name() for task in asyncio.all_tasks()]
