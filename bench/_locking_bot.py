@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench.lockdown import fill
 from core.config import Config, Environment
+from core.config.system import StoreSection
 from core.runtime import of
 from launch.bot import ParleyBot
 from launch.run import point_at
@@ -49,7 +50,8 @@ def tell(what: str) -> None:
 async def run(options: argparse.Namespace) -> None:
     """Log in, take part with so many features, and go on until the input ends."""
     folder = Path(options.folder)
-    config = Config(store={"url": f"sqlite+aiosqlite:///{(folder / 'parley.db').as_posix()}"}, base=folder)
+    store = StoreSection(url=f"sqlite+aiosqlite:///{(folder / 'parley.db').as_posix()}")
+    config = Config(store=store, base=folder)
     connector = await point_at(options.rest, options.ca)
     bot = ParleyBot(config, Environment({}), cogs=COGS, connector=connector)
     running = asyncio.create_task(bot.start(os.environ["DISCORD_TOKEN"]))
