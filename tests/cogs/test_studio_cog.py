@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 
@@ -10,6 +11,7 @@ from PIL import Image
 
 from core.config import Environment
 from core.config.model import ModelSection
+from core.studio import studio
 from launch.bot import ParleyBot
 from loopback.services.comfyui import ComfyUI
 from tests.core.studio.test_comfyui import WORKFLOW
@@ -166,6 +168,32 @@ async def test_during_a_session_both_give_way_with_their_message_and_no_server_i
     await interaction.wait_for(lambda message: message.attachments, 15)
     await scene.reply(bob, await ask(scene, bob, "what is this?", picture))
     assert len(scene.chat.pictures) == 1
+
+
+async def test_a_lock_that_comes_between_the_asking_and_the_work_keeps_the_servers_untouched(
+    scene, start, comfyui, monkeypatch
+):
+    await start()
+    lockdown, loop = scene.runtime.lockdown, asyncio.get_running_loop()
+    look, read = scene.runtime.studio.look, studio.read_workflow
+
+    async def look_late(files):
+        await lockdown.lock()
+        return await look(files)
+
+    def read_late(path):
+        asyncio.run_coroutine_threadsafe(lockdown.lock(), loop).result(5)
+        return read(path)
+
+    monkeypatch.setattr(scene.runtime.studio, "look", look_late)
+    monkeypatch.setattr(studio, "read_workflow", read_late)
+    ada = await scene.person()
+    message = await ask(scene, ada, "what is this?", ("a.png", png(), "image/png"))
+    assert (await scene.reply(ada, message)).content == NO_VISION
+    await lockdown.unlock()
+    interaction = await ada.slash(scene.text, "draw", prompt="a cat")
+    assert "needed in a voice channel" in (await interaction.answered(5)).content
+    assert (scene.chat.prompts, comfyui.requests) == ([], [])
 
 
 async def test_a_session_that_begins_stops_the_drawing_under_way(scene, start, comfyui):
