@@ -58,6 +58,9 @@ class ParleyBot(commands.Bot):
             await self.load_extension(name)
         await self._sync_if_changed()
 
+    async def on_message(self, message: discord.Message, /) -> None:
+        """Look for no prefix commands, since there are none; prompts are the cogs' business."""
+
     async def on_ready(self) -> None:
         """Say where the bot is."""
         _log.info("logged in as %s in %d server(s)", self.user, len(self.guilds))

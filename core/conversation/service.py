@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 FULL = "{count} prompts are waiting already. Please let me answer those first, or use `/voice stop`."
 VOICE_FAILED = "My voice failed ({reason}), so this one is text only."
 BROKEN = "Something went wrong on my side; the log has the details. Please ask again."
+CLOSING = "I am just being stopped. Please ask again when I am back."
 KEPT_TURNS = 50
 
 Work = Callable[["Turn", "VoiceSession | None"], Awaitable[None]]
@@ -54,6 +55,7 @@ class Conversation:
         )
         self.mood: Mood | None = None
         self.recent: deque[Turn] = deque(maxlen=KEPT_TURNS)
+        self._closed = False
 
     @property
     def has_model(self) -> bool:
@@ -118,7 +120,8 @@ class Conversation:
             await asyncio.wait([turn.task])
 
     async def close(self) -> None:
-        """Stop every turn."""
+        """Stop every turn, and take none up any more."""
+        self._closed = True
         for queue in self._queues.values():
             for turn in queue.turns:
                 turn.stop()
@@ -127,6 +130,8 @@ class Conversation:
     # One turn ---------------------------------------------------------------------------------------------------------
 
     def _enqueue(self, turn: Turn, session: VoiceSession | None, work: Work) -> Turn:
+        if self._closed:
+            raise ParleyError(CLOSING)
         key = session.guild.id if session else turn.prompt.conversation_id
         queue = self._queues.setdefault(key, _Queue())
         if len(queue.turns) > self._section.queue_limit:
