@@ -181,11 +181,7 @@ class Recordings:
                 consent=self.consent,
                 clock=self._clock,
                 name_of=name_of,
-                limits=Limits(
-                    self._section.max_length_s,
-                    round(self._section.max_size_mb * 1e6),
-                    round(self._section.min_free_mb * 1e6),
-                ),
+                limits=self._limits,
                 on_ended=on_ended,
                 undecryptable=undecryptable,
             )
@@ -198,6 +194,11 @@ class Recordings:
         self._hub.publish(RecordingStarted(guild_id, live.id, record.channel_id, str(live.folder), record.started_by))
         _log.info("recording %s started in channel %d", live.id, record.channel_id)
         return live
+
+    @property
+    def _limits(self) -> Limits:
+        section = self._section
+        return Limits(section.max_length_s, round(section.max_size_mb * 1e6), round(section.min_free_mb * 1e6))
 
     def live(self, guild_id: int) -> LiveRecording | None:
         """The recording under way in a guild."""
