@@ -58,8 +58,10 @@ class ParleyBot(commands.Bot):
             await self.load_extension(name)
         await self._sync_if_changed()
 
-    async def on_message(self, message: discord.Message, /) -> None:
-        """Look for no prefix commands, since there are none; prompts are the cogs' business."""
+    async def on_command_error(self, context: commands.Context[Any], error: commands.CommandError, /) -> None:
+        """A message that mentions the bot is looked up as a prefix command; one that is none is a prompt, no error."""
+        if not isinstance(error, commands.CommandNotFound):
+            await super().on_command_error(context, error)
 
     async def on_ready(self) -> None:
         """Say where the bot is."""
