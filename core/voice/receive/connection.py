@@ -72,6 +72,8 @@ class ParleyVoiceWebSocket(DiscordVoiceWebSocket):
             # Nothing to undo: a commit that builds on the refused message fails too, and that is recovered from.
             state.refused_messages += 1
             _log.warning("voice gateway: op %s was refused: %s", msg[2] if len(msg) > 2 else None, error)
+            return
+        state.reader.wake()  # there may be new keys: what came before its key is tried again
 
 
 class ParleyConnectionState(VoiceConnectionState):

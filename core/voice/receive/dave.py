@@ -6,6 +6,7 @@ nonce as ULEB128, the unencrypted ranges (none for Opus), the size of all that, 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Protocol
 
@@ -75,18 +76,41 @@ class FrameDecryptor:
         if not is_encrypted(payload):
             self._require_plain_allowed(user_id, at_s)
             return payload, True
-        session = self._link.dave_session
-        if session is None:
-            raise Undecryptable(self._failed("no_session", at_s))
         try:
-            opus = session.decrypt(user_id, _AUDIO, payload)
-        except (ValueError, OverflowError, RuntimeError) as error:  # davey's own; an id out of range; a session in use
-            raise Undecryptable(self._failed(_cause(str(error)), at_s, ready=session.ready)) from None
-        if opus == payload:
-            raise Undecryptable(self._failed("passed_through", at_s))
+            opus = self.decrypt(user_id, payload)
+        except Undecryptable:
+            self._failed(at_s)
+            raise
         self._failures = 0
         self._cool_down_s = COOL_DOWN_S
         return opus, False
+
+    def decrypt(self, user_id: int, payload: bytes) -> bytes:
+        """The Opus of an encrypted frame, once: a second attempt at a frame that was opened is refused.
+
+        Raises:
+            Undecryptable: With the cause. It does not count towards a new start.
+        """
+        session = self._link.dave_session
+        if session is None:
+            raise Undecryptable("no_session")
+        try:
+            opus = session.decrypt(user_id, _AUDIO, payload)
+        except (ValueError, OverflowError, RuntimeError) as error:  # davey's own; an id out of range; a session in use
+            raise Undecryptable(_cause(str(error))) from None
+        if opus == payload:
+            raise Undecryptable("passed_through")
+        return opus
+
+    def owner_of(self, payload: bytes) -> tuple[int, bytes] | None:
+        """Who of the group encrypted a frame, and its Opus; None if nobody's key fits."""
+        session = self._link.dave_session
+        if session is None:
+            return None
+        for member in session.get_user_ids():
+            with contextlib.suppress(Undecryptable):
+                return int(member), self.decrypt(int(member), payload)
+        return None
 
     def _require_plain_allowed(self, user_id: int, at_s: float) -> None:
         """Plain frames are right without DAVE, while a group forms or changes, and from who is not in it yet."""
@@ -98,28 +122,26 @@ class FrameDecryptor:
             return
         raise Undecryptable("unencrypted")
 
-    def _failed(self, cause: str, at_s: float, *, ready: bool = False) -> str:
-        """Count a failure; after a run of them that no transition explains, ask for a new start. Gives the cause."""
+    def _failed(self, at_s: float) -> None:
+        """Count a failure; after a run of them that no transition explains, ask for a new start."""
+        session = self._link.dave_session
         if not self._failures:
             self._failing_since_s = at_s
         self._failures += 1
         run_s = at_s - max(self._failing_since_s, self._link.transition_at_s)
         if (
             self._failures >= FAILURES
-            and run_s >= (RUN_S if ready else NOT_READY_S)
+            and session is not None
+            and run_s >= (RUN_S if session.ready else NOT_READY_S)
             and at_s - self._recovered_at_s >= self._cool_down_s
-            and self._link.dave_session is not None
             and self._link.dave_protocol_version > 0
         ):
-            _log.warning(
-                "%d frames in a row could not be decrypted (%s); asking for a new start", self._failures, cause
-            )
+            _log.warning("%d frames in a row could not be decrypted; asking for a new start", self._failures)
             self._failures = 0
             self._recovered_at_s = at_s
             self._cool_down_s = min(self._cool_down_s * 2, LONGEST_COOL_DOWN_S)
             self.recoveries += 1
             self._recover()
-        return cause
 
 
 def _cause(message: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import struct
-from collections import Counter, deque
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from core.audio.frames import OPUS_SILENCE, OpusFrame
-from core.voice.receive.dave import DaveLink, FrameDecryptor, Undecryptable
+from core.voice.receive.dave import DaveLink, FrameDecryptor, Undecryptable, is_encrypted
+from core.voice.receive.early import Packet, Sealed, Unnamed
 from core.voice.receive.sequence import SequenceWindow
 from core.voice.receive.stats import Heard, ReceiveStats
 from core.voice.receive.transport import FORGED, OVERHEAD, opener
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 OPUS_PAYLOAD_TYPE = 120
-HELD_PACKETS = 100  # of an SSRC nobody has been named for yet: 2 s
-HELD_STREAMS = 64
 LEAVING_S = 2.0  # packets of somebody who left are on their way this long
+IDENTIFIED_EVERY = 10  # packets of an unknown SSRC: every member's key is tried on one of them
+KEY_MAY_COME = frozenset({"no_key", "no_decryptor", "no_session"})
 
 _HEADER = struct.Struct(">BBHII")
 _VERSION, _VERSION_2, _PADDING, _EXTENSION, _CSRC_COUNT = 0xC0, 0x80, 0x20, 0x10, 0x0F
@@ -58,7 +59,8 @@ class _Stream:
     window: SequenceWindow
     heard: Heard
     user_id: int | None = None
-    before: tuple[int, int, float, bytes] | None = None  # a packet that looked stale: perhaps the sender begins anew
+    sealed: Sealed = field(default_factory=Sealed)
+    before: Packet | None = None  # a packet that looked stale: perhaps the sender begins anew
 
 
 class Receiver:
@@ -81,7 +83,7 @@ class Receiver:
         self._subscribers: tuple[_Subscriber, ...] = ()
         self._streams: dict[int, _Stream] = {}
         self._heard: dict[int, Heard] = {}
-        self._held: dict[int, deque[tuple[int, int, float, bytes]]] = {}
+        self._unnamed = Unnamed()
         self._leaving: dict[int, tuple[int, float]] = {}
         self._dropped: Counter[str] = Counter()
         self._delivered = 0
@@ -114,7 +116,7 @@ class Receiver:
                 user_id: replace(heard, lost=heard.lost + lost[user_id], undecryptable=heard.undecryptable.copy())
                 for user_id, heard in list(self._heard.items())
             },
-            held=sum(len(held) for held in list(self._held.values())),
+            held=len(self._unnamed),
             recoveries=self._dave.recoveries,
             failed={there.name: there.failed for there in self._subscribers},
         )
@@ -144,7 +146,7 @@ class Receiver:
             stream.heard.lost += stream.window.lost
         self._users = {}
         self._streams = {}
-        self._held = {}
+        self._unnamed = Unnamed()
         self._leaving = {}
 
     # The reading thread -----------------------------------------------------------------------------------------------
@@ -175,13 +177,16 @@ class Receiver:
             return
         elif stream.before is not None:
             self._restarted(ssrc, stream, sequence)
-        self._route(ssrc, stream, sequence, timestamp, arrival_s, payload)
+        self._route(ssrc, stream, (sequence, timestamp, arrival_s, payload))
 
-    def settle(self) -> None:
-        """Deliver what was held for SSRCs that have got a user since; otherwise their next packet does."""
-        for ssrc in [ssrc for ssrc in list(self._held) if ssrc in self._users]:
+    def settle(self, now_s: float) -> None:
+        """Deliver what was held for an owner or a key that has come since; otherwise the stream's next packet does."""
+        for ssrc in self._unnamed.named(self._users):
             if (stream := self._streams.get(ssrc)) is not None:
                 self._release(ssrc, stream)
+        for ssrc, stream in self._streams.items():
+            if stream.sealed.packets:
+                self._unseal(ssrc, stream, now_s)
 
     def _body(self, datagram: bytes, size: int, flags: int) -> bytes | None:
         """The decrypted payload without extension and padding, or None, counted."""
@@ -233,34 +238,41 @@ class Receiver:
         before, stream.before = stream.before, None
         if before is not None and (before[0] + 1) & 0xFFFF == sequence:
             self._dropped["stale"] -= 1
-            self._route(ssrc, stream, *before)
+            self._route(ssrc, stream, before)
 
-    def _route(
-        self, ssrc: int, stream: _Stream, sequence: int, timestamp: int, arrival_s: float, payload: bytes
-    ) -> None:
+    def _route(self, ssrc: int, stream: _Stream, packet: Packet) -> None:
+        """Find out whose a packet is, decrypt and deliver it; or keep it until that can be done."""
         user_id = self._users.get(ssrc)
         if user_id is None:
-            user_id = self._leaving_user(ssrc, arrival_s)
+            user_id = self._leaving_user(ssrc, packet[2])
             if user_id is None:
-                self._hold(ssrc, (sequence, timestamp, arrival_s, payload))
+                self._await_owner(ssrc, stream, packet)
                 return
-        if self._held and ssrc in self._held:
+        if self._unnamed and ssrc in self._unnamed:
             self._release(ssrc, stream)
         if user_id != stream.user_id:
             self._assign(stream, user_id)
-        heard = stream.heard
+        if stream.sealed.packets:  # first, since a frame cannot be opened after a later one of its key
+            self._unseal(ssrc, stream, packet[2])
+        payload = packet[3]
         if payload == OPUS_SILENCE:
-            heard.silent += 1
+            stream.heard.silent += 1
         else:
             try:
-                payload, plain = self._dave.open(user_id, payload, arrival_s)
+                payload, plain = self._dave.open(user_id, payload, packet[2])
             except Undecryptable as failure:
-                heard.undecryptable[failure.args[0]] += 1
+                cause = failure.args[0]
+                stream.heard.undecryptable[cause] += 1
+                if cause in KEY_MAY_COME:
+                    stream.sealed.keep(packet, cause)
                 return
-            heard.plain += plain
-        heard.packets += 1
+            stream.heard.plain += plain
+        self._deliver(ssrc, stream, user_id, packet, payload)
+
+    def _deliver(self, ssrc: int, stream: _Stream, user_id: int, packet: Packet, opus: bytes) -> None:
+        stream.heard.packets += 1
         self._delivered += 1
-        frame = OpusFrame(user_id, ssrc, timestamp, sequence, arrival_s, payload)
+        frame = OpusFrame(user_id, ssrc, packet[1], packet[0], packet[2], opus)
         for subscriber in self._subscribers:
             try:
                 subscriber.callback(frame)
@@ -269,28 +281,55 @@ class Receiver:
                 if subscriber.failed & (subscriber.failed - 1) == 0:
                     _log.exception("%s failed on a frame (%d times)", subscriber.name, subscriber.failed)
 
+    def _unseal(self, ssrc: int, stream: _Stream, now_s: float) -> None:
+        """Try the frames again whose key was missing: some clients use a new key before everybody has it."""
+        user_id, heard, sealed = stream.user_id, stream.heard, stream.sealed
+        sealed.forget(now_s)
+        while sealed.packets and user_id is not None:
+            packet, cause = sealed.packets[0]
+            try:
+                opus = self._dave.decrypt(user_id, packet[3])
+            except Undecryptable:
+                return
+            sealed.packets.popleft()
+            heard.late_keyed += 1
+            heard.undecryptable[cause] -= 1
+            if not heard.undecryptable[cause]:
+                del heard.undecryptable[cause]
+            self._deliver(ssrc, stream, user_id, packet, opus)
+
+    def _await_owner(self, ssrc: int, stream: _Stream, packet: Packet) -> None:
+        """Keep a packet until it is known whose it is.
+
+        Discord names who begins to speak (op 5), not who was speaking when we came. Whose key opens a frame is its sender.
+        """
+        self._dropped["unmapped"] += self._unnamed.hold(ssrc, packet)
+        if packet[0] % IDENTIFIED_EVERY:
+            return
+        oldest = next((held for held in self._unnamed.of(ssrc) if is_encrypted(held[3])), None)
+        if oldest is None or (found := self._dave.owner_of(oldest[3])) is None:
+            return
+        user_id, opus = found
+        self._users.setdefault(ssrc, user_id)
+        self._assign(stream, user_id)
+        for held in self._unnamed.take(ssrc):
+            stream.heard.late_mapped += 1
+            if held is oldest:  # opened already, which can be done once
+                self._deliver(ssrc, stream, user_id, held, opus)
+            else:
+                self._route(ssrc, stream, held)
+
     def _leaving_user(self, ssrc: int, arrival_s: float) -> int | None:
         user_id, until_s = self._leaving.get(ssrc, (None, 0.0))
         return user_id if arrival_s < until_s else None
 
-    def _hold(self, ssrc: int, packet: tuple[int, int, float, bytes]) -> None:
-        held = self._held.get(ssrc)
-        if held is None:
-            if len(self._held) >= HELD_STREAMS:
-                oldest = next(iter(self._held))
-                self._dropped["unmapped"] += len(self._held.pop(oldest))
-            held = self._held[ssrc] = deque(maxlen=HELD_PACKETS)
-        elif len(held) == HELD_PACKETS:
-            self._dropped["unmapped"] += 1
-        held.append(packet)
-
     def _release(self, ssrc: int, stream: _Stream) -> None:
-        for packet in self._held.pop(ssrc, ()):
+        for packet in self._unnamed.take(ssrc):
             stream.heard.late_mapped += 1
-            self._route(ssrc, stream, *packet)
+            self._route(ssrc, stream, packet)
 
     def _assign(self, stream: _Stream, user_id: int) -> None:
         """Count a stream for the person it belongs to from now on."""
         heard = self._heard.setdefault(user_id, Heard())
         heard.late_mapped += stream.heard.late_mapped if stream.user_id is None else 0
-        stream.user_id, stream.heard = user_id, heard
+        stream.user_id, stream.heard, stream.sealed = user_id, heard, Sealed()

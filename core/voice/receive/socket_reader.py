@@ -173,7 +173,7 @@ class VoiceSocketReader(SocketReader):
         if self._unheard is not None and self._callbacks and self.state.socket is current:
             unheard, self._unheard = self._unheard, None
             self._tell(unheard)
-        self._receiver.settle()
+        self._receiver.settle(time.monotonic())
 
     def _keep_alive(self, current: socket.socket) -> None:
         now_s = time.monotonic()

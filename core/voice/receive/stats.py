@@ -14,7 +14,8 @@ class Heard:
     silent: int = 0
     plain: int = 0
     lost: int = 0
-    late_mapped: int = 0  # held until Discord said whose they are
+    late_mapped: int = 0  # held until it was known whose they are
+    late_keyed: int = 0  # held until their key came; no longer counted as undecryptable
     undecryptable: Counter[str] = field(default_factory=lambda: Counter[str]())
 
 

@@ -150,6 +150,16 @@ async def test_audio_that_comes_before_its_owner_is_known_is_kept(call: Call) ->
     assert call.voice.receiver.stats.users[anna.user.id].late_mapped > 0
 
 
+async def test_who_spoke_before_we_came_and_is_never_announced_is_heard(call: Call) -> None:
+    call.loopback.voice.faults.speaking_delay_s = 600
+    anna = await call.person("anna")
+    await call.enter()
+    await call.room().wait_settled(2)
+    await anna.play(noise(0.5))
+    await until(lambda: len(call.heard(anna)) == 25)
+    assert call.voice.receiver.stats.undecryptable == {}
+
+
 async def test_somebody_leaves_while_nobody_listens(call: Call, anna: Person) -> None:
     call.voice.receiver.drop(call)
     ben = await call.person("ben")

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from core.audio.frames import OPUS_SILENCE, OpusFrame
-from core.voice.receive.receiver import HELD_PACKETS, HELD_STREAMS
+from core.voice.receive.early import HELD_PACKETS, HELD_STREAMS
 from loopback.voice.transport import MODES
 
 from .conftest import AES, ANNA, ANNAS, BEN, BENS, XCHACHA, Desk
@@ -103,7 +103,7 @@ def test_what_is_held_is_delivered_without_a_further_packet_too(desk: Desk) -> N
     arrived_s = desk.now_s
     desk.now_s += 3
     desk.receiver.announce(BENS, BEN)
-    desk.receiver.settle()
+    desk.receiver.settle(desk.now_s)
     assert [(frame.payload, frame.arrival_s) for frame in desk.frames] == [(b"ben", arrived_s)]
 
 
@@ -111,7 +111,7 @@ def test_encrypted_frames_are_held_too_and_decrypted_when_their_owner_is_known(d
     desk.encrypt_end_to_end(ANNA, BEN)
     desk.hear(desk.sessions[BEN].encrypt_opus(b"\x78ben"), ssrc=BENS)
     desk.receiver.announce(BENS, BEN)
-    desk.receiver.settle()
+    desk.receiver.settle(desk.now_s)
     assert desk.payloads == [b"\x78ben"]
 
 
@@ -235,3 +235,77 @@ def test_a_hundred_thousand_malformed_replayed_and_foreign_datagrams_are_counted
     counted = stats.delivered + stats.held + sum(stats.dropped.values()) + sum(stats.undecryptable.values())
     assert counted == 100_500
     assert stats.delivered == 500
+
+
+# Before the key, before the name ------------------------------------------------------------------------------------------
+
+
+def test_frames_that_come_before_their_key_are_opened_when_it_has_come(desk: Desk) -> None:
+    desk.encrypt_end_to_end(ANNA, BEN)
+    session, desk.link.dave_session = desk.link.dave_session, None
+    for number in range(3):
+        desk.hear(desk.sessions[ANNA].encrypt_opus(b"\x78%d" % number), sequence=number)
+    assert desk.payloads == []
+    assert desk.receiver.stats.undecryptable == {"no_session": 3}
+    desk.link.dave_session = session
+    desk.hear(desk.sessions[ANNA].encrypt_opus(b"\x783"), sequence=3)
+    assert desk.payloads == [b"\x78%d" % number for number in range(4)]
+    stats = desk.receiver.stats
+    assert stats.undecryptable == {}
+    assert (stats.users[ANNA].late_keyed, stats.users[ANNA].packets) == (3, 4)
+
+
+def test_the_last_frames_before_a_key_need_no_further_packet(desk: Desk) -> None:
+    desk.encrypt_end_to_end(ANNA, BEN)
+    session, desk.link.dave_session = desk.link.dave_session, None
+    desk.hear(desk.sessions[ANNA].encrypt_opus(b"\x78opus"))
+    arrived_s = desk.now_s
+    desk.link.dave_session = session
+    desk.now_s += 1
+    desk.receiver.settle(desk.now_s)
+    assert [(frame.payload, frame.arrival_s) for frame in desk.frames] == [(b"\x78opus", arrived_s)]
+
+
+def test_a_key_that_comes_after_two_seconds_opens_nothing(desk: Desk) -> None:
+    desk.encrypt_end_to_end(ANNA, BEN)
+    session, desk.link.dave_session = desk.link.dave_session, None
+    desk.hear(desk.sessions[ANNA].encrypt_opus(b"\x78opus"))
+    desk.link.dave_session = session
+    desk.now_s += 2.1
+    desk.receiver.settle(desk.now_s)
+    assert desk.frames == []
+    assert desk.receiver.stats.undecryptable == {"no_session": 1}
+
+
+def test_a_damaged_frame_holds_nobody_up(desk: Desk) -> None:
+    desk.encrypt_end_to_end(ANNA, BEN)
+    damaged = bytearray(desk.sessions[ANNA].encrypt_opus(b"\x78opus"))
+    damaged[2] ^= 1
+    desk.hear(bytes(damaged), sequence=0)
+    for number in range(1, 200):
+        desk.hear(desk.sessions[ANNA].encrypt_opus(b"\x78opus"), sequence=number)
+    assert [frame.sequence for frame in desk.frames] == list(range(1, 200))
+    assert desk.receiver.stats.undecryptable == {"no_key": 1}
+
+
+def test_who_was_speaking_before_we_came_is_known_by_the_key_that_opens_their_frames(desk: Desk) -> None:
+    desk.encrypt_end_to_end(ANNA, BEN)
+    desk.hear(OPUS_SILENCE, ssrc=BENS, sequence=4)
+    for number in range(5, 15):
+        desk.hear(desk.sessions[BEN].encrypt_opus(b"\x78%d" % number), ssrc=BENS, sequence=number)
+    assert [frame.sequence for frame in desk.frames] == list(range(4, 11)) + list(range(11, 15))
+    assert {frame.user_id for frame in desk.frames} == {BEN}
+    assert desk.payloads[1:] == [b"\x78%d" % number for number in range(5, 15)]
+    assert desk.receiver.stats.undecryptable == {}
+    assert desk.receiver.stats.held == 0
+
+
+def test_a_stream_that_no_key_of_the_group_opens_stays_unnamed(desk: Desk) -> None:
+    desk.encrypt_end_to_end(ANNA, BEN)
+    for number in range(40):
+        desk.hear(
+            bytes(desk.sessions[ANNA].encrypt_opus(b"\x78opus")[:-3]) + b"\x0d\xfa\xfa", ssrc=777, sequence=number
+        )
+        desk.hear(b"\x78plain", ssrc=778, sequence=number)
+    assert desk.frames == []
+    assert desk.receiver.stats.held == 80

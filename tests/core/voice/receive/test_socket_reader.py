@@ -72,7 +72,7 @@ class Bench:
         self.arrivals_s.append(arrival_s)
         self.fed.append(datagram)
 
-    def _settle(self) -> None:
+    def _settle(self, _now_s: float) -> None:
         self.settled += 1
 
 
