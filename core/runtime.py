@@ -211,13 +211,14 @@ class Runtime:
     # Opening ----------------------------------------------------------------------------------------------------------
 
     async def _open(self, config: Config | None, environ: Environment | None) -> None:
-        from core.config import Environment, load
+        from core.config import Environment, load, require_secrets
 
         if config is None:
             named = os.environ.get(CONFIG_VARIABLE)
             config = await asyncio.to_thread(load, Path(named) if named else None)
         self.config = config
         self.environ = environ if environ is not None else await asyncio.to_thread(Environment.read)
+        require_secrets(config, self.environ)
         self.hub = Hub()
         self.hub.bind(asyncio.get_running_loop())
         self._closing.append(("event hub", self.hub.close))

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.config import Environment, load
+from core.config import Environment, load, require_secrets
 from core.errors import ConfigError, ParleyError
 from launch.run import SET_TOKEN, TOKEN_VARIABLE, USAGE, point_at
 
@@ -55,10 +55,12 @@ def doctor(arguments: argparse.Namespace) -> int:
     logging.getLogger().setLevel(logging.CRITICAL)
     try:
         config = load(Path(arguments.config) if arguments.config else None)
+        environ = Environment.read()
+        require_secrets(config, environ, Path(arguments.config or "config.toml").name)
     except ConfigError as error:
         _print(Finding(Verdict.BAD, "settings", error.sentence))
         return USAGE
-    return asyncio.run(_examine(config, Environment.read(), arguments))
+    return asyncio.run(_examine(config, environ, arguments))
 
 
 async def _examine(config: Config, environ: Environment, arguments: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.config import Environment, load
+from core.config import Environment, load, require_secrets
 from core.errors import ConfigError, ParleyError
 from launch.lag import watch
 
@@ -58,6 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
         token = environ.get(TOKEN_VARIABLE, "").strip()
         if not token:
             raise ConfigError(NO_TOKEN)
+        if len(token.split()) > 1:
+            raise ConfigError(BAD_TOKEN)
+        require_secrets(config, environ, Path(arguments.config or "config.toml").name)
     except ConfigError as error:
         print(error.sentence, file=sys.stderr)
         return USAGE

@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     try:
         asyncio.run(_serve(options.port, options.folder))
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # the latter for a port that is none
         sys.stderr.write(f"loopback cannot listen: {error}\n")
         return 1
     return 0

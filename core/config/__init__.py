@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from core.config.load import CHECKOUT, Config, Environment, load
+from core.config.load import CHECKOUT, Config, Environment, load, require_secrets
 
-__all__ = ["CHECKOUT", "Config", "Environment", "load"]
+__all__ = ["CHECKOUT", "Config", "Environment", "load", "require_secrets"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from core.config.lockdown import LockdownSection
 from core.config.model import ModelSection
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).resolve().parents[2]  # every relative path of the configuration starts here
 PREFIX = "PARLEY_"  # PARLEY_VOICE__MAX_SESSIONS=2 overrides [voice] max_sessions
+ENCODING = "utf-8-sig"  # some editors of Windows begin a file with a mark, which is no part of it
+NO_UTF8 = "{file} is not written in UTF-8. Save it anew in that encoding."
+NO_JSON = '{variable} in the environment holds no list or table. Those are written as JSON: [1, 2] or {{"key": 1}}.'
+NO_SECRET = (
+    "{file}: [lockdown.hooks] {hook}: header_env takes the value of “{header}” from the variable {variable}, which is not "
+    "set. Put it into .env or into the environment."
+)
 
 
 class Environment(Mapping[str, str]):
@@ -36,10 +44,20 @@ class Environment(Mapping[str, str]):
 
     @classmethod
     def read(cls, dotenv: Path | None = None) -> Environment:
-        """The variables of `.env` (of the checkout, unless named) with those of the process over them."""
+        """The variables of `.env` (of the checkout, unless named) with those of the process over them.
+
+        Raises:
+            ConfigError: The file cannot be read.
+        """
         from dotenv import dotenv_values
 
-        found = dotenv_values(dotenv or CHECKOUT / ".env", encoding="utf-8")
+        file = dotenv or CHECKOUT / ".env"
+        try:
+            found = dotenv_values(file, encoding=ENCODING)
+        except UnicodeDecodeError as error:  # PowerShell's `>` writes UTF-16
+            raise ConfigError(NO_UTF8.format(file=file.name)) from error
+        except OSError as error:
+            raise ConfigError(f"{file.name} cannot be read: {error.strerror}.") from error
         return cls({**{key: value for key, value in found.items() if value is not None}, **os.environ})
 
     def __getitem__(self, key: str) -> str:
@@ -103,18 +121,40 @@ def load(path: Path | None = None, *, overrides: Mapping[str, Any] | None = None
     data: dict[str, Any] = {}
     if path is not None or file.exists():
         try:
-            data = tomllib.loads(file.read_text(encoding="utf-8"))
+            data = tomllib.loads(file.read_text(encoding=ENCODING))
         except OSError as error:
             raise ConfigError(f"{file.name} cannot be read: {error.strerror}.") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise ConfigError(NO_UTF8.format(file=file.name)) from error
+        except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{file.name} is not valid TOML: {error}.") from error
     if "base" in data:
         raise ConfigError(f"{file.name}: 'base' is not a known section.")
     try:
         return Config(**_merge(data, overrides or {}))
     except ValidationError as error:
-        faults = [_describe(fault) for fault in error.errors()]
-        raise ConfigError("\n".join(f"{file.name}: {fault}" for fault in faults)) from error
+        faults = [f"{_source(fault, file)}: {_describe(fault)}" for fault in error.errors()]
+        raise ConfigError("\n".join(faults)) from error
+    except SettingsError as error:
+        raise ConfigError("\n".join(NO_JSON.format(variable=name) for name in _unparsable())) from error
+
+
+def require_secrets(config: Config, environ: Mapping[str, str], file: str = "config.toml") -> None:
+    """Refuse settings that name variables which do not exist, where nothing would work without them.
+
+    Keys of models and speech services are asked for when those are used: some servers take none.
+
+    Raises:
+        ConfigError: A header of a hook has no value.
+    """
+    faults = [
+        NO_SECRET.format(file=file, hook=hook.name, header=header, variable=variable)
+        for hook in config.lockdown.hooks
+        for header, variable in hook.header_env.items()
+        if not environ.get(variable)
+    ]
+    if faults:
+        raise ConfigError("\n".join(faults))
 
 
 def _merge(data: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,6 +163,43 @@ def _merge(data: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         below = merged.get(key)
         merged[key] = _merge(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value  # pyright: ignore[reportUnknownArgumentType] - nested tables of TOML
     return merged
+
+
+def _source(fault: ErrorDetails, file: Path) -> str:
+    """Where a value came from: a variable of the environment goes over the file."""
+    where = [str(part).upper() for part in fault["loc"]]
+    variables = {name.upper(): name for name in os.environ}
+    for depth in range(len(where), 0, -1):
+        if name := variables.get(PREFIX + "__".join(where[:depth])):
+            return f"{name} in the environment"
+    return file.name
+
+
+def _unparsable() -> list[str]:
+    """The variables that hold a list or a table by their keys, but not by their values."""
+    found: list[str] = []
+    for name, value in os.environ.items():
+        where = name.upper().removeprefix(PREFIX).lower().split("__")
+        if not name.upper().startswith(PREFIX) or where[0] not in Config.model_fields:
+            continue
+        model = _model(where[:-1])
+        key = getattr(model, "model_fields", {}).get(where[-1])
+        if key is not None and not _is_plain(key.annotation) and not _is_json(value):
+            found.append(name)
+    return found or [f"A variable that begins with {PREFIX}"]
+
+
+def _is_plain(annotation: Any) -> bool:
+    """Whether the value of a key is one text or number, no list and no table."""
+    return not hasattr(annotation, "model_fields") and getattr(annotation, "__origin__", None) not in (list, dict)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _describe(fault: ErrorDetails) -> str:
@@ -140,6 +217,11 @@ def _describe(fault: ErrorDetails) -> str:
 
 
 def _known(where: list[str]) -> list[str]:
+    return sorted(name for name in getattr(_model(where), "model_fields", {}) if name != "base")
+
+
+def _model(where: list[str]) -> Any:
+    """The section that a path of keys leads to."""
     model: Any = Config
     for part in where:
         fields = getattr(model, "model_fields", None)
@@ -148,4 +230,4 @@ def _known(where: list[str]) -> list[str]:
         annotation = fields[part].annotation
         arguments = getattr(annotation, "__args__", ())
         model = arguments[-1] if arguments else annotation
-    return sorted(name for name in getattr(model, "model_fields", {}) if name != "base")
+    return model

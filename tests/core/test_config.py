@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.config import CHECKOUT, Environment, load
+from core.config import CHECKOUT, Environment, load, require_secrets
 from core.errors import ConfigError
 
 
@@ -55,6 +55,52 @@ def test_a_bad_value_is_named_with_what_is_allowed(refusal, text, parts) -> None
     said = refusal(text)
     for part in parts:
         assert part in said
+
+
+def test_a_file_that_begins_with_a_mark_of_its_encoding_is_read(tmp_path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("[voice]\nmax_sessions = 2", encoding="utf-8-sig")
+    assert load(file).voice.max_sessions == 2
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("DISCORD_TOKEN=one\n", encoding="utf-8-sig")
+    assert Environment.read(dotenv)["DISCORD_TOKEN"] == "one"
+
+
+@pytest.mark.parametrize("name", ["config.toml", ".env"])
+def test_a_file_in_another_encoding_is_refused_in_a_sentence(tmp_path, name) -> None:
+    file = tmp_path / name
+    file.write_text("DISCORD_TOKEN=one\n", encoding="utf-16")
+    with pytest.raises(ConfigError, match=rf"^{name} is not written in UTF-8\."):
+        load(file) if name == "config.toml" else Environment.read(file)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("PARLEY_VOICE__VOLUME", "9", "PARLEY_VOICE__VOLUME in the environment: [voice] volume = '9': input should be"),
+        ("PARLEY_VOICE__AUTO_JOIN", "here", "PARLEY_VOICE__AUTO_JOIN in the environment holds no list or table"),
+        ("PARLEY_MODEL__ROUTES", "fast", "PARLEY_MODEL__ROUTES in the environment holds no list or table"),
+    ],
+)
+def test_a_bad_variable_is_named(tmp_path, monkeypatch, variable, value, said) -> None:
+    file = tmp_path / "config.toml"
+    file.touch()
+    monkeypatch.setenv("PARLEY_VOICE__SOUNDS", "sounds")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert caught.value.sentence.startswith(said)
+
+
+def test_a_hook_whose_secret_is_not_set_is_refused(tmp_path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        '[[lockdown.hooks]]\nname = "gpu"\nlock_url = "http://127.0.0.1:1"\nheader_env = { Authorization = "GPU_KEY" }'
+    )
+    config = load(file)
+    with pytest.raises(ConfigError, match=r"gpu: header_env .* “Authorization” from the variable GPU_KEY"):
+        require_secrets(config, {})
+    require_secrets(config, {"GPU_KEY": "Bearer x"})
 
 
 def test_every_fault_is_told_at_once(refusal) -> None:
