@@ -7,6 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from core.lockdown import describe
+from core.voice.stage import in_audience
 
 if TYPE_CHECKING:
     from core.lockdown.service import Lockdown
@@ -75,7 +76,9 @@ def _troubles(session: VoiceSession) -> str:
     if not session.connected:
         found.append("The voice connection is away; I am trying to come back.")
     state = session.guild.me.voice
-    if state is not None and (state.mute or state.suppress):
+    if in_audience(session.channel):
+        found.append("I sit in the audience of the stage: nobody hears me until a moderator invites me to speak.")
+    elif state is not None and (state.mute or state.suppress):
         found.append("I am muted by the server: nobody hears me.")
     if session.interruptions:
         found.append(f"{session.interruptions} interruption(s) of the connection so far.")

@@ -190,7 +190,7 @@ class Talking(Interacting):
             raise Refused(f"{self.user.name} is not in a voice channel")
         if state.self_mute or state.member.muted or state.suppress:
             raise Refused(f"{self.user.name} is muted")
-        if not in_channel(state.channel, self.user) & Permission.SPEAK:
+        if not state.channel.is_stage and not in_channel(state.channel, self.user) & Permission.SPEAK:
             raise Refused(f"{self.user.name} lacks SPEAK in {state.channel.name!r}")
 
     async def __aenter__(self) -> Self:

@@ -30,7 +30,7 @@ PREFIX = "PARLEY_"  # PARLEY_VOICE__MAX_SESSIONS=2 overrides [voice] max_session
 ENCODING = "utf-8-sig"  # some editors of Windows begin a file with a mark, which is no part of it
 NO_UTF8 = "{file} is not written in UTF-8. Save it anew in that encoding."
 NO_JSON = '{variable} in the environment holds no list or table. Those are written as JSON: [1, 2] or {{"key": 1}}.'
-NO_SECRET = (
+NO_HEADER = (
     "{file}: [lockdown.hooks] {hook}: header_env takes the value of “{header}” from the variable {variable}, which is not "
     "set. Put it into .env or into the environment."
 )
@@ -148,7 +148,7 @@ def require_secrets(config: Config, environ: Mapping[str, str], file: str = "con
         ConfigError: A header of a hook has no value.
     """
     faults = [
-        NO_SECRET.format(file=file, hook=hook.name, header=header, variable=variable)
+        NO_HEADER.format(file=file, hook=hook.name, header=header, variable=variable)
         for hook in config.lockdown.hooks
         for header, variable in hook.header_env.items()
         if not environ.get(variable)

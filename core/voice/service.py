@@ -16,6 +16,7 @@ from core.voice.arrival import Arrival, SessionGate
 from core.voice.checks import VoiceRoom, name_of, require_access
 from core.voice.presence import Presence, Present
 from core.voice.session import VoiceSession
+from core.voice.stage import OFF_STAGE, ON_STAGE, come_up
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -225,6 +226,7 @@ class VoiceService:
         )
         _log.info("session %s started in channel %d of guild %d", session.id, channel.id, guild_id)
         self._mind_company(session)
+        self._mind_stage(session)
         return session
 
     def _end(self, session: VoiceSession, reason: str) -> Awaitable[None]:
@@ -304,6 +306,10 @@ class VoiceService:
         if after.channel.id != session.channel.id:
             await session.moved(after.channel)
             self._mind_company(session)
+        if before.channel != after.channel:
+            self._mind_stage(session)
+        elif before.suppress != after.suppress and isinstance(after.channel, discord.StageChannel):
+            await session.notice(OFF_STAGE if after.suppress else ON_STAGE)
         if before.channel is not None and before.mute != after.mute:
             await session.notice(MUTED if after.mute else UNMUTED)
 
@@ -348,6 +354,16 @@ class VoiceService:
                 await self.join(channel)
             except ParleyError as error:
                 _log.warning("[voice] auto_join of %d failed: %s", channel_id, error.sentence, exc_info=error.__cause__)
+
+    def _mind_stage(self, session: VoiceSession) -> None:
+        """On a stage, come up to be heard; if that takes somebody else, say so."""
+
+        async def come() -> None:
+            if told := await come_up(session.channel):
+                await session.notice(told)
+
+        if isinstance(session.channel, discord.StageChannel):
+            self._tasks.start(come(), f"stage {session.id}", replace=True)
 
     def _mind_company(self, session: VoiceSession) -> None:
         """Leave when only bots are left, after the configured while; somebody who comes back stops that."""

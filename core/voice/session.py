@@ -179,7 +179,7 @@ class VoiceSession:
         _log.info("session %s moved from %d to %d", self.id, before.id, channel.id)
         self._hub.publish(SessionMoved(channel.guild.id, self.id, before.id, channel.id))
         await self.notice(MOVED.format(channel=name_of(channel)))
-        if not channel.permissions_for(channel.guild.me).speak:
+        if isinstance(channel, discord.VoiceChannel) and not channel.permissions_for(channel.guild.me).speak:
             await self.notice(NO_SPEAK.format(channel=name_of(channel)))
 
     def renew(self, channel: VoiceRoom, prompt_channel: discord.abc.Messageable | None) -> None:

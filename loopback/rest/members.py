@@ -122,6 +122,29 @@ async def voice_state(request: web.Request) -> web.Response:
     return answer(state.to_json())
 
 
+@routes.patch("/guilds/{guild_id}/voice-states/{user_id:@me|\\d+}")
+async def edit_voice_state(request: web.Request) -> web.Response:
+    """On a stage: bring up to speak, send back, ask to speak. Needs MUTE_MEMBERS, or REQUEST_TO_SPEAK to ask."""
+    guild = guild_of(request)
+    body = await read_json(request)
+    me = user_of(request)
+    asked = request.match_info["user_id"]
+    state = guild.voice_states.get(me.id if asked == "@me" else int(asked))
+    if state is None or state.channel is None:
+        raise unknown("Voice State")
+    if not state.channel.is_stage or int(body.get("channel_id") or state.channel.id) != state.channel.id:
+        raise ApiError(400, 50024, "Cannot execute action on this channel type")
+    granted = in_channel(state.channel, me)
+    suppress, asks = body.get("suppress"), body.get("request_to_speak_timestamp")
+    own = state.member.user is me
+    if (suppress is False or not own) and not granted & Permission.MUTE_MEMBERS:
+        raise missing_permissions()
+    if asks is not None and own and not granted & Permission.REQUEST_TO_SPEAK:
+        raise missing_permissions()
+    world_of(request).voice.on_stage(state, suppress=suppress, asked_to_speak=asks)
+    return no_content()
+
+
 def _change_role(request: web.Request, *, gives: bool) -> web.Response:
     guild = guild_of(request, Permission.MANAGE_ROLES)
     member = member_of(request, guild)

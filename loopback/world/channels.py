@@ -87,6 +87,11 @@ class Channel:
         return self.kind in (ChannelKind.VOICE, ChannelKind.STAGE)
 
     @property
+    def is_stage(self) -> bool:
+        """Whether only those are heard in it who were brought up to speak."""
+        return self.kind is ChannelKind.STAGE
+
+    @property
     def is_thread(self) -> bool:
         """Whether it hangs below a text channel."""
         return self.kind is ChannelKind.THREAD

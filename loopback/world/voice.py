@@ -28,6 +28,7 @@ class VoiceState:
     self_mute: bool = False
     self_deaf: bool = False
     suppress: bool = False
+    asked_to_speak: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Discord's voice state object with its member."""
@@ -43,7 +44,7 @@ class VoiceState:
             "self_mute": self.self_mute,
             "self_video": False,
             "suppress": self.suppress,
-            "request_to_speak_timestamp": None,
+            "request_to_speak_timestamp": self.asked_to_speak,
         }
 
 
@@ -82,6 +83,8 @@ class Voice:
         if not stays and not self.may_join(member, channel):
             return False
         suppress = _is_suppressed(member, channel)
+        if before is not None and stays and channel.is_stage:
+            suppress = before.suppress
         after = VoiceState(guild, member, channel, session_id, self_mute=mute, self_deaf=deaf, suppress=suppress)
         only_flags = stays and before != after
         self._set(after)
@@ -113,7 +116,13 @@ class Voice:
         """Publish the member's voice state again, after a server mute, a deafening or a change of permissions."""
         state = guild.voice_states.get(user_id)
         if state is not None and state.channel is not None:
-            self._set(replace(state, suppress=_is_suppressed(state.member, state.channel)))
+            kept = state.suppress if state.channel.is_stage else _is_suppressed(state.member, state.channel)
+            self._set(replace(state, suppress=kept))
+
+    def on_stage(self, state: VoiceState, *, suppress: bool | None = None, asked_to_speak: str | None = None) -> None:
+        """Bring somebody of a stage channel up to speak or back into the audience, or note that they ask to speak."""
+        kept = state.suppress if suppress is None else suppress
+        self._set(replace(state, suppress=kept, asked_to_speak=asked_to_speak))
 
     def _set(self, state: VoiceState) -> None:
         state.guild.voice_states[state.member.user.id] = state
@@ -128,4 +137,7 @@ class Voice:
 
 
 def _is_suppressed(member: Member, channel: Channel) -> bool:
+    """Who comes to a stage sits in the audience; elsewhere it takes SPEAK to be heard."""
+    if channel.is_stage:
+        return True
     return not in_channel(channel, member.user) & Permission.SPEAK
