@@ -42,6 +42,8 @@ NO_PICTURE = "The workflow ended without a picture; it needs a node that saves o
 LOST = "ComfyUI forgot the drawing; perhaps it was restarted."
 TOO_LARGE = "The drawing is too large to fetch."
 
+Line = list[list[Any]]  # of a server's queue
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -79,7 +81,6 @@ class ComfyUI:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._section.connect_timeout_s)
         async with aiohttp.ClientSession(self._url, timeout=timeout) as http:
             socket = await self._open(http, client_id)
-            prompt_id = ""
             finished = False
             try:
                 prompt_id = await self._queue(http, workflow, client_id)
@@ -91,12 +92,12 @@ class ComfyUI:
                 finished = True
                 yield await self._fetch(http, prompt_id)
             except _EndedError:
-                finished = True  # the server ended it; there is nothing to stop
+                finished = True  # the server refused or ended it; there is nothing to stop
                 raise
             finally:
                 await socket.close()
-                if prompt_id and not finished:
-                    await asyncio.shield(self._tasks.start(self._abort(prompt_id), f"abort {prompt_id}"))
+                if not finished:
+                    await asyncio.shield(self._tasks.start(self._abort(client_id), f"abort {client_id}"))
 
     async def check(self) -> None:
         """Whether the server is there.
@@ -114,7 +115,25 @@ class ComfyUI:
             return await http.ws_connect("/ws", params={"clientId": client_id}, max_msg_size=PICTURE_LIMIT)
 
     async def _queue(self, http: aiohttp.ClientSession, workflow: Mapping[str, Any], client_id: str) -> str:
-        answer = await self._json(http, "POST", "/prompt", {"prompt": workflow, "client_id": client_id})
+        """Put the workflow in line. Its answer is waited for even if the drawing is given up meanwhile.
+
+        Else a server that has just read it would draw it for nobody, after we looked whether there is anything to stop.
+        """
+
+        async def ask() -> dict[str, Any] | StudioError:
+            try:
+                return await self._json(http, "POST", "/prompt", {"prompt": workflow, "client_id": client_id})
+            except StudioError as error:
+                return error
+
+        asked = self._tasks.start(ask())
+        try:
+            answer = await asyncio.shield(asked)
+        except asyncio.CancelledError:
+            await asyncio.wait([asked])
+            raise
+        if isinstance(answer, StudioError):
+            raise answer
         prompt_id = answer.get("prompt_id")
         if not isinstance(prompt_id, str):
             raise StudioError(GARBAGE.format(address=self.address))
@@ -130,7 +149,10 @@ class ComfyUI:
     async def _follow(
         self, http: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse, prompt_id: str
     ) -> AsyncGenerator[Progress]:
-        """Progress until the workflow has ended well. If the WebSocket goes, the history is asked instead."""
+        """Progress until the workflow has ended well and is in the history, which the server writes last.
+
+        If the WebSocket goes, the history alone is asked.
+        """
         async for message in socket:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 continue  # previews
@@ -140,15 +162,18 @@ class ComfyUI:
             if kind == "progress":
                 yield _progress(data)
             elif _ends(kind, data):
-                return
-        _log.info("drawing %s: the WebSocket is gone; asking the history", prompt_id)
+                break
+        else:
+            _log.info("drawing %s: the WebSocket is gone; asking the history", prompt_id)
         while not await self._is_done(http, prompt_id):  # noqa: ASYNC110 - the server has no other way to tell
             await asyncio.sleep(POLL_S)
 
     async def _is_done(self, http: aiohttp.ClientSession, prompt_id: str) -> bool:
         entry = await self._entry(http, prompt_id)
         if entry is None:
-            if not any(await self._where(http, prompt_id)) and await self._entry(http, prompt_id) is None:
+            running, pending = await self._lines(http)
+            known = any(prompt_id in entry for entry in (*running, *pending))
+            if not known and await self._entry(http, prompt_id) is None:
                 raise _EndedError(LOST)
             return False
         for kind, data in entry.get("status", {}).get("messages", []):
@@ -177,25 +202,22 @@ class ComfyUI:
             raise StudioError(TOO_LARGE)
         return Drawing(data, image.get("filename", "drawing.png"))
 
-    async def _abort(self, prompt_id: str) -> None:
+    async def _abort(self, client_id: str) -> None:
         """Stop a drawing at the server, and nobody else's: in line it is taken out, at work it is interrupted."""
         try:
             async with asyncio.timeout(ABORT_TIMEOUT_S), aiohttp.ClientSession(self._url) as http:
-                running, _ = await self._where(http, prompt_id)
-                if running:
+                running, pending = await self._lines(http)
+                for prompt_id in _of_client(running, client_id):
                     await self._json(http, "POST", "/interrupt", {"prompt_id": prompt_id})
-                else:
-                    await self._json(http, "POST", "/queue", {"delete": [prompt_id]})
+                if mine := _of_client(pending, client_id):
+                    await self._json(http, "POST", "/queue", {"delete": mine})
         except (StudioError, TimeoutError) as error:
-            _log.warning("drawing %s could not be stopped at the server: %s", prompt_id, error)
+            _log.warning("a drawing could not be stopped at the server: %s", error)
 
-    async def _where(self, http: aiohttp.ClientSession, prompt_id: str) -> tuple[bool, bool]:
-        """Whether a drawing is at work, and whether it waits in line."""
+    async def _lines(self, http: aiohttp.ClientSession) -> tuple[Line, Line]:
+        """What is at work, and what waits: lists of number, prompt id, workflow, extra data and output nodes."""
         queue = await self._json(http, "GET", "/queue")
-        running, pending = (
-            any(prompt_id in entry for entry in queue.get(name, [])) for name in ("queue_running", "queue_pending")
-        )
-        return running, pending
+        return queue.get("queue_running", []), queue.get("queue_pending", [])
 
     # Asking -----------------------------------------------------------------------------------------------------------
 
@@ -208,7 +230,7 @@ class ComfyUI:
         except json.JSONDecodeError:
             answer = None
         if response.status == 400 and isinstance(answer, dict):
-            raise StudioError(refusal(answer))  # pyright: ignore[reportUnknownArgumentType] - JSON of any shape
+            raise _EndedError(refusal(answer))  # pyright: ignore[reportUnknownArgumentType] - JSON of any shape
         if response.status >= 400:
             raise StudioError(STATUS.format(address=self.address, status=response.status))
         if not isinstance(answer, dict):
@@ -231,7 +253,12 @@ class ComfyUI:
 
 
 class _EndedError(StudioError):
-    """The server itself ended the workflow."""
+    """The server itself ended the workflow, or never took it."""
+
+
+def _of_client(line: Line, client_id: str) -> list[str]:
+    """The ids of a client's workflows in a line."""
+    return [str(entry[1]) for entry in line if client_id in str(entry[3:4])]
 
 
 def _parse(text: str) -> tuple[str, dict[str, Any]]:

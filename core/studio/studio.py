@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import StudioError
 from core.events import FeatureLocked
-from core.studio.comfyui import ComfyUI, Drawing, Progress
+from core.studio.comfyui import GARBAGE, ComfyUI, Drawing, Progress
 from core.studio.pictures import Limits, Picture, fit, look_at
 from core.studio.workflow import Wish, fill, read_workflow
 from core.tasks import Tasks
@@ -31,7 +31,7 @@ DRAWING = "image_generation"
 NOT_SET_UP = "I cannot draw here: [studio.comfyui] workflow names no workflow file yet."
 EMPTY = "Tell me what to draw."
 TOO_LONG = "That is {length} characters; I draw what fits into {limit}."
-BUSY = "{count} drawings are waiting already. Please try again in a while."
+BUSY = "{count} drawing(s) are waiting already. Please try again in a while."
 GAVE_WAY = "I stopped drawing, because I am needed in a voice channel. Please ask me again afterwards."
 SEEDS = 2**32
 
@@ -91,6 +91,8 @@ class Studio:
         workflow = await self._filled(prompt.strip(), secrets.randbelow(SEEDS) if seed is None else seed)
         if self._gives_way():
             raise StudioError(GAVE_WAY)
+        if len(self._underway) >= self._section.comfyui.max_waiting:
+            raise StudioError(BUSY.format(count=len(self._underway)))
         told: asyncio.Queue[Progress | Drawing | StudioError] = asyncio.Queue()
         task = self._drawings.start(self._pump(workflow, told))
         self._underway.add(task)
@@ -145,8 +147,6 @@ class Studio:
             raise StudioError(EMPTY)
         if len(prompt) > section.max_prompt_chars:
             raise StudioError(TOO_LONG.format(length=len(prompt), limit=section.max_prompt_chars))
-        if len(self._underway) >= section.max_waiting:
-            raise StudioError(BUSY.format(count=len(self._underway)))
         workflow = await asyncio.to_thread(read_workflow, self._workflow)
         return fill(workflow, Wish(prompt, seed, section.width, section.height, section.negative))
 
@@ -161,6 +161,9 @@ class Studio:
         except asyncio.CancelledError:
             told.put_nowait(StudioError(GAVE_WAY))
             raise
+        except Exception:  # noqa: BLE001 - whoever waits for the picture must not wait for ever; the log has the cause
+            _log.exception("ComfyUI was not understood")
+            told.put_nowait(StudioError(GARBAGE.format(address=self._comfyui.address)))
 
     def _stop_for(self, event: FeatureLocked) -> None:
         if event.feature == DRAWING:

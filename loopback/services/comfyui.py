@@ -140,8 +140,11 @@ class ComfyUI(HttpService[ComfyBehaviour]):
             return web.Response(status=404)
         return web.Response(body=data, content_type="image/png")
 
-    async def _interrupt(self, _request: web.Request) -> web.Response:
-        self.interrupted.set()
+    async def _interrupt(self, request: web.Request) -> web.Response:
+        asked = request[RECORDED]
+        wanted = asked.json.get("prompt_id") if asked.body else None
+        if not wanted or any(job.id == wanted for job in self._jobs[:1]):
+            self.interrupted.set()
         return web.Response()
 
     async def _free(self, request: web.Request) -> web.Response:

@@ -14,7 +14,7 @@ from core.config.model import ModelSection
 from core.studio import studio
 from launch.bot import ParleyBot
 from loopback.services.comfyui import ComfyUI
-from tests.core.studio.test_comfyui import WORKFLOW
+from tests.comfy_workflow import workflow
 
 COGS = ("cogs.voice", "cogs.prompt", "cogs.admin", "cogs.lockdown", "cogs.studio")
 NO_VISION = "I cannot look at pictures while I am in a voice channel. Please ask me again afterwards."
@@ -38,7 +38,7 @@ async def start(scene, comfyui):
     async def start(**sections):
         route = {"base_url": scene.chat.base_url, "model": "stand-in", "vision": True, "retries": 0}
         file = scene.folder / "flow.json"
-        file.write_text(json.dumps(WORKFLOW), encoding="utf-8")
+        file.write_text(json.dumps(workflow()), encoding="utf-8")
         comfy = {"url": comfyui.url, "workflow": str(file), "width": 64, "height": 64, **sections.pop("comfyui", {})}
         config = scene.config(
             **{

@@ -14,34 +14,13 @@ from core.studio.comfyui import ComfyUI, Drawing, Progress
 from core.studio.media_type import sniff
 from core.studio.workflow import Wish, fill
 from loopback.services.comfyui import ComfyUI as Server
+from tests.comfy_workflow import workflow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 WISH = Wish("a cat", 7, 64, 64)
-WORKFLOW: dict[str, Any] = {
-    "3": {
-        "class_type": "KSampler",
-        "inputs": {
-            "seed": "%seed%",
-            "steps": 4,
-            "cfg": 7,
-            "sampler_name": "euler",
-            "scheduler": "normal",
-            "denoise": 1,
-            "model": ["4", 0],
-            "positive": ["6", 0],
-            "negative": ["7", 0],
-            "latent_image": ["5", 0],
-        },
-    },
-    "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sd_xl_base_1.0.safetensors"}},
-    "5": {"class_type": "EmptyLatentImage", "inputs": {"width": "%width%", "height": "%height%", "batch_size": 1}},
-    "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "%prompt%", "clip": ["4", 1]}},
-    "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "%negative%", "clip": ["4", 1]}},
-    "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
-    "9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0], "filename_prefix": "parley"}},
-}
+WORKFLOW = workflow()
 
 
 @pytest.fixture
@@ -54,8 +33,8 @@ def client(server: Server, **changes: Any) -> ComfyUI:
     return ComfyUI(ComfySection(url=server.url, **{"connect_timeout_s": 1, "timeout_s": 5, **changes}))
 
 
-async def draw(comfyui: ComfyUI, workflow: dict[str, Any] | None = None) -> list[Progress | Drawing]:
-    async with aclosing(comfyui.draw(workflow or fill(WORKFLOW, WISH))) as told:
+async def draw(comfyui: ComfyUI, asked: dict[str, Any] | None = None) -> list[Progress | Drawing]:
+    async with aclosing(comfyui.draw(asked or fill(WORKFLOW, WISH))) as told:
         return [progress async for progress in told]
 
 
@@ -78,6 +57,12 @@ async def test_a_drawing_tells_its_progress_and_ends_in_the_picture(server: Serv
 
 async def test_a_socket_that_breaks_does_not_lose_the_drawing(server: Server) -> None:
     server.script(on="/prompt", cut_after=2)
+    *_, drawing = await draw(client(server))
+    assert isinstance(drawing, Drawing)
+
+
+async def test_a_picture_whose_end_is_told_before_it_is_in_the_history_is_waited_for(server: Server) -> None:
+    server.script(on="/prompt", history_after_s=0.3)
     *_, drawing = await draw(client(server))
     assert isinstance(drawing, Drawing)
 
@@ -109,6 +94,18 @@ async def test_cancelling_a_drawing_stops_the_server_before_the_cancellation_is_
     with pytest.raises(asyncio.CancelledError):
         await drawing
     assert "POST /interrupt" in paths(server)
+
+
+async def test_a_drawing_cancelled_while_it_is_being_queued_is_stopped_too(server: Server) -> None:
+    server.script(on="/prompt", delay_s=0.3, hang_after=1)
+    drawing = asyncio.create_task(draw(client(server)))
+    await server.wait_for(lambda request: request.path == "/prompt")
+    drawing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await drawing
+    assert paths(server)[-1] in ("POST /interrupt", "POST /queue")
+    *_, drawn = await draw(client(server))  # the line is free
+    assert isinstance(drawn, Drawing)
 
 
 async def test_giving_up_a_drawing_that_waits_in_line_does_not_touch_the_one_at_work(server: Server) -> None:
@@ -175,10 +172,10 @@ async def test_each_fault_is_one_sentence(server: Server, path: str, fault: dict
 async def test_a_broken_workflow_names_its_node(
     server: Server, node: str, change: dict[str, Any], sentence: str
 ) -> None:
-    workflow = fill(WORKFLOW, WISH)
-    workflow[node] = {**workflow[node], **change}
+    asked = fill(WORKFLOW, WISH)
+    asked[node] = {**asked[node], **change}
     with pytest.raises(StudioError, match=sentence):
-        await draw(client(server), workflow)
+        await draw(client(server), asked)
     assert server.history == {}
 
 

@@ -20,7 +20,7 @@ from core.studio.comfyui import Drawing, Progress
 from core.studio.media_type import sniff
 from core.studio.studio import DRAWING, Studio
 from loopback.services.comfyui import ComfyUI as Server
-from tests.core.studio.test_comfyui import WORKFLOW
+from tests.comfy_workflow import workflow as first_workflow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -35,7 +35,7 @@ class Bench:
         self.hub = Hub()
         self.hub.bind(asyncio.get_running_loop())
         self.file = folder / "flow.json"
-        self.file.write_text(json.dumps(WORKFLOW), encoding="utf-8")
+        self.file.write_text(json.dumps(first_workflow()), encoding="utf-8")
 
         self.locked = False
 
@@ -85,10 +85,27 @@ async def test_drawings_that_are_too_many_are_refused(bench: Bench) -> None:
     bench.server.script(on="/prompt", hang_after=0)
     first = asyncio.create_task(draw(studio))
     await bench.server.wait_for(lambda request: request.path == "/prompt")
-    with pytest.raises(StudioError, match="1 drawings are waiting"):
+    with pytest.raises(StudioError, match=r"1 drawing\(s\) are waiting"):
         await draw(studio)
     first.cancel()
     await asyncio.wait([first])
+
+
+async def test_drawings_that_are_too_many_at_the_same_moment_are_refused_too(bench: Bench) -> None:
+    studio = bench.studio(max_waiting=2)
+    drawn = await asyncio.gather(*(draw(studio) for _ in range(5)), return_exceptions=True)
+    assert [isinstance(one, StudioError) for one in drawn].count(True) == 3
+    assert [request.path for request in bench.server.requests].count("/prompt") == 2
+
+
+@pytest.mark.parametrize("history", [{"status": None}, {"outputs": {"9": None}}, {"status": {"messages": [1]}}])
+async def test_a_server_that_is_not_understood_keeps_nobody_waiting(bench: Bench, history: dict[str, Any]) -> None:
+    studio = bench.studio(max_waiting=1)
+    for _ in range(2):  # and its place in line is free again
+        bench.server.script(on="/prompt", history=history)
+        async with asyncio.timeout(5):
+            with pytest.raises(StudioError, match="is no ComfyUI"):
+                await draw(studio)
 
 
 async def test_a_lock_stops_the_drawing_under_way_at_the_server_too(bench: Bench) -> None:

@@ -11,33 +11,12 @@ import pytest
 from PIL import Image
 
 from loopback.services.comfyui import ComfyUI
+from tests.comfy_workflow import workflow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-WORKFLOW: dict[str, Any] = {
-    "3": {
-        "class_type": "KSampler",
-        "inputs": {
-            "seed": 5,
-            "steps": 4,
-            "cfg": 8,
-            "sampler_name": "euler",
-            "scheduler": "normal",
-            "denoise": 1,
-            "model": ["4", 0],
-            "positive": ["6", 0],
-            "negative": ["7", 0],
-            "latent_image": ["5", 0],
-        },
-    },
-    "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sd_xl_base_1.0.safetensors"}},
-    "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 96, "height": 64, "batch_size": 1}},
-    "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a lighthouse", "clip": ["4", 1]}},
-    "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "", "clip": ["4", 1]}},
-    "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
-    "9": {"class_type": "SaveImage", "inputs": {"filename_prefix": "parley", "images": ["8", 0]}},
-}
+WORKFLOW = workflow("a lighthouse", negative="", seed=5, width=96, height=64)
 
 
 @pytest.fixture
@@ -54,13 +33,13 @@ async def session(comfy: ComfyUI) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def changed(node: str, **inputs: Any) -> dict[str, Any]:
-    workflow = copy.deepcopy(WORKFLOW)
-    workflow[node]["inputs"].update(inputs)
-    return workflow
+    other = copy.deepcopy(WORKFLOW)
+    other[node]["inputs"].update(inputs)
+    return other
 
 
-async def queue(session: aiohttp.ClientSession, workflow: Any = WORKFLOW, client_id: str = "me") -> tuple[int, Any]:
-    async with session.post("/prompt", json={"prompt": workflow, "client_id": client_id}) as response:
+async def queue(session: aiohttp.ClientSession, asked: Any = WORKFLOW, client_id: str = "me") -> tuple[int, Any]:
+    async with session.post("/prompt", json={"prompt": asked, "client_id": client_id}) as response:
         return response.status, await response.json()
 
 
@@ -109,8 +88,8 @@ async def test_a_workflow_is_drawn_and_its_progress_told(comfy: ComfyUI, session
 
 async def test_another_prompt_gives_another_picture(comfy: ComfyUI, session: aiohttp.ClientSession) -> None:
     async with session.ws_connect("/ws?clientId=me") as socket:
-        for workflow in (WORKFLOW, changed("6", text="a sheep"), WORKFLOW):
-            await queue(session, workflow)
+        for asked in (WORKFLOW, changed("6", text="a sheep"), WORKFLOW):
+            await queue(session, asked)
             await told(socket, "end")
     first, second, third = (Image.open(io.BytesIO(data)).tobytes() for data in comfy.files.values())
     assert first != second
@@ -118,7 +97,7 @@ async def test_another_prompt_gives_another_picture(comfy: ComfyUI, session: aio
 
 
 @pytest.mark.parametrize(
-    ("workflow", "kind", "details"),
+    ("asked", "kind", "details"),
     [
         (changed("4", ckpt_name="none.safetensors"), "value_not_in_list", "none.safetensors"),
         (changed("8", samples=["6", 0]), "return_type_mismatch", "samples"),
@@ -128,9 +107,9 @@ async def test_another_prompt_gives_another_picture(comfy: ComfyUI, session: aio
     ],
 )
 async def test_a_fault_in_a_node_is_named(
-    session: aiohttp.ClientSession, workflow: dict[str, Any], kind: str, details: str
+    session: aiohttp.ClientSession, asked: dict[str, Any], kind: str, details: str
 ) -> None:
-    status, answer = await queue(session, workflow)
+    status, answer = await queue(session, asked)
     assert status == 400
     assert answer["error"]["type"] == "prompt_outputs_failed_validation"
     (node,) = answer["node_errors"].values()
@@ -140,7 +119,7 @@ async def test_a_fault_in_a_node_is_named(
 
 
 @pytest.mark.parametrize(
-    ("workflow", "kind"),
+    ("asked", "kind"),
     [
         ({"1": {"class_type": "NoSuchNode", "inputs": {}}}, "missing_node_type"),
         ({"1": {"inputs": {}}}, "invalid_prompt"),
@@ -149,10 +128,8 @@ async def test_a_fault_in_a_node_is_named(
         ([], "prompt_no_outputs"),
     ],
 )
-async def test_a_workflow_that_makes_no_sense_is_refused(
-    session: aiohttp.ClientSession, workflow: Any, kind: str
-) -> None:
-    status, answer = await queue(session, workflow)
+async def test_a_workflow_that_makes_no_sense_is_refused(session: aiohttp.ClientSession, asked: Any, kind: str) -> None:
+    status, answer = await queue(session, asked)
     assert (status, answer["error"]["type"]) == (400, kind)
 
 
