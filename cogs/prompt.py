@@ -88,11 +88,14 @@ class PromptCog(ParleyCog, name="Prompt"):
             return
         if not self.runtime.conversation.has_model and session is None:
             return
+        prompt = self._prompt_of(message)
+        if not prompt.text and not prompt.attachments:
+            return
         if await self._waits(message):
             return
         key = (message.channel.id, message.author.id)
         self._messages.setdefault(key, []).append(message)
-        await self._gather.add(self._prompt_of(message))
+        await self._gather.add(prompt)
 
     async def answer_now(self, message: discord.Message) -> None:
         """Answer a message that waited for the end of a session, in text; return when the answer is out."""
@@ -162,14 +165,17 @@ class PromptCog(ParleyCog, name="Prompt"):
         return session
 
     def _prompt_of(self, message: discord.Message) -> Prompt:
+        text, sent = _readable(message, self.bot.user), _sent(message)
+        if not text and not sent and self._addresses_me(message) and self.runtime.conversation.has_model:
+            text = EMPTY_PROMPT
         return Prompt(
             conversation_id=message.channel.id,
             guild_id=message.guild.id if message.guild else None,
             channel_id=message.channel.id,
             author_id=message.author.id,
             author_name=message.author.display_name,
-            text=_readable(message, self.bot.user) or ("" if message.attachments else EMPTY_PROMPT),
-            attachments=tuple(_kind(attachment) for attachment in message.attachments),
+            text=text,
+            attachments=sent,
             about=_answered(message),
         )
 
@@ -246,7 +252,7 @@ _WRITTEN = (discord.MessageType.default, discord.MessageType.reply)
 
 def _readable(message: discord.Message, me: discord.ClientUser | None) -> str:
     """The text without the mention that called the bot, and with names for the other mentions."""
-    text = message.content
+    text = "\n".join(part for part in (message.content, *_carried(message)) if part)
     if me is not None:
         text = text.replace(f"<@{me.id}>", "").replace(f"<@!{me.id}>", "")
     for user in message.mentions:
@@ -265,6 +271,21 @@ def _answered(message: discord.Message) -> str:
         return ""
     text = " ".join(answered.clean_content.split())
     return f"{answered.author.display_name}: {text[:ABOUT_LIMIT]}"
+
+
+def _carried(message: discord.Message) -> list[str]:
+    """What a message brings besides its own words: what it forwards, and the question of a poll."""
+    return [snapshot.content for snapshot in message.message_snapshots] + (
+        [message.poll.question] if message.poll else []
+    )
+
+
+def _sent(message: discord.Message) -> tuple[str, ...]:
+    """The kinds of what came along."""
+    kinds: list[str] = []
+    for sent in (message, *message.message_snapshots):
+        kinds += [_kind(attachment) for attachment in sent.attachments] + ["sticker"] * len(sent.stickers)
+    return tuple(kinds)
 
 
 def _kind(attachment: discord.Attachment) -> str:

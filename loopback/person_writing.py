@@ -99,6 +99,17 @@ class Writing:
         )
         return self.world.messages.create(channel, self.user, draft)
 
+    async def sticker(self, channel: Channel, name: str) -> Message:
+        """Send a sticker and nothing else."""
+        self._must_have(channel, Permission.VIEW_CHANNEL | Permission.SEND_MESSAGES)
+        return self.world.messages.create(channel, self.user, Draft(stickers=(name,)))
+
+    async def forward(self, message: Message, channel: Channel) -> Message:
+        """Send a message on to another channel: the new one has no words of its own."""
+        self._must_see(message)
+        self._must_have(channel, Permission.VIEW_CHANNEL | Permission.SEND_MESSAGES)
+        return self.world.messages.create(channel, self.user, Draft(forwards=message))
+
     async def typing(self, channel: Channel) -> None:
         """Show others that this person is typing."""
         self._must_have(channel, Permission.VIEW_CHANNEL | Permission.SEND_MESSAGES)

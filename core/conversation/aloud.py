@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.speech.speakable import Speakable
+
 if TYPE_CHECKING:
     from core.clock import Clock
     from core.conversation.turn import Prompt
-
-KINDS = {"image": "a picture", "video": "a video", "audio": "a sound", "sticker": "a sticker", "file": "a file"}
 
 
 class ReadAloud:
@@ -23,7 +23,9 @@ class ReadAloud:
     def words(self, prompt: Prompt, name: str | None = None) -> str:
         """What to say for a message; `name` is what its author wants to be called."""
         text = prompt.text.strip()
-        sent = _listing([KINDS.get(kind, KINDS["file"]) for kind in prompt.attachments])
+        sent = prompt.sent
+        if not _is_sayable(text):
+            text = ""
         if not text and not sent:
             return ""
         speaker = (name or prompt.author_name) if self._new_speaker(prompt) else ""
@@ -42,7 +44,8 @@ class ReadAloud:
         return last is None or last[0] != prompt.author_id or now - last[1] > self._same_speaker_s
 
 
-def _listing(things: list[str]) -> str:
-    if len(things) < 2:
-        return "".join(things)
-    return f"{', '.join(things[:-1])} and {things[-1]}"
+def _is_sayable(text: str) -> bool:
+    """Whether anything is left of a text once it is made speakable: nobody wants to hear “Ada said” and then nothing."""
+    speakable = Speakable()
+    said = speakable.push(text) + speakable.finish()
+    return any(character.isalnum() for character in said)

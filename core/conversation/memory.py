@@ -25,7 +25,7 @@ def messages(persona: str, history: Sequence[Line], prompt: Prompt) -> list[Mess
 def lines(turn: Turn, at: datetime) -> list[Line]:
     """What to remember of a turn: the prompt, and of the reply exactly what was heard."""
     prompt = turn.prompt
-    kept = [Line(turn.id, "user", prompt.text, at, prompt.author_id, prompt.author_name)]
+    kept = [Line(turn.id, "user", prompt.noted, at, prompt.author_id, prompt.author_name)]
     heard = turn.heard_text.strip()
     if heard:
         kept.append(Line(turn.id, "assistant", heard, at))

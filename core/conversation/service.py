@@ -26,10 +26,14 @@ _log = logging.getLogger(__name__)
 
 FULL = "{count} prompts are waiting already. Please let me answer those first, or use `/voice stop`."
 VOICE_FAILED = "My voice failed ({reason}), so this one is text only."
+UNREAD = "My voice failed ({reason}), so nothing is read aloud until it works again."
+UNSAID = "My voice failed ({reason}). What I could not say: {text}"
+UNSAID_CHARACTERS = 1500  # shown of it
 BROKEN = "Something went wrong on my side; the log has the details. Please ask again."
 CLOSING = "I am just being stopped. Please ask again when I am back."
 KEPT_TURNS = 50
 
+Failure = Callable[[str], str]  # what to say when the voice fails, for a reason
 Work = Callable[["Turn", "VoiceSession | None"], Awaitable[None]]
 
 
@@ -55,6 +59,7 @@ class Conversation:
         )
         self.mood: Mood | None = None
         self.recent: deque[Turn] = deque(maxlen=KEPT_TURNS)
+        self._told: dict[int, str] = {}  # by guild, what was last said of a voice that fails since
         self._closed = False
 
     @property
@@ -89,19 +94,25 @@ class Conversation:
         """Put a message in line to be read; None if there is nothing in it that can be said."""
         wanted = await self._runtime.settings.person_voice(prompt.author_id)
         words = self.aloud.words(prompt, wanted.nickname)
-        return self.say(session, words, author_id=prompt.author_id) if words else None
+        return self._recite(session, words, prompt.author_id, _unread) if words else None
 
     def say(self, session: VoiceSession, text: str, *, author_id: int = 0) -> Turn:
         """Put a text in line to be said as it is, in the voice of `author_id` if they chose one.
 
+        Should the voice fail, the text is written into the prompt channel.
+
         Raises:
             ParleyError: Too much waits already.
         """
+        shown = text if len(text) <= UNSAID_CHARACTERS else f"{text[:UNSAID_CHARACTERS]}…"
+        return self._recite(session, text, author_id, lambda reason: UNSAID.format(reason=reason, text=shown))
+
+    def _recite(self, session: VoiceSession, text: str, author_id: int, failure: Failure) -> Turn:
         prompt = Prompt(session.channel.id, session.guild.id, session.channel.id, author_id, "", text)
         turn = Turn(prompt, Unwritten(), Timings(self._clock.monotonic()))
 
         async def recite(turn: Turn, session: VoiceSession | None) -> None:
-            await self._voiced(turn, session, _once(text))
+            await self._voiced(turn, session, _once(text), failure)
 
         return self._enqueue(turn, session, recite)
 
@@ -190,11 +201,13 @@ class Conversation:
         persona = await self._persona(prompt)
         source = runtime.models.stream(memory.messages(persona, history, prompt))
         try:
-            await self._voiced(turn, session, source)
+            await self._voiced(turn, session, source, _text_only)
         finally:
             await asyncio.shield(self._remember(turn))
 
-    async def _voiced(self, turn: Turn, session: VoiceSession | None, source: AsyncIterator[str]) -> None:
+    async def _voiced(
+        self, turn: Turn, session: VoiceSession | None, source: AsyncIterator[str], failure: Failure
+    ) -> None:
         if session is None:
             await reply.run(turn, source, self._clock)
             return
@@ -208,8 +221,16 @@ class Conversation:
             names=session.names,
             mood=self.mood,
         )
-        if failed is not None and not session.ended.is_set():
-            await session.notice(VOICE_FAILED.format(reason=failed.sentence.rstrip(".")))
+        if failed is None:
+            self._told.pop(session.guild.id, None)
+        elif not session.ended.is_set():
+            await self._tell_failure(session, failure(failed.sentence.rstrip(".")))
+
+    async def _tell_failure(self, session: VoiceSession, told: str) -> None:
+        """Say that the voice failed; the same is not said again for every message that is not read meanwhile."""
+        if self._told.get(session.guild.id) != told:
+            self._told[session.guild.id] = told
+            await session.notice(told)
 
     async def _persona(self, prompt: Prompt) -> str:
         if prompt.guild_id is None:
@@ -229,6 +250,14 @@ class Unwritten:
 
     async def finish(self, text: str) -> None:
         """Show nothing."""
+
+
+def _text_only(reason: str) -> str:
+    return VOICE_FAILED.format(reason=reason)
+
+
+def _unread(reason: str) -> str:
+    return UNREAD.format(reason=reason)
 
 
 async def _once(text: str) -> AsyncGenerator[str]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from core.speech.heard import HeardText
     from core.voice.playback.line import Line
 
+KINDS = {"image": "a picture", "video": "a video", "audio": "a sound", "sticker": "a sticker", "file": "a file"}
+
 Outcome = Literal["spoken", "text", "stopped", "failed", "silent"]
 
 
@@ -32,7 +34,7 @@ class Prompt:
     """What somebody wrote, or said, to the bot.
 
     `conversation_id` is the channel whose history it belongs to. `text` is as written; it may hold anything.
-    `attachments` names the kinds of what came along ("image", "file"), for reading aloud. `about` is the message that it
+    `attachments` names the kinds of what came along ("image", "file"; the keys of `KINDS`). `about` is the message that it
     answers, as "Name: text", which may be older than what is remembered.
     """
 
@@ -46,9 +48,21 @@ class Prompt:
     about: str = ""
 
     @property
+    def sent(self) -> str:
+        """What came along, in words; empty if nothing did."""
+        things = [KINDS.get(kind, KINDS["file"]) for kind in self.attachments]
+        return f"{', '.join(things[:-1])} and {things[-1]}" if len(things) > 1 else "".join(things)
+
+    @property
+    def noted(self) -> str:
+        """The prompt as it is remembered: a model that is not told of a picture takes it for nothing at all."""
+        note = f"(Sent along: {self.sent}. You cannot see or hear that.)" if self.sent else ""
+        return "\n".join(part for part in (self.text, note) if part)
+
+    @property
     def told(self) -> str:
         """The prompt as the model is told it."""
-        return f"(This answers “{self.about}”.)\n{self.text}" if self.about else self.text
+        return f"(This answers “{self.about}”.)\n{self.noted}" if self.about else self.noted
 
     def joined(self, later: Prompt) -> Prompt:
         """This prompt with another message of the same burst behind it."""

@@ -69,6 +69,8 @@ class Board:
             webhook=webhook,
             webhook_name=webhook_name,
             application_id=application_id,
+            stickers=draft.stickers,
+            forwards=draft.forwards,
             revisions=[Revision(moment, draft.content)],
         )
         message.attachments = [self._store(channel, upload) for upload in draft.uploads]

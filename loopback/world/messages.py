@@ -121,6 +121,8 @@ class Draft:
     flags: int = 0
     tts: bool = False
     nonce: str | int | None = None
+    stickers: tuple[str, ...] = ()
+    forwards: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,8 @@ class Message:
     application_id: int | None = None
     interaction_metadata: dict[str, Any] | None = None
     thread: Channel | None = None
+    stickers: tuple[str, ...] = ()
+    forwards: Message | None = None
     revisions: list[Revision] = field(default_factory=list)
 
     @property
@@ -191,6 +195,8 @@ class Message:
             "flags": self.flags,
         }
         shown |= self._reference_json(viewer)
+        if self.stickers:
+            shown["sticker_items"] = self._sticker_items()
         if self.reactions:
             shown["reactions"] = [self._reaction_json(emoji, users, viewer) for emoji, users in self.reactions.items()]
         if self.webhook is not None:
@@ -218,7 +224,29 @@ class Message:
             return user.to_json()
         return user.to_json() | {"member": guild.members[user.id].to_partial_json()}
 
+    def _sticker_items(self) -> list[dict[str, Any]]:
+        return [{"id": str(self.id), "name": name, "format_type": 1} for name in self.stickers]
+
+    def _forward_json(self, forwarded: Message) -> dict[str, Any]:
+        shown = forwarded.to_json()
+        names = (
+            "type",
+            "content",
+            "timestamp",
+            "edited_timestamp",
+            "mentions",
+            "mention_roles",
+            "attachments",
+            "embeds",
+        )
+        snapshot = {name: shown[name] for name in (*names, "components", "flags")}
+        snapshot["sticker_items"] = forwarded._sticker_items()
+        reference = {"type": 1, "message_id": str(forwarded.id), "channel_id": str(forwarded.channel.id)}
+        return {"message_reference": reference, "message_snapshots": [{"message": snapshot}]}
+
     def _reference_json(self, viewer: User | None) -> dict[str, Any]:
+        if self.forwards is not None:
+            return self._forward_json(self.forwards)
         if self.reply_to_id is None:
             return {}
         reference = {"type": 0, "message_id": str(self.reply_to_id), "channel_id": str(self.channel.id)}

@@ -8,7 +8,9 @@ import itertools
 import numpy as np
 import pytest
 
+from core.errors import SpeechError
 from core.events import TurnEnded
+from loopback.world.channels import ChannelKind
 
 
 async def test_a_prompt_is_acknowledged_answered_aloud_and_written(scene):
@@ -107,6 +109,66 @@ async def test_without_a_model_the_bot_reads_aloud_names_once(scene):
     assert [message for message in ada.history(scene.text) if message.author is scene.bot_user] == []
 
 
+async def test_stickers_and_forwarded_messages_are_read_and_what_says_nothing_is_not(scene):
+    await scene.start(model=False)
+    ada = await scene.joined()
+    ended = scene.events(TurnEnded)
+    other = scene.world.add_channel(scene.guild, ChannelKind.TEXT, "other")
+    news = await ada.type(other, "The ship is in.")
+    await ada.sticker(scene.text, "Wave")
+    await scene.until(lambda: len(ended) == 1, 20)
+    await ada.type(scene.text, "😀")
+    await ada.type(scene.text, f"<@{scene.bot_user.id}>")
+    await ada.forward(news, scene.text)
+    await scene.until(lambda: len(ended) == 2, 20)
+    await ada.type(scene.text, "Well then.")
+    await scene.until(lambda: len(ended) == 3, 20)
+    assert [event.reply_text for event in ended] == ["Ada sent a sticker.", "😀\nThe ship is in.", "Well then."]
+
+
+async def test_the_model_is_told_of_what_it_cannot_see(scene):
+    await scene.start()
+    ada = await scene.person()
+    message = await ada.type(ada.dm(scene.bot_user), "", attachments=[("notes.pdf", b"%PDF-1.4", "application/pdf")])
+    await scene.reply(ada, message)
+    assert scene.chat.prompts[0][-1]["content"] == "Ada: (Sent along: a file. You cannot see or hear that.)"
+
+
+async def test_a_mention_without_a_word_is_answered(scene):
+    await scene.start()
+    ada = await scene.person()
+    await scene.reply(ada, await ada.type(scene.text, f"<@{scene.bot_user.id}>"))
+    assert scene.chat.prompts[0][-1]["content"] == "Ada: Yes?"
+
+
+async def test_when_the_voice_fails_what_was_to_be_said_is_written_and_readers_are_told_once(scene, monkeypatch):
+    await scene.start(model=False)
+    ada = await scene.joined()
+    ended = scene.events(TurnEnded)
+
+    async def broken(*_args, **_options):
+        raise SpeechError("The speech engine espeak (this machine) broke.")
+        yield
+
+    with monkeypatch.context() as out_of_order:
+        out_of_order.setattr(scene.session.speaker.engine, "stream", broken)
+        for count, text in enumerate(("Good evening.", "Nice weather."), 1):
+            await ada.type(scene.text, text)
+            await scene.until(lambda count=count: len(ended) == count)
+        await scene.run(ada, "voice say", text="Tea is **ready**, @everyone.")
+        await scene.until(lambda: len(scene.notices()) == 2)
+    why = "My voice failed (The speech engine espeak (this machine) broke)"
+    assert scene.notices() == [
+        f"{why}, so nothing is read aloud until it works again.",
+        f"{why}. What I could not say: Tea is **ready**, @everyone.",
+    ]
+    assert not any(
+        message.pings.everyone for message in scene.text.messages.values() if message.author is scene.bot_user
+    )
+    await ada.type(scene.text, "And now?")
+    await ada.ears.wait_for_voice(scene.bot_user.id, 10)
+
+
 async def test_outside_a_session_a_mention_and_a_direct_message_are_answered_in_text(scene):
     await scene.start()
     ada = await scene.person()
@@ -170,7 +232,6 @@ async def test_a_failing_model_is_told_in_one_sentence_and_the_next_prompt_works
 async def test_speech_that_fails_half_way_falls_back_to_text(scene, monkeypatch):
     await scene.start()
     ada = await scene.joined()
-    from core.errors import SpeechError
 
     async def broken(*_args, **_options):
         raise SpeechError("The speech engine espeak (this machine) broke.")

@@ -42,6 +42,10 @@ def test_a_nickname_goes_over_the_name(aloud) -> None:
         ("look", ("image",), "Ada said: look. And a picture."),
         ("", (), ""),
         ("   ", (), ""),
+        ("😀😀", (), ""),
+        ("?!", (), ""),
+        ("😀", ("image",), "Ada sent a picture."),
+        ("<:wave:123456789012345678>", (), "Ada said: <:wave:123456789012345678>"),
     ],
 )
 def test_attachments_are_told_by_kind(aloud, text, attachments, words) -> None:
