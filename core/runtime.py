@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from core.llm.models import Models
     from core.lockdown.service import Lockdown
     from core.recording.service import Recordings
+    from core.returning import Returning
     from core.status import Field
     from core.store.history import HistoryRepository
     from core.store.settings import SettingsRepository
@@ -70,6 +71,7 @@ class Runtime:
     conversation: Conversation
     inbox: Inbox
     claims: Claims
+    returning: Returning
     studio: Studio
     sounds: Sounds
     voice_wishes: VoiceWishes
@@ -296,6 +298,7 @@ class Runtime:
         from core.conversation.inbox import Inbox
         from core.conversation.service import Conversation
         from core.conversation.voices import VoiceWishes
+        from core.returning import Returning
         from core.voice.service import VoiceService
         from core.voice.sounds import Sounds
         from core.voice.status_line import StatusLine
@@ -307,6 +310,8 @@ class Runtime:
         self.conversation = Conversation(self)
         self.inbox = Inbox(self.clock)
         self.listen("on_message", self.inbox.put)
+        self.returning = Returning(self.bot.tree, self.clock)
+        self.listen("on_interaction", self.returning.seen)
         self._closing.append(("voice sessions", self.voice.close))
         self._closing.append(("conversations", self.conversation.close))
         # Before sessions end: that opens the doors, and nobody would be left to finish the answers that then begin.

@@ -91,6 +91,7 @@ class ParleyCog(commands.Cog):
         self._require_intents()
         self.runtime = await Runtime.attach(self.bot, owner=self)
         self._fill_groups()
+        self.runtime.returning.know(self._command_names())
 
     async def cog_unload(self) -> None:
         """Take the commands and subscriptions away; sessions and recordings stay with the runtime."""
@@ -124,6 +125,10 @@ class ParleyCog(commands.Cog):
             if mark is not None:
                 found.append((*mark, getattr(self, attribute)))
         return found
+
+    def _command_names(self) -> set[str]:
+        """What people type after the slash, up to the first blank."""
+        return {group for group, *_ in self._marked()} | {command.name for command in self.__cog_app_commands__}
 
     def _refuse_collisions(self) -> None:
         """Discord's library finds a name taken only after the cog has started work; look before."""

@@ -274,6 +274,33 @@ async def test_messages_that_come_in_the_middle_of_a_reload_are_answered_once_ea
     assert asked == ["Ada: First of all", "Ada: Did you get this one?", "Ada: And this one?"]
 
 
+async def test_commands_that_come_in_the_middle_of_a_reload_are_carried_out_once(scene, monkeypatch):
+    await scene.start()
+    ada, grace = await scene.joined(), await boss(scene)
+    cog = scene.bot.get_cog("Parley Voice")
+    unload, gone = cog.cog_unload, asyncio.Event()
+
+    async def slowly():
+        await unload()
+        gone.set()
+        await asyncio.sleep(0.5)
+
+    monkeypatch.setattr(cog, "cog_unload", slowly)
+    reload = await grace.slash(scene.text, "reload", cog="voice")
+    await gone.wait()
+    assert scene.bot.tree.get_command("voice") is None, "the command comes while there is none"
+    assert await scene.run(ada, "voice volume", percent=50) == "Volume is 50%."
+    assert "Reloaded" in (await reload.answered(10)).content
+    assert await scene.run(ada, "voice volume") == "Volume is 50%."
+
+
+async def test_a_command_whose_cog_is_gone_is_answered_with_a_sentence(scene):
+    await scene.start()
+    ada = await scene.person()
+    await scene.bot.unload_extension("cogs.voice")
+    assert "not there right now" in await scene.run(ada, "voice status")
+
+
 async def test_a_reply_that_is_being_written_goes_on_through_a_reload(scene):
     await scene.start()
     ada, grace = await scene.person(), await boss(scene)
