@@ -10,6 +10,7 @@ import core
 if getattr(core, "PARLEY", None) != "parley":
     raise ImportError(f"Parley's cogs need Parley's package “core”, but Python found another: {core.__file__}.")
 
+import aiohttp
 import discord
 from discord import app_commands
 
@@ -41,7 +42,9 @@ KEPT = "It stays in the status, and I go on trying."
 SESSION_HOLDS = "; a voice session holds its locks until it ends"
 NO_PROMPT_COG = "Messages wait, but the prompt cog that answers them is not loaded."
 TEXT = "text"  # replies in ordinary channels and direct messages; PromptCog asks for it
-LOOK_BACK = 50  # messages after a prompt that are searched for its answer
+NO_DISCORD = "Discord cannot be reached."
+UNREACHABLE = (discord.DiscordServerError, aiohttp.ClientError, OSError)
+LOOK_BACK = 50  # messages, the newest first, that are searched for an answer from just before a crash
 FORGET_S = 120.0  # how long the question stands
 CHOICES = 25  # what Discord shows at most
 LONGEST_MIN = 30 * 24 * 60
@@ -70,7 +73,9 @@ class LockdownCog(ParleyCog, name="Lockdown"):
     async def cog_load(self) -> None:
         """Attach, and keep ordinary messages for after a session."""
         await super().cog_load()
-        waiting = Queue(self._answer_now, self._fetch, answered=self._was_answered, tell=self._tell)
+        waiting = Queue(
+            self._answer_now, self._fetch, answered=self._was_answered, tell=self._tell, unmark=self._unmark
+        )
         self.runtime.lockdown.register(Feature(TEXT, "Replies in text channels", waiting), owner=self)
         self.runtime.hub.subscribe(MemoryRanLow, self._warn, owner=self)
 
@@ -91,29 +96,35 @@ class LockdownCog(ParleyCog, name="Lockdown"):
             return await channel.fetch_message(queued.message_id)
         except (discord.NotFound, discord.Forbidden):
             return None
+        except UNREACHABLE as error:
+            raise LockdownError(NO_DISCORD) from error
 
     async def _answer_now(self, message: discord.Message) -> None:
         answering = [cog for cog in self.bot.cogs.values() if isinstance(cog, Answers)]
         if not answering:
-            raise ParleyError(NO_PROMPT_COG)
-        await answering[0].answer_now(message)
-        emoji = self.runtime.config.lockdown.queue_reaction
-        if emoji and self.bot.user is not None:
-            try:
-                await message.remove_reaction(emoji, self.bot.user)
-            except discord.HTTPException as error:  # it was never there, or somebody took it away
-                _log.debug("the mark of a message that waited stays: %s", error)
+            raise LockdownError(NO_PROMPT_COG)
+        try:
+            await answering[0].answer_now(message)
+        except ParleyError as error:  # nothing was begun: too much waits there already, or the bot is being stopped
+            raise LockdownError(error.sentence) from error
 
     async def _was_answered(self, message: discord.Message) -> bool:
-        """Whether one of the messages after it is our answer to it."""
-        me = self.bot.user
-        async for later in message.channel.history(after=message, limit=LOOK_BACK):
-            if later.author == me and later.reference is not None and later.reference.message_id == message.id:
-                return True
+        """Whether one of the last messages is our answer to it."""
+        try:
+            async for later in message.channel.history(after=message, limit=LOOK_BACK, oldest_first=False):
+                if later.author == self.bot.user and later.reference and later.reference.message_id == message.id:
+                    return True
+        except UNREACHABLE as error:
+            raise LockdownError(NO_DISCORD) from error
         return False
 
+    async def _unmark(self, queued: Queued, emoji: str) -> None:
+        channel = self.bot.get_partial_messageable(queued.channel_id, guild_id=queued.guild_id)
+        if self.bot.user is not None:
+            await channel.get_partial_message(queued.message_id).remove_reaction(emoji, self.bot.user)
+
     async def _tell(self, queued: Queued, sentence: str) -> None:
-        """Tell the author of a message that was dropped, as a reply to it."""
+        """Tell the author of a message that stays without an answer, as a reply to it."""
         channel = self.bot.get_partial_messageable(queued.channel_id, guild_id=queued.guild_id)
         reference = discord.MessageReference(
             message_id=queued.message_id, channel_id=queued.channel_id, fail_if_not_exists=False

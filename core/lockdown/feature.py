@@ -13,6 +13,7 @@ Callback = Callable[[], Awaitable[object] | object]
 
 MICROPHONE = "🎤"
 LOCKED = "{title} is locked while I am in a voice channel."
+FAILED = "I could not answer this after the call. Please ask me again."
 DROPPED = "So much was written while I was in a voice channel that I could not keep all of it. Please ask me again."
 
 
@@ -45,22 +46,29 @@ class Pause:
 class Queue:
     """Keeps messages in the store and hands them to `replay` after the session, oldest first.
 
+    A callback that raises LockdownError says that it cannot be done now: the message goes on waiting, and is tried again
+    until it can. After three other failures of one message, its author is told, and the next one is answered.
+
     Attributes:
         replay: Answers one message; it gets what `fetch` gave and returns when the answer is out.
         fetch: Gives the message as it is now, edits included, or None if it was deleted.
         answered: Whether a message has its answer already. Asked only for the one message that was being answered
             when the process died; without it such a message counts as answered, so that nothing is said twice.
-        tell: Tells the author of a dropped message, once an author; gets the message and the sentence.
+        tell: Tells the author of a message that was dropped (once an author), or failed; gets it and the sentence.
+        unmark: Takes a reaction of ours off a message that waits no more; gets both.
         limit: How many messages are kept; None takes `[lockdown] queue_limit`.
         dropped: The sentence for authors of messages that were dropped.
+        failed: The sentence for the author of a message whose answer failed again and again.
     """
 
     replay: Callable[[Any], Awaitable[object]]
     fetch: Callable[[Queued], Awaitable[Any]]
     answered: Callable[[Any], Awaitable[bool]] | None = None
     tell: Callable[[Queued, str], Awaitable[object]] | None = None
+    unmark: Callable[[Queued, str], Awaitable[object]] | None = None
     limit: int | None = None
     dropped: str = DROPPED
+    failed: str = FAILED
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,13 +30,17 @@ class Outbox:
         self._waiting: deque[Callable[[], Awaitable[object]]] = deque()
         self._tasks = Tasks("courtesies")
 
-    def put(self, courtesy: Callable[[], Awaitable[object]], *, dispensable: bool) -> None:
-        """Do something soon; never waits, never raises."""
+    def put(self, courtesy: Callable[[], Awaitable[object]], *, dispensable: bool) -> bool:
+        """Do something soon; never waits, never raises. Gives whether it will be done, or is left out.
+
+        A courtesy that has become needless gives False, and the next one follows at once.
+        """
         if dispensable and len(self._waiting) >= self._limit:
             self.skipped += 1
-            return
+            return False
         self._waiting.append(courtesy)
         self._tasks.start(self._work(), "work")
+        return True
 
     @property
     def idle(self) -> bool:
@@ -52,7 +56,8 @@ class Outbox:
         while self._waiting:
             courtesy = self._waiting.popleft()
             try:
-                await courtesy()
+                if await courtesy() is False:
+                    continue
             except Exception as error:  # noqa: BLE001 - a reaction or notice that Discord refuses is no reason to stop
                 _log.info("a courtesy could not be done: %s", error)
             await self._clock.sleep(self.interval_s)

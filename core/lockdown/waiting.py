@@ -6,7 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
-from core.errors import ParleyError, StoreError
+from core.errors import LockdownError, ParleyError, StoreError
+from core.lockdown.marks import Marks
 from core.lockdown.outbox import Outbox
 from core.store.lockdown import Queued
 from core.tasks import Tasks
@@ -68,12 +69,15 @@ class WaitingMessages:
 
     def __init__(self, repository: QueueRepository, section: LockdownSection, clock: Clock) -> None:
         self.outbox = Outbox(clock)
+        self._marks = Marks(self.outbox, section.queue_reaction)
         self._repository = repository
         self._section = section
         self._clock = clock
         self._counts: dict[str, int] = {}
         self._policies: dict[str, Queue] = {}
         self._dropped: dict[str, int] = {}  # since the last answers
+        self._failures: dict[str, int] = {}  # of the message whose turn it is
+        self._put_off: set[str] = set()  # nobody can answer now, and the log says so
         self._halted: set[str] = set()
         self._closed = False
         self._push = asyncio.Lock()
@@ -115,9 +119,12 @@ class WaitingMessages:
             if not self._dropped.get(feature):
                 _log.warning("queue %s is full: the oldest messages are dropped", feature)
             self._dropped[feature] = self._dropped.get(feature, 0) + len(pushed.dropped)
-        reaction = self._section.queue_reaction
-        if pushed.new and reaction:
-            self.outbox.put(lambda: message.add_reaction(reaction), dispensable=True)
+        if pushed.new:
+            self._marks.put(message)
+        unmark = policy.unmark
+        for dropped in pushed.dropped:
+            if self._marks.gone(dropped.message_id) and unmark is not None:
+                self.outbox.put(lambda dropped=dropped: unmark(dropped, self._marks.reaction), dispensable=False)
         tell = policy.tell
         if tell is not None:
             for dropped in pushed.to_tell:
@@ -139,29 +146,53 @@ class WaitingMessages:
         return self._tasks.running(feature)
 
     async def _replay(self, feature: str) -> None:
-        answered = failures = 0
         _log.info("queue %s: %d messages are answered now", feature, self._counts.get(feature, 0))
-        while (queued := await self._next(feature)) is not None:
-            try:
-                await self._answer(queued, self._policies[feature])
-            except StoreError:
-                raise
-            except Exception as error:  # noqa: BLE001 - other people's code answers; the log has the cause, the queue goes on
-                failures += 1
-                known = isinstance(error, ParleyError)
-                _log.warning(
-                    "message %d: try %d failed", queued.message_id, failures, exc_info=None if known else error
-                )
-                if failures < TRIES:
-                    await self._repository.claim(queued, claimed=False)
-                    await self._clock.sleep(RETRY_S)
-                    continue
-            failures = 0
-            answered += 1
+        while (wait_s := await self._answer_next(feature)) is not None:
+            await self._clock.sleep(wait_s)
+        _log.info("queue %s: done for now; %d had been dropped", feature, self._dropped.pop(feature, 0))
+
+    async def _answer_next(self, feature: str) -> float | None:
+        """Answer the message whose turn it is; gives the pause after it, or None if there is nothing to be answered."""
+        try:
+            queued = await self._next(feature)
+            if queued is None:
+                return None
+            if not await self._is_dealt_with(queued, self._policies[feature]):
+                return RETRY_S
             await self._strike(queued)
-            await self._clock.sleep(self._section.replay_interval_s)
-        dropped = self._dropped.pop(feature, 0)
-        _log.info("queue %s: %d were answered; %d had been dropped", feature, answered, dropped)
+        except StoreError:
+            _log.exception("queue %s: the store cannot be used now", feature)
+            return RETRY_S
+        self._failures.pop(feature, None)
+        self._put_off.discard(feature)
+        return self._section.replay_interval_s
+
+    async def _is_dealt_with(self, queued: Queued, policy: Queue) -> bool:
+        """Answer a message if it can be; gives whether it waits no more."""
+        feature = queued.feature
+        try:
+            return await self._answer(queued, policy)
+        except StoreError:
+            raise
+        except LockdownError as error:
+            if feature not in self._put_off:
+                self._put_off.add(feature)
+                _log.warning("queue %s: answers have to wait: %s", feature, error.sentence, exc_info=error.__cause__)
+        except Exception as error:  # noqa: BLE001 - other people's code answers; the log has the cause, the queue goes on
+            failures = self._failures[feature] = self._failures.get(feature, 0) + 1
+            known = isinstance(error, ParleyError)
+            _log.warning("message %d: try %d failed", queued.message_id, failures, exc_info=None if known else error)
+            if failures >= TRIES:
+                await self._give_up(queued, policy)
+                return True
+        await self._repository.claim(queued, claimed=False)
+        return False
+
+    async def _give_up(self, queued: Queued, policy: Queue) -> None:
+        tell = policy.tell
+        if tell is not None:
+            self.outbox.put(lambda: tell(queued, policy.failed), dispensable=False)
+        await self._unmark(queued, policy)
 
     async def _next(self, feature: str) -> Queued | None:
         async with self._push:  # so that a message stored meanwhile is either seen here or begins a new replay
@@ -170,15 +201,28 @@ class WaitingMessages:
                 self._counts[feature] = 0
             return queued
 
-    async def _answer(self, queued: Queued, policy: Queue) -> None:
+    async def _answer(self, queued: Queued, policy: Queue) -> bool:
+        """Gives whether the message was answered, now or before, or is gone."""
         message = await policy.fetch(queued)
         if message is None:
             _log.info("message %d was deleted", queued.message_id)
+            self._marks.gone(queued.message_id)
+            return True
+        if not queued.claimed or (policy.answered is not None and not await policy.answered(message)):
+            if queued.feature in self._halted:  # locked again while it was fetched
+                return False
+            await self._repository.claim(queued)
+            await policy.replay(message)
+        await self._unmark(queued, policy)
+        return True
+
+    async def _unmark(self, queued: Queued, policy: Queue) -> None:
+        if not self._marks.gone(queued.message_id) or policy.unmark is None:
             return
-        if queued.claimed and (policy.answered is None or await policy.answered(message)):
-            return
-        await self._repository.claim(queued)
-        await policy.replay(message)
+        try:
+            await policy.unmark(queued, self._marks.reaction)
+        except Exception as error:  # noqa: BLE001 - a mark that stays is no reason to stop; the log has the cause
+            _log.info("the mark of message %d stays: %s", queued.message_id, error)
 
     async def _strike(self, queued: Queued) -> None:
         await self._repository.strike(queued)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.errors import ModelError
+from core.errors import LockdownError, ModelError
 from core.lockdown import Feature, Queue
 from tests.core.lockdown.house import House, Written, breathe, until
 
@@ -25,6 +25,8 @@ class Answers:
         self.told: list[tuple[int, str]] = []
         self.fail: list[Exception] = []
         self.hold: asyncio.Event | None = None
+        self.unmarked: list[int] = []
+        self.locked_meanwhile: Any = None
 
     def write(self, *ids: int, author: int = 100) -> list[Written]:
         messages = [Written(id_, author_id=author, content=f"text {id_}") for id_ in ids]
@@ -32,6 +34,8 @@ class Answers:
         return messages
 
     async def fetch(self, queued: Queued) -> Written | None:
+        if self.locked_meanwhile is not None:
+            await self.locked_meanwhile()
         return self.channel.get(queued.message_id)
 
     async def replay(self, message: Written) -> None:
@@ -47,8 +51,16 @@ class Answers:
     async def tell(self, queued: Queued, sentence: str) -> None:
         self.told.append((queued.author_id, sentence))
 
+    async def unmark(self, queued: Queued, emoji: str) -> None:
+        self.unmarked.append(queued.message_id)
+        self.channel[queued.message_id].reactions.remove(emoji)  # raises if it is not there
+
+    def marked(self) -> list[int]:
+        return [message.id for message in self.channel.values() if message.reactions]
+
     def feature(self, **changes: Any) -> Feature:
-        policy = Queue(self.replay, self.fetch, answered=self.was_answered, tell=self.tell, **changes)
+        callbacks = {"answered": self.was_answered, "tell": self.tell, "unmark": self.unmark}
+        policy = Queue(self.replay, self.fetch, **callbacks, **changes)
         return Feature("text", "Text replies", policy)
 
 
@@ -85,6 +97,54 @@ async def test_a_message_that_waits_shows_so(house: House) -> None:
     await session(lockdown, answers, 1)
     await breathe()
     assert answers.channel[1].reactions == ["⏳"]
+
+
+async def test_the_mark_goes_with_the_answer(house: House) -> None:
+    lockdown, answers = await house.open(), Answers()
+    lockdown.register(answers.feature(), owner="test")
+    await session(lockdown, answers, 1, 2)
+    await house.clock.turn(5)
+    assert answers.marked() == [1, 2]
+    await lockdown.release("s1")
+    await drain(house, lockdown)
+    assert answers.marked() == []
+
+
+async def test_the_mark_goes_from_a_message_that_is_dropped_and_comes_no_more_to_one_that_had_none(
+    house: House,
+) -> None:
+    lockdown, answers = await house.open(), Answers()
+    lockdown.register(answers.feature(limit=2), owner="test")
+    await session(lockdown, answers, 1, 2)
+    await house.clock.turn(5)
+    assert answers.marked() == [1, 2]
+    for message in answers.write(3, 4, 5, 6):  # 4 is dropped before its mark is due
+        await lockdown.allows("text", message)
+    await house.clock.turn(60)
+    assert answers.marked() == [5, 6]
+    assert answers.unmarked == [1, 2, 3]
+
+
+async def test_a_message_that_is_answered_before_its_mark_is_due_is_never_marked(house: House) -> None:
+    lockdown, answers = await house.open(replay_interval_s=0), Answers()
+    lockdown.register(answers.feature(), owner="test")
+    await session(lockdown, answers, 1, 2, 3)
+    await lockdown.release("s1")
+    await until(lambda: len(answers.answered) == 3)
+    await house.clock.turn(60)
+    assert answers.marked() == []
+
+
+async def test_marks_of_an_earlier_process_go_too(house: House) -> None:
+    lockdown, answers = await house.open(), Answers()
+    lockdown.register(answers.feature(), owner="test")
+    await session(lockdown, answers, 1)
+    await house.clock.turn(5)
+    await house.die(lockdown)
+    again = await house.open()
+    again.register(answers.feature(), owner="test")
+    await drain(house, again)
+    assert (answers.answered, answers.marked()) == ([(1, "text 1")], [])
 
 
 async def test_deleted_messages_are_skipped_and_edits_are_read(house: House) -> None:
@@ -180,6 +240,34 @@ async def test_an_answer_that_fails_is_tried_again_and_then_given_up_for_the_nex
     await lockdown.release("s1")
     await drain(house, lockdown)
     assert [id_ for id_, _ in answers.answered] == [1, 2, 4]
+    await house.clock.turn(5)
+    assert [(author, "could not answer this" in sentence) for author, sentence in answers.told] == [(100, True)]
+    assert answers.marked() == []
+
+
+async def test_while_nobody_can_answer_a_message_keeps_its_place_however_long_that_takes(house: House) -> None:
+    lockdown, answers = await house.open(), Answers()
+    lockdown.register(answers.feature(), owner="test")
+    answers.fail = [LockdownError("Discord cannot be reached.")] * 20
+    await session(lockdown, answers, 1, 2)
+    await lockdown.release("s1")
+    await drain(house, lockdown)
+    assert [id_ for id_, _ in answers.answered] == [1, 2]
+    assert (answers.fail, answers.told) == ([], [])
+
+
+async def test_no_answer_begins_if_the_feature_is_locked_while_its_message_is_fetched(house: House) -> None:
+    lockdown, answers = await house.open(), Answers()
+    lockdown.register(answers.feature(), owner="test")
+    await session(lockdown, answers, 1)
+    answers.locked_meanwhile = lambda: lockdown.engage("s2", guild_id=1, channel_id=2)
+    await lockdown.release("s1")
+    await drain(house, lockdown)
+    assert answers.answered == []
+    answers.locked_meanwhile = None
+    await lockdown.release("s2")
+    await drain(house, lockdown)
+    assert answers.answered == [(1, "text 1")]
 
 
 async def test_what_waits_is_answered_by_the_next_process(house: House) -> None:

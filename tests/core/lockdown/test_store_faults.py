@@ -116,3 +116,30 @@ async def test_a_message_that_cannot_be_stored_is_told_so(house: House, monkeypa
     message = Written(1)
     assert not await lockdown.allows("text", message)
     assert message.replies == ["Ask me again."]
+
+
+@pytest.mark.parametrize("method", ["oldest", "claim", "strike"])
+async def test_answers_go_on_when_the_store_is_back(house: House, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    lockdown = await house.open()
+    said: list[int] = []
+
+    async def fetch(queued: Queued) -> int:
+        return queued.message_id
+
+    async def replay(message_id: int) -> None:
+        said.append(message_id)
+
+    async def answered(message_id: int) -> bool:
+        return message_id in said
+
+    lockdown.register(Feature("text", "Text", Queue(replay, fetch, answered=answered)), owner="test")
+    await lockdown.engage("s1", guild_id=1, channel_id=2)
+    for number in (1, 2):
+        await lockdown.allows("text", Written(number))
+    with monkeypatch.context() as broken:
+        broken.setattr(QueueRepository, method, fail)
+        await lockdown.release("s1")
+        await house.clock.turn(12)
+    while lockdown.waiting.replaying("text"):
+        await house.clock.turn(10)
+    assert said == [1, 2]
