@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import discord
 
+from loopback.waiting import PATIENCE_S
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
@@ -47,7 +49,9 @@ class Listening(discord.Client):
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         """Identify again at once: discord.py's 5 s are for the public Discord's identify limit."""
 
-    async def heard(self, event: str, check: Callable[..., bool] = lambda *_: True, *, timeout_s: float = 5.0) -> Any:
+    async def heard(
+        self, event: str, check: Callable[..., bool] = lambda *_: True, *, timeout_s: float = PATIENCE_S
+    ) -> Any:
         """The arguments of the first such event, past or to come; a single argument is given bare."""
         async with asyncio.timeout(timeout_s):
             while True:
@@ -62,7 +66,7 @@ class Listening(discord.Client):
         return [args[0] for name, args in self.events if name == event]
 
 
-async def until(true: Callable[[], object], *, timeout_s: float = 5.0) -> None:
+async def until(true: Callable[[], object], *, timeout_s: float = PATIENCE_S) -> None:
     """Wait until something is true that no event tells of; raises TimeoutError."""
     async with asyncio.timeout(timeout_s):
         while True:
@@ -72,7 +76,7 @@ async def until(true: Callable[[], object], *, timeout_s: float = 5.0) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(client: Client, token: str, *, timeout_s: float = 10.0) -> AsyncIterator[Client]:
+async def running(client: Client, token: str, *, timeout_s: float = PATIENCE_S) -> AsyncIterator[Client]:
     """Log the client in, wait until it is ready, and close it afterwards.
 
     Raises:

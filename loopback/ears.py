@@ -19,6 +19,7 @@ from discord import opus
 
 from loopback.voice import rtp
 from loopback.voice.transport import MODES, TransportError
+from loopback.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -170,7 +171,7 @@ class Ears:
         with self._lock:
             self._frames.clear()
 
-    async def wait_for_voice(self, user_id: int | None = None, timeout: float = 10.0) -> HeardFrame:
+    async def wait_for_voice(self, user_id: int | None = None, timeout: float = PATIENCE_S) -> HeardFrame:
         """The first voiced frame after this call, of one person or of anybody. Raises `TimeoutError`."""
         future: asyncio.Future[HeardFrame] = self._loop.create_future()
         entry = user_id, future

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 
 from loopback.voice.client import Invitation
+from loopback.waiting import PATIENCE_S
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class LightGateway:
         self.user_id = 0
         self.session_id = ""
 
-    async def connect(self, timeout: float = 10.0) -> None:
+    async def connect(self, timeout: float = PATIENCE_S) -> None:
         """Returns after READY. Raises `ConnectionError` when refused, `TimeoutError`."""
         self._ready = asyncio.get_running_loop().create_future()
         self._http = aiohttp.ClientSession()
@@ -45,7 +46,7 @@ class LightGateway:
         ready = await asyncio.wait_for(self._ready, timeout)
         self.user_id, self.session_id = int(ready["user"]["id"]), ready["session_id"]
 
-    async def enter(self, guild_id: int, channel_id: int, timeout: float = 10.0) -> Invitation:
+    async def enter(self, guild_id: int, channel_id: int, timeout: float = PATIENCE_S) -> Invitation:
         """Asks for a place in a voice channel. Raises `TimeoutError` when there is none."""
         self._server = asyncio.get_running_loop().create_future()
         await self._change(guild_id, channel_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from loopback.interaction import FIRST_RESPONSE_S, Callback
+from loopback.waiting import PATIENCE_S
 from loopback.world.messages import LOADING
 
 if TYPE_CHECKING:
@@ -48,11 +49,11 @@ class PersonInteraction:
         """Wait for the first response and give its type: MESSAGE, DEFER, DEFER_UPDATE, UPDATE, MODAL or CHOICES."""
         return await self._until(lambda: self.raw.response, timeout, "a response")
 
-    async def answered(self, timeout: float = 5.0) -> Message:
+    async def answered(self, timeout: float = PATIENCE_S) -> Message:
         """Wait for the first message a person can read: the original, a follow-up, or the updated source."""
         return await self._until(self._first_answer, timeout, "a message")
 
-    async def wait_for(self, predicate: Callable[[Message], object], timeout: float = 5.0) -> Message:
+    async def wait_for(self, predicate: Callable[[Message], object], timeout: float = PATIENCE_S) -> Message:
         """Wait until one of the answers fits, as it is then (edits count)."""
 
         def look() -> Message | None:

@@ -12,6 +12,7 @@ from loopback.clients import client_options, running
 from loopback.command_options import Refused
 from loopback.person_interacting import Interacting
 from loopback.voice_client import PersonVoiceClient
+from loopback.waiting import PATIENCE_S
 from loopback.world.permissions import Permission, in_channel
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from loopback.world.users import User
     from loopback.world.voice import VoiceState
 
-_JOIN_TIMEOUT_S = 15.0
-_STATE_TIMEOUT_S = 5.0
 _LOOK_AGAIN_S = 0.01
 
 
@@ -71,16 +70,14 @@ class Talking(Interacting):
             await self.move(channel)
             return self._voice
         client = await self._logged_in()
-        await _until(lambda: not client.voice_clients, _STATE_TIMEOUT_S)  # it may not have noticed yet a throw-out
+        await _until(lambda: not client.voice_clients, PATIENCE_S)  # it may not have noticed yet a throw-out
         target = client.get_channel(channel.id)
         if not isinstance(target, discord.VoiceChannel | discord.StageChannel):
             raise Refused(f"{channel.name!r} is no voice channel that {self.user.name} sees")
-        self._voice = await target.connect(
-            cls=PersonVoiceClient, timeout=_JOIN_TIMEOUT_S, self_mute=mute, self_deaf=deaf
-        )
+        self._voice = await target.connect(cls=PersonVoiceClient, timeout=PATIENCE_S, self_mute=mute, self_deaf=deaf)
         return self._voice
 
-    async def until_encrypted(self, timeout: float = 5.0) -> None:
+    async def until_encrypted(self, timeout: float = PATIENCE_S) -> None:
         """Wait until what this person says is end-to-end encrypted. Alone in a channel that never comes.
 
         Raises:
@@ -103,7 +100,7 @@ class Talking(Interacting):
         before = self.voice.ws
         await self._ask_for(channel)
         await self._settled(lambda: self._is_in(channel), f"moving to {channel.name}")
-        await _until(lambda: self.voice.ws is not before and self.voice.is_connected(), _JOIN_TIMEOUT_S)
+        await _until(lambda: self.voice.ws is not before and self.voice.is_connected(), PATIENCE_S)
 
     async def mute(self, *, on: bool = True) -> None:
         """Switch the own microphone off or on."""
@@ -170,7 +167,7 @@ class Talking(Interacting):
 
     async def _settled(self, done: Callable[[], bool], awaited: str) -> None:
         bell = self.loopback.interactions.bell
-        await bell.until(lambda: done() or None, _STATE_TIMEOUT_S, awaited, lambda: f"{self.voice_state}")
+        await bell.until(lambda: done() or None, PATIENCE_S, awaited, lambda: f"{self.voice_state}")
 
     def _is_in(self, channel: Channel) -> bool:
         state = self.voice_state

@@ -8,6 +8,7 @@ from loopback.command_options import Refused
 from loopback.interaction_answers import may_see
 from loopback.person_eyes import Eyes
 from loopback.resolving import as_upload
+from loopback.waiting import PATIENCE_S
 from loopback.world.events import now
 from loopback.world.messages import SUPPRESS_NOTIFICATIONS, Draft, Emoji
 from loopback.world.permissions import Permission, in_channel
@@ -156,7 +157,7 @@ class Writing:
         return self.eyes.history(channel)
 
     async def wait_for_message(
-        self, channel: Channel, predicate: Callable[[Message], object] | None = None, timeout: float = 5.0
+        self, channel: Channel, predicate: Callable[[Message], object] | None = None, timeout: float = PATIENCE_S
     ) -> Message:
         """Give the first unread message of somebody else that fits; it and those before it are read then.
 
@@ -166,12 +167,12 @@ class Writing:
         return await self.eyes.wait_for_message(channel, predicate, timeout)
 
     async def wait_for_edit(
-        self, message: Message, predicate: Callable[[Message], object] | None = None, timeout: float = 5.0
+        self, message: Message, predicate: Callable[[Message], object] | None = None, timeout: float = PATIENCE_S
     ) -> Message:
         """Wait until a message fits (at once if it does); without a predicate, for its next edit."""
         return await self.eyes.wait_for_edit(message, predicate, timeout)
 
-    async def wait_for_reaction(self, message: Message, emoji: str | None = None, timeout: float = 5.0) -> str:
+    async def wait_for_reaction(self, message: Message, emoji: str | None = None, timeout: float = PATIENCE_S) -> str:
         """Wait until somebody else reacted (with this emoji); gives the emoji's name."""
         return await self.eyes.wait_for_reaction(message, emoji, timeout)
 

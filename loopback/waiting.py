@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+
+PATIENCE_S: Final = 30.0
+"""How long a wait lasts unless told otherwise: it ends when the thing comes, so only a failure takes this long."""
 
 
 class Bell:

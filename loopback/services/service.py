@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from loopback.waiting import PATIENCE_S
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from types import TracebackType
@@ -162,7 +164,7 @@ class Service(ABC, Generic[B]):
         """Wakes whoever waits for something to be recorded."""
         self._changed.set()
 
-    async def wait_for(self, condition: Callable[[Recorded], bool], *, timeout: float = 5.0) -> Recorded:
+    async def wait_for(self, condition: Callable[[Recorded], bool], *, timeout: float = PATIENCE_S) -> Recorded:
         """The first recorded request for which `condition` holds, as soon as there is one; else `TimeoutError`."""
         async with asyncio.timeout(timeout):
             while True:

@@ -19,6 +19,7 @@ from loopback.voice import rtp
 from loopback.voice.member import MARKER, DaveMember
 from loopback.voice.opcodes import Op
 from loopback.voice.transport import MODES, TransportError
+from loopback.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     import ssl
@@ -94,7 +95,7 @@ class VoiceClient:
     def __post_init__(self) -> None:
         self.dave = DaveMember(self.invitation.user_id, self.invitation.channel_id)
 
-    async def connect(self, timeout: float = 10.0) -> None:
+    async def connect(self, timeout: float = PATIENCE_S) -> None:
         """Identifies and returns once the session description is here. Raises `ConnectionError`, `TimeoutError`."""
         place = self.invitation
         await self._open()
@@ -103,7 +104,7 @@ class VoiceClient:
         await self._send(Op.IDENTIFY, identity)
         await self.wait_for(Op.SESSION_DESCRIPTION, timeout)
 
-    async def resume(self, timeout: float = 10.0) -> None:
+    async def resume(self, timeout: float = PATIENCE_S) -> None:
         """Opens a new websocket for the same stay (op 7) and returns after op 9."""
         place = self.invitation
         await self._close_websocket()
@@ -133,7 +134,7 @@ class VoiceClient:
         self._websocket = None
         await self.close()
 
-    async def wait_for(self, op: int, timeout: float = 5.0, *, after: int = 0) -> Any:
+    async def wait_for(self, op: int, timeout: float = PATIENCE_S, *, after: int = 0) -> Any:
         """The data of the first message with this op at or behind position `after` of `messages`.
 
         Raises:
@@ -152,7 +153,7 @@ class VoiceClient:
                 self._news.clear()
                 await self._news.wait()
 
-    async def wait_closed(self, timeout: float = 5.0) -> int:
+    async def wait_closed(self, timeout: float = PATIENCE_S) -> int:
         """The close code, once the websocket is closed. Raises `TimeoutError`."""
         async with asyncio.timeout(timeout):
             while self.close_code is None:
@@ -266,7 +267,7 @@ class VoiceClient:
             lambda: _Socket(self._on_datagram), remote_addr=(data["ip"], data["port"])
         )
         self._udp.sendto(_DISCOVERY.pack(1, 70, self.ssrc, b"", 0))
-        address, port = await asyncio.wait_for(self._discovered, 5.0)
+        address, port = await asyncio.wait_for(self._discovered, PATIENCE_S)
         choice = {"address": address, "port": port, "mode": self.mode}
         await self._send(Op.SELECT_PROTOCOL, {"protocol": "udp", "data": choice})
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from loopback.voice.dave import DeliveryService
 from loopback.voice.endpoint import Channel
 from loopback.voice.opcodes import Op
+from loopback.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,14 +78,14 @@ class Room:
         self._dave_wanted = version > 0
         self._choose_version()
 
-    async def wait_until(self, condition: Callable[[Room], bool], timeout: float = 10.0) -> None:
+    async def wait_until(self, condition: Callable[[Room], bool], timeout: float = PATIENCE_S) -> None:
         """Returns once `condition(room)` holds; looks after every change. Raises `TimeoutError`."""
         async with asyncio.timeout(timeout):
             while not condition(self):
                 self._changed.clear()
                 await self._changed.wait()
 
-    async def wait_settled(self, members: int | None = None, timeout: float = 10.0) -> None:
+    async def wait_settled(self, members: int | None = None, timeout: float = PATIENCE_S) -> None:
         """Returns once `settled` (and, if given, that many people are here). Raises `TimeoutError`."""
         await self.wait_until(lambda room: room.settled and members in (None, len(room.sessions)), timeout)
 

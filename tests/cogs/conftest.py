@@ -44,28 +44,37 @@ class Scene:
         self.world = discord.world
         self._stack = stack
 
-    async def start(self, *, cogs: tuple[str, ...] = COGS, model: bool = True, **sections: dict[str, Any]) -> ParleyBot:
+    async def start(
+        self,
+        *,
+        cogs: tuple[str, ...] = COGS,
+        model: bool = True,
+        first_token_s: float = 30.0,
+        **sections: dict[str, Any],
+    ) -> ParleyBot:
         """Log our bot in, with these cogs and settings, and wait until it is ready."""
-        return await self.start_bot(
-            ParleyBot(
-                self.config(model=model, **sections), Environment({}), cogs=cogs, connector=self.discord.connector()
-            )
-        )
+        config = self.config(model=model, first_token_s=first_token_s, **sections)
+        return await self.start_bot(ParleyBot(config, Environment({}), cogs=cogs, connector=self.discord.connector()))
 
     async def start_bot(self, bot: Any) -> Any:
         """Log any bot in and wait until it is ready; it is closed with the scene."""
         running = asyncio.create_task(bot.start(self.bot_user.token))
         self._stack.push_async_callback(_stop, bot, running)
         ready = asyncio.create_task(bot.wait_until_ready())
-        await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED, timeout=10)
+        await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED, timeout=30)
         if running.done():
             running.result()
         assert ready.done(), "the bot did not become ready"
         self.bot = bot
         return bot
 
-    def config(self, *, model: bool = True, **sections: dict[str, Any]) -> Config:
-        route = {"base_url": self.chat.base_url, "model": "stand-in", "retries": 0, "first_token_timeout_s": 0.7}
+    def config(self, *, model: bool = True, first_token_s: float = 30.0, **sections: dict[str, Any]) -> Config:
+        route = {
+            "base_url": self.chat.base_url,
+            "model": "stand-in",
+            "retries": 0,
+            "first_token_timeout_s": first_token_s,
+        }
         routes = {"default": route} if model else {}
         tables: dict[str, Any] = {
             "store": {"url": f"sqlite+aiosqlite:///{(self.folder / 'parley.db').as_posix()}"},
@@ -103,12 +112,12 @@ class Scene:
         assert "I am in" in answer, answer
         return person
 
-    async def run(self, person: Person, command: str, *, timeout: float = 15, **options: object) -> str:
+    async def run(self, person: Person, command: str, *, timeout: float = 30, **options: object) -> str:
         """What a person reads after a slash command."""
         interaction = await person.slash(self.text, command, **options)
         return (await interaction.answered(timeout)).content
 
-    async def reply(self, person: Person, after: Message, *, timeout: float = 10) -> Message:
+    async def reply(self, person: Person, after: Message, *, timeout: float = 30) -> Message:
         """The bot's next message in the channel of a person's message, when the turn is over and it is complete."""
         found = await person.wait_for_message(
             after.channel, lambda found: found.author is self.bot_user and found.id > after.id, timeout
@@ -143,7 +152,7 @@ class Scene:
         """Wait until everything that was asked has been answered."""
         await self.until(lambda: not self.runtime.conversation.busy, 30)
 
-    async def until(self, condition: Any, timeout: float = 10) -> None:
+    async def until(self, condition: Any, timeout: float = 30) -> None:
         """Wait until something is so."""
         async with asyncio.timeout(timeout):
             while not condition():  # noqa: ASYNC110 - what tests wait for has no event of its own

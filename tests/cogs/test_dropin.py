@@ -124,7 +124,7 @@ def _work(task: asyncio.Task[Any]) -> str:
 
 async def gone(bot: commands.Bot) -> None:
     """Wait until the runtime has closed after the last cog went."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while hasattr(bot, "parley"):  # noqa: ASYNC110 - the end of a runtime is no event
             await asyncio.sleep(0.02)
         await asyncio.sleep(0.2)

@@ -143,7 +143,7 @@ async def test_a_hosts_bot_speaks_with_one_line_more(scene, project):
     )
     try:
         assert process.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             assert (await process.stdout.readline()).strip() == b"ready"
         ada = await scene.person("Ada")
         await ada.join(scene.voice)

@@ -215,7 +215,7 @@ async def test_ordinary_messages_elsewhere_are_left_alone(scene):
     ids=["401", "429", "500", "refused", "silent", "cut", "garbage"],
 )
 async def test_a_failing_model_is_told_in_one_sentence_and_the_next_prompt_works(scene, behaviour, sentence):
-    await scene.start()
+    await scene.start(first_token_s=2)
     ada = await scene.joined()
     scene.chat.script(**behaviour)
     message = await ada.type(scene.text, "Hello?")

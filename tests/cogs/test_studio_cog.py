@@ -105,7 +105,7 @@ async def test_drawing_by_command_shows_progress_and_posts_the_picture(scene, st
     comfyui.always(on="/prompt", pace_s=0.05)
     ada = await scene.person()
     interaction = await ada.slash(scene.text, "draw", prompt="a *cat*", seed=7)
-    done = await interaction.wait_for(lambda message: message.attachments, 15)
+    done = await interaction.wait_for(lambda message: message.attachments)
     assert done.content == "🎨 a \\*cat\\*"
     assert any("Drawing" in revision.content for revision in done.revisions)
     (file,) = done.attachments
@@ -134,7 +134,7 @@ async def test_a_failed_drawing_is_one_sentence_in_the_same_message(scene, start
     comfyui.script(on="/prompt", **fault)
     ada = await scene.person()
     interaction = await ada.slash(scene.text, "draw", prompt="a cat")
-    said = await interaction.wait_for(lambda message: sentence in message.content, 10)
+    said = await interaction.wait_for(lambda message: sentence in message.content)
     assert "\n" not in said.content
     reply = await scene.reply(ada, await ask(scene, ada, "hello"))  # nothing hangs
     assert reply.content
@@ -145,7 +145,7 @@ async def test_a_drawing_over_the_upload_limit_is_made_smaller(scene, start, com
     comfyui.script(on="/prompt", padding=11 * 2**20)
     ada = await scene.person()
     interaction = await ada.slash(scene.text, "draw", prompt="a cat")
-    done = await interaction.wait_for(lambda message: message.attachments, 20)
+    done = await interaction.wait_for(lambda message: message.attachments)
     assert done.attachments[0].content_type == "image/jpeg"
 
 
@@ -165,7 +165,7 @@ async def test_during_a_session_both_give_way_with_their_message_and_no_server_i
 
     await scene.run(ada, "voice leave")
     interaction = await bob.slash(scene.text, "draw", prompt="a cat")
-    await interaction.wait_for(lambda message: message.attachments, 15)
+    await interaction.wait_for(lambda message: message.attachments)
     await scene.reply(bob, await ask(scene, bob, "what is this?", picture))
     assert len(scene.chat.pictures) == 1
 
@@ -203,9 +203,9 @@ async def test_a_session_that_begins_stops_the_drawing_under_way(scene, start, c
     await ada.join(scene.voice)
     interaction = await ada.slash(scene.text, "draw", prompt="a cat")
     await comfyui.wait_for(lambda request: request.path == "/prompt")
-    await interaction.wait_for(lambda message: "Drawing" in message.content, 5)
+    await interaction.wait_for(lambda message: "Drawing" in message.content)
     assert "I am in" in await scene.run(ada, "voice join")
-    said = await interaction.wait_for(lambda message: "stopped" in message.content, 5)
+    said = await interaction.wait_for(lambda message: "stopped" in message.content)
     assert "needed in a voice channel" in said.content
     assert "/interrupt" in [request.path for request in comfyui.requests]
 
@@ -217,4 +217,4 @@ async def test_a_reload_of_the_cog_does_not_end_a_drawing(scene, start, comfyui)
     interaction = await ada.slash(scene.text, "draw", prompt="a cat")
     await comfyui.wait_for(lambda request: request.path == "/prompt")
     await bot.reload_extension("cogs.studio")
-    assert (await interaction.wait_for(lambda message: message.attachments, 15)).attachments
+    assert (await interaction.wait_for(lambda message: message.attachments)).attachments

@@ -165,7 +165,7 @@ async def test_closing_the_bot_ends_the_session_first(scene, speakers):
     ends = scene.events(SessionEnded)
     voice = scene.runtime.voice
     scene.runtime.conversation.say(session, "A long farewell that nobody will hear to its end, I fear.")
-    await asyncio.wait_for(scene.bot.close(), 5)
+    await asyncio.wait_for(scene.bot.close(), 30)
     assert [event.reason for event in ends] == ["I am shutting down."]
     assert voice.sessions == ()
     assert speakers == gate.held == []
@@ -181,7 +181,7 @@ async def test_closing_the_bot_during_a_join_undoes_the_join(scene, speakers):
     voice.gates.append(gate)
     joining = asyncio.create_task(voice.join(room_of(scene)))
     await scene.until(lambda: scene.bot.get_guild(scene.guild.id).voice_client is not None)
-    await asyncio.wait_for(scene.bot.close(), 5)
+    await asyncio.wait_for(scene.bot.close(), 30)
     with pytest.raises(asyncio.CancelledError):
         await joining
     await scene.until(lambda: scene.bot_user.id not in scene.guild.voice_states)

@@ -113,7 +113,7 @@ class Studio:
         self.bot = ParleyBot(config, Environment({}), cogs=cogs, connector=self.discord.connector())
         running = asyncio.create_task(self.bot.start(self.bot_user.token))
         self._stack.push_async_callback(_stop, self.bot, running)
-        await asyncio.wait_for(asyncio.create_task(self.bot.wait_until_ready()), 20)
+        await asyncio.wait_for(asyncio.create_task(self.bot.wait_until_ready()), 60)
         await self.runtime.voice.join(
             self.bot.get_channel(self.voice.id), prompt_channel=self.bot.get_channel(self.text.id)
         )
@@ -206,7 +206,7 @@ class Studio:
         """Wait until everybody shares the group."""
         await self.room.wait_settled(members)
 
-    async def until(self, condition: Callable[[], Any], timeout: float = 15) -> None:
+    async def until(self, condition: Callable[[], Any], timeout: float = 30) -> None:
         """Wait until something is so."""
         async with asyncio.timeout(timeout):
             while not condition():  # noqa: ASYNC110 - what tests wait for has no event of its own

@@ -51,14 +51,14 @@ class Launched:
         while line := await stream.readline():
             self._text[name] += line.decode("utf-8")
 
-    async def says(self, text: str, timeout: float = 15) -> None:
+    async def says(self, text: str, timeout: float = 60) -> None:
         """Wait until it has written this."""
         async with asyncio.timeout(timeout):
             while text not in self._text["out"] + self._text["err"]:
                 assert self.process.returncode is None, self._text
                 await asyncio.sleep(0.01)
 
-    async def ended(self, timeout: float = 20) -> Ended:
+    async def ended(self, timeout: float = 60) -> Ended:
         async with asyncio.timeout(timeout):
             code = await self.process.wait()
             await asyncio.gather(*self._readers)
@@ -111,7 +111,7 @@ class Desk:
         self._stack.push_async_callback(_end, launched)
         return launched
 
-    async def run(self, *arguments: str, token: str | None = None, timeout: float = 30, **environ: str) -> Ended:
+    async def run(self, *arguments: str, token: str | None = None, timeout: float = 60, **environ: str) -> Ended:
         """Start a launcher and wait for its end."""
         return await (await self.start(*arguments, token=token, **environ)).ended(timeout)
 

@@ -26,7 +26,7 @@ discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(there["gateway"])
 class Client(discord.Client):
     async def on_ready(self):
         await self.get_channel(int(there["text_channel_id"])).send("hello from outside")
-        voice = await self.get_channel(int(there["voice_channel_id"])).connect(timeout=10)
+        voice = await self.get_channel(int(there["voice_channel_id"])).connect(timeout=30)
         print(json.dumps({"name": self.user.name, "mode": voice.mode, "guilds": [str(g.id) for g in self.guilds]}))
         await voice.disconnect()
         await self.close()
@@ -105,7 +105,7 @@ async def test_its_voice_certificate_is_trusted_by_nobody_else(desk):
 
     def ask() -> None:
         request = f"{there['rest']}/gateway"
-        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310 - our own address
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 - our own address
             assert json.load(response)["url"] == there["gateway"]
 
     await asyncio.to_thread(ask)
@@ -122,7 +122,7 @@ async def test_an_unknown_route_is_answered_as_discord_does_and_logged(desk):
 
     def ask() -> dict[str, object]:
         with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(request, timeout=5)  # noqa: S310 - our own address
+            urllib.request.urlopen(request, timeout=30)  # noqa: S310 - our own address
         return json.load(caught.value)
 
     assert await asyncio.to_thread(ask) == {"message": "404: Not Found", "code": 0}

@@ -40,7 +40,7 @@ async def test_a_commands_bot_answers_a_text_command(quiet: Loopback, usual: Sta
         waiting = asyncio.create_task(bot.wait_for("message", check=lambda message: message.author == bot.user))
         await asyncio.sleep(0)
         quiet.world.messages.create(usual.text, friend, "!hello")
-        answer = await asyncio.wait_for(waiting, 5)
+        answer = await asyncio.wait_for(waiting, 30)
     assert answer.content == "hello Friend"
 
 

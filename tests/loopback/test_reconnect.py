@@ -32,7 +32,7 @@ async def test_a_dropped_connection_resumes_and_misses_nothing(
 
 async def test_a_forgotten_session_starts_anew(bot: Listening, quiet: Loopback, usual: Standard) -> None:
     await quiet.faults.drop_gateway(usual.bot, resumable=False)
-    await until(lambda: [name for name, _ in bot.events].count("ready") == 2, timeout_s=15)
+    await until(lambda: [name for name, _ in bot.events].count("ready") == 2)
     assert "resumed" not in [name for name, _ in bot.events]
     assert bot.get_channel(usual.text.id) is not None
 

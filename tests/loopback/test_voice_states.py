@@ -39,7 +39,7 @@ async def caller(quiet: Loopback, friend: User) -> AsyncIterator[Listening]:
 async def test_a_client_connects_and_everybody_sees_it(
     bot: Listening, caller: Listening, quiet: Loopback, usual: Standard
 ) -> None:
-    voice = await bot.get_channel(usual.voice.id).connect(timeout=5, reconnect=False)
+    voice = await bot.get_channel(usual.voice.id).connect(timeout=30, reconnect=False)
     assert voice.is_connected()
     assert quiet.voice.room(usual.voice.id) is not None
     await caller.heard("voice_state_update", lambda member, before, after: after.channel is not None)
@@ -54,12 +54,12 @@ async def test_a_full_channel_gives_no_answer_except_to_who_may_move_members(
 ) -> None:
     small = quiet.world.add_voice_channel(usual.guild, "small", user_limit=1)
     await until(lambda: bot.get_channel(small.id) and caller.get_channel(small.id))
-    voice = await bot.get_channel(small.id).connect(timeout=5, reconnect=False)
+    voice = await bot.get_channel(small.id).connect(timeout=30, reconnect=False)
     with pytest.raises(asyncio.TimeoutError):
         await caller.get_channel(small.id).connect(timeout=0.3, reconnect=False)
     await voice.disconnect()
-    voice = await caller.get_channel(small.id).connect(timeout=5, reconnect=False)
-    await (await bot.get_channel(small.id).connect(timeout=5, reconnect=False)).disconnect()
+    voice = await caller.get_channel(small.id).connect(timeout=30, reconnect=False)
+    await (await bot.get_channel(small.id).connect(timeout=30, reconnect=False)).disconnect()
     await voice.disconnect()
 
 
@@ -75,7 +75,7 @@ async def test_a_channel_without_the_connect_permission_gives_no_answer(
 async def test_a_kick_from_voice_ends_the_connection(
     bot: Listening, caller: Listening, quiet: Loopback, usual: Standard
 ) -> None:
-    await bot.get_channel(usual.voice.id).connect(timeout=5, reconnect=True)
+    await bot.get_channel(usual.voice.id).connect(timeout=30, reconnect=True)
     quiet.world.voice.leave(usual.guild, usual.bot.id)
     await bot.heard("voice_state_update", lambda member, before, after: after.channel is None)
     await until(lambda: not bot.voice_clients)
@@ -85,7 +85,7 @@ async def test_a_moved_client_follows_to_the_new_room(
     bot: Listening, caller: Listening, quiet: Loopback, usual: Standard
 ) -> None:
     other = quiet.world.add_voice_channel(usual.guild, "other")
-    voice = await caller.get_channel(usual.voice.id).connect(timeout=5, reconnect=True)
+    voice = await caller.get_channel(usual.voice.id).connect(timeout=30, reconnect=True)
     member = bot.get_guild(usual.guild.id).get_member(caller.user.id)
     await member.move_to(bot.get_channel(other.id))
     await until(lambda: quiet.voice.room(other.id) is not None and voice.is_connected())
@@ -95,7 +95,7 @@ async def test_a_moved_client_follows_to_the_new_room(
 
 async def test_moving_oneself_and_muting(bot: Listening, quiet: Loopback, usual: Standard) -> None:
     other = quiet.world.add_voice_channel(usual.guild, "other")
-    voice = await bot.get_channel(usual.voice.id).connect(timeout=5, reconnect=True)
+    voice = await bot.get_channel(usual.voice.id).connect(timeout=30, reconnect=True)
     guild = bot.get_guild(usual.guild.id)
     await guild.change_voice_state(channel=discord.Object(other.id))
     await until(lambda: quiet.voice.room(other.id) is not None and voice.is_connected())
@@ -112,7 +112,7 @@ async def test_moving_oneself_and_muting(bot: Listening, quiet: Loopback, usual:
 async def test_a_deleted_channel_throws_everybody_out(
     bot: Listening, caller: Listening, quiet: Loopback, usual: Standard
 ) -> None:
-    await caller.get_channel(usual.voice.id).connect(timeout=5, reconnect=True)
+    await caller.get_channel(usual.voice.id).connect(timeout=30, reconnect=True)
     await bot.get_channel(usual.voice.id).delete()
     assert (await caller.heard("guild_channel_delete")).id == usual.voice.id
     assert not usual.guild.voice_states
@@ -121,7 +121,7 @@ async def test_a_deleted_channel_throws_everybody_out(
 
 async def test_who_logs_out_leaves_voice(bot: Listening, quiet: Loopback, usual: Standard, friend: User) -> None:
     async with running(Listening(**client_options(quiet)), friend.token) as client:
-        await client.get_channel(usual.voice.id).connect(timeout=5, reconnect=True)
+        await client.get_channel(usual.voice.id).connect(timeout=30, reconnect=True)
         assert friend.id in usual.guild.voice_states
     await bot.heard("voice_state_update", lambda member, before, after: before.channel and not after.channel)
     assert not usual.guild.voice_states
@@ -163,7 +163,7 @@ async def test_without_the_speak_permission_one_is_suppressed(
     caller: Listening, quiet: Loopback, usual: Standard
 ) -> None:
     quiet.world.set_overwrite(usual.voice, usual.guild.everyone, deny=Permission.SPEAK)
-    voice = await caller.get_channel(usual.voice.id).connect(timeout=5, reconnect=False)
+    voice = await caller.get_channel(usual.voice.id).connect(timeout=30, reconnect=False)
     await caller.heard("voice_state_update", lambda member, before, after: after.suppress)
     await voice.disconnect()
 

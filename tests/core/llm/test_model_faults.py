@@ -187,7 +187,7 @@ async def test_cancelling_the_reader_ends_the_request_at_the_server(chat: Chat, 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await chat.wait_for(lambda recorded: recorded.disconnected, timeout=1)
+    await chat.wait_for(lambda recorded: recorded.disconnected)
     assert await answer(models)
 
 
@@ -196,7 +196,7 @@ async def test_closing_the_stream_ends_the_request_at_the_server(chat: Chat, mod
     stream = models.stream(HELLO)
     await anext(stream)
     await stream.aclose()
-    await chat.wait_for(lambda recorded: recorded.disconnected, timeout=1)
+    await chat.wait_for(lambda recorded: recorded.disconnected)
 
 
 async def test_many_prompts_at_once_do_not_mix(chat: Chat, models: Models) -> None:

@@ -61,7 +61,7 @@ async def breathe(duration_s: float = 0.015) -> None:
     await asyncio.sleep(duration_s)
 
 
-async def until(condition: Callable[[], Any], timeout: float = 5.0) -> None:
+async def until(condition: Callable[[], Any], timeout: float = 30.0) -> None:
     """Wait in real time until something is so."""
     async with asyncio.timeout(timeout):
         while not condition():  # noqa: ASYNC110 - what is waited for is not ours to signal

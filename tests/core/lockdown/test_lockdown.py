@@ -313,7 +313,7 @@ async def test_a_hanging_pause_is_given_up_after_its_limit_even_if_it_swallows_t
                 continue
 
     lockdown.register(Feature("job", "Job", Pause(stubborn, lambda: None)), owner=Cog())
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         await engage(lockdown)
     assert (await lockdown.status()).features[0].fault == "“Job” could not be paused within 0.05 s."
     stop.set()

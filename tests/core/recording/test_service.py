@@ -510,6 +510,6 @@ def test_metadata_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - what is waited for lies in threads and on disk
             await asyncio.sleep(0.02)

@@ -148,5 +148,5 @@ async def test_closing_a_script_stops_its_source() -> None:
     script.start()
     assert await script.sayable()
     await script.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await stopped.wait()

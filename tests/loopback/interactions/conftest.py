@@ -204,7 +204,7 @@ class Scene:
 
     async def received(self) -> discord.Interaction:
         """The last interaction the bot got."""
-        await asyncio.wait_for(self.bot.arrived.wait(), 5)
+        await asyncio.wait_for(self.bot.arrived.wait(), 30)
         return self.bot.interactions[-1]
 
 
@@ -218,7 +218,7 @@ async def running(loopback: Loopback, bot: commands.Bot, token: str) -> AsyncIte
     bot.add_listener(on_ready)
     async with bot:
         task = asyncio.create_task(bot.start(token))
-        await asyncio.wait_for(ready.wait(), 5)
+        await asyncio.wait_for(ready.wait(), 30)
         yield
     await task
 

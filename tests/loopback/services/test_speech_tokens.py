@@ -33,7 +33,7 @@ async def send(socket: ClientConnection, *tokens: str, pitch_shift: float = 0, f
 async def listen(socket: ClientConnection, duration_s: float) -> np.ndarray:
     samples = np.zeros(0, "<f4")
     while len(samples) < duration_s * 48000:
-        frame = await asyncio.wait_for(socket.recv(), 5)
+        frame = await asyncio.wait_for(socket.recv(), 30)
         assert isinstance(frame, bytes)
         samples = np.concatenate([samples, np.frombuffer(frame, "<f4")])
     return samples

@@ -65,7 +65,7 @@ class House:
         assert room is not None
         return room
 
-    async def until(self, condition: Callable[[], bool], timeout: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], bool], timeout: float = 30.0) -> None:
         async with asyncio.timeout(timeout):
             while not condition():  # noqa: ASYNC110 - other threads make it true, and they set no event
                 await asyncio.sleep(0.01)

@@ -33,7 +33,7 @@ class Listener:
         self.heard.append(heard)
         self._more.set()
 
-    async def count(self, packets: int, timeout: float = 5.0) -> list[Heard]:
+    async def count(self, packets: int, timeout: float = 30.0) -> list[Heard]:
         async with asyncio.timeout(timeout):
             while len(self.heard) < packets:
                 self._more.clear()

@@ -113,7 +113,7 @@ async def test_a_closed_turn_makes_room_for_the_next() -> None:
     chunks = engine.stream(once("A very long text that goes on. " * 40_000), Voice())  # a minute of work
     await anext(chunks)
     await chunks.aclose()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         assert len(await spoken(Voice(), "Hello."))
 
 

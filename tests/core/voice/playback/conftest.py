@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 async def ended(line: Line) -> LineEnd:
     """How a line ended; fails instead of waiting for ever."""
-    return await asyncio.wait_for(line.finished(), 15)
+    return await asyncio.wait_for(line.finished(), 30)
 
 
 class RecordingWire:
@@ -99,8 +99,8 @@ class Deck:
         self.player = Player(self.wire, lambda: self.encoder, clock=self.clock)
 
     def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for the player's thread; fails after ten seconds of real time."""
-        over_s = time.monotonic() + 10
+        """Wait for the player's thread; fails after thirty seconds of real time."""
+        over_s = time.monotonic() + 30
         while not condition():
             assert time.monotonic() < over_s, "the player never got there"
             time.sleep(0.001)
