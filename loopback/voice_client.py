@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import io
 import logging
 import secrets
-import socket
+import select
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import davey
 import discord
-from discord.voice_state import VoiceConnectionState
+from discord.voice_state import SocketReader, VoiceConnectionState
 
 from loopback.audio_file import read_audio
 from loopback.ears import FRAME_SAMPLES, RATE_HZ, Ears, HeardFrame
@@ -33,6 +32,8 @@ _log = logging.getLogger(__name__)
 _FRAME_BYTES = FRAME_SAMPLES * 4
 _VIDEO_RATE_HZ = 90_000
 _VIDEO_FRAME_BYTES = 700
+_LOOK_UP_S = 0.1
+_NO_SOCKET_S = 0.005
 
 
 class PersonVoiceClient(discord.VoiceClient):
@@ -109,11 +110,10 @@ class PersonVoiceClient(discord.VoiceClient):
 
 
 class _Connection(VoiceConnectionState):
-    """Mends two faults of discord.py 2.7 that would cost a person the call.
+    """Mends faults of discord.py 2.7 that would cost a person the call.
 
-    With a listener registered, its socket reader waits on the old socket for up to 30 s after a move or a reconnect, and
-    the new connection times out meanwhile. And it cannot resume after close code 4015: it waits for a session
-    description, which op 9 does not bring.
+    Its socket reader can sleep through a reconnect, see `_Reader`. And it cannot resume after close code 4015: it waits
+    for a session description, which op 9 does not bring.
     """
 
     async def _connect(self, reconnect: bool, timeout: float, self_deaf: bool, self_mute: bool, resume: bool) -> None:
@@ -123,20 +123,47 @@ class _Connection(VoiceConnectionState):
 
     def _create_socket(self) -> None:
         old = self.socket
-        self.socket = _WakingSocket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.setblocking(False)
-        self._socket_reader.resume()
+        super()._create_socket()
         if old:
-            old.close()
+            old.close()  # after a move discord.py leaves it open
+
+    @property
+    def _socket_reader(self) -> SocketReader:
+        return self._reader
+
+    @_socket_reader.setter
+    def _socket_reader(self, theirs: SocketReader) -> None:
+        del theirs  # discord.py sets it once, and starts what it reads back
+        self._reader = _Reader(self)
 
 
-class _WakingSocket(socket.socket):
-    """A socket whose `close` wakes whoever selects on it."""
+class _Reader(SocketReader):
+    """Looks up often enough to notice that the socket is another one.
 
-    def close(self) -> None:
-        with contextlib.suppress(OSError):  # not connected, or closed before
-            self.shutdown(socket.SHUT_RDWR)
-        super().close()
+    discord.py's own sleeps up to 30 s in `select` on a socket that was closed meanwhile, and the new connection times
+    out. Waking it by a shutdown of the old socket is not enough: when the new one has taken the old one's file number
+    before the thread runs, the kernel goes on sleeping, and no longer listens to either.
+    """
+
+    def _do_run(self) -> None:
+        while not self._end.is_set():
+            if not self._running.wait(_LOOK_UP_S):
+                continue
+            current = self.state.socket
+            try:
+                readable, _, _ = select.select([current], [], [], _LOOK_UP_S)
+                if not readable:
+                    continue
+                data = current.recv(2048)
+            except (ValueError, TypeError, OSError) as error:
+                _log.debug("the voice socket is closed, or not there yet: %s", error)
+                self._end.wait(_NO_SOCKET_S)
+                continue
+            for callback in tuple(self._callbacks):
+                try:
+                    callback(data)
+                except Exception:  # noqa: BLE001 - a thread has nobody above it; one listener's fault is not the others'
+                    _log.exception("%r failed on a datagram", callback)
 
 
 class Mouth:
