@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -54,8 +53,7 @@ def offline_client(kind: type[V], loop: asyncio.AbstractEventLoop, port: int, mo
     channel: Any = SimpleNamespace(id=CHANNEL_ID, guild=guild, _get_voice_client_key=lambda: (1, "guild_id"))
     client = kind(bot, channel)
     state: Any = client._connection
-    state.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    state.socket.setblocking(False)
+    state._create_socket()  # with the buffer that each gives its own
     state.socket.connect(("127.0.0.1", port))
     state.secret_key, state.mode, state.ssrc = KEY, mode, 4711
     state.ws = SimpleNamespace(speak=_say_nothing)
