@@ -20,6 +20,7 @@ from core.conversation.live_text import LiveText
 from core.conversation.turn import Prompt
 from core.errors import ParleyError
 from core.slash import NO_PINGS, ParleyCog, answer, subcommand
+from core.voice.checks import prompt_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -220,7 +221,8 @@ class PromptCog(ParleyCog, name="Prompt"):
         session = self.runtime.voice.session(guild_id)
         if session is not None:
             session.prompt_channel = chosen
-        await answer(interaction, CHANNEL_SET.format(channel=f"<#{channel_id}>"))
+        chosen_now = CHANNEL_SET.format(channel=f"<#{channel_id}>")
+        await answer(interaction, "\n".join(part for part in (chosen_now, prompt_trouble(chosen)) if part))
 
     @subcommand("prompt", "clear", "Forget what was said in this channel.")
     @app_commands.checks.has_permissions(manage_messages=True)

@@ -15,6 +15,7 @@ from discord import app_commands
 from core.conversation.voices import describe
 from core.errors import AudioError, VoiceError
 from core.slash import NO_PINGS, ParleyCog, answer, subcommand
+from core.voice.checks import prompt_trouble
 
 if TYPE_CHECKING:
     from discord.ext import commands
@@ -55,7 +56,8 @@ class VoiceCog(ParleyCog, name="Voice"):
         prompt_channel = interaction.channel if isinstance(interaction.channel, discord.abc.Messageable) else None
         session = await self.runtime.voice.join(room, prompt_channel=prompt_channel, started_by=interaction.user.id)
         do = ANSWER if self.runtime.conversation.has_model else READ
-        await answer(interaction, JOINED.format(channel=session.channel.mention, do=do))
+        joined = JOINED.format(channel=session.channel.mention, do=do)
+        await answer(interaction, "\n".join(part for part in (joined, prompt_trouble(interaction.channel)) if part))
 
     @subcommand("voice", "leave", "Leave the voice channel.")
     async def leave(self, interaction: discord.Interaction) -> None:
@@ -70,6 +72,7 @@ class VoiceCog(ParleyCog, name="Voice"):
     async def status(self, interaction: discord.Interaction) -> None:
         """Show channel, people, encryption, engine, model, latency and queue."""
         session = self._session(interaction)
+        await self.runtime.usage.look()
         embed = discord.Embed(title="Voice session", colour=discord.Colour.blurple())
         for field in self.runtime.status(session.guild.id):
             embed.add_field(name=field.title, value=field.value, inline=field.inline)

@@ -196,6 +196,8 @@ class Runtime:
     def status(self, guild_id: int) -> list[Field]:
         """What `/voice status` shows of the session of a guild, as titles and values in Discord's markup.
 
+        GPU memory is as of the last `await runtime.usage.look()`.
+
         Raises:
             VoiceError: There is no session.
         """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PEOPLE = 20  # shown by name
 LONG, SHORT = 1024, 300  # characters of a value: Discord takes 1,024, and 6,000 of all together
-MIB = 2**20
+MIB, GIB = 2**20, 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,8 @@ def session_fields(runtime: Runtime, session: VoiceSession) -> list[Field]:
         Field("Heard", _heard(session)),
         Field("This process", _cost(runtime)),
     ]
+    if runtime.usage.gpus:
+        fields.append(Field("GPU memory", _gpus(runtime)))
     troubles = _troubles(session)
     if troubles:
         fields.insert(0, Field("Trouble", troubles, inline=False))
@@ -143,6 +145,12 @@ def _heard(session: VoiceSession) -> str:
 def _cost(runtime: Runtime) -> str:
     cost = runtime.usage.read()
     return f"{cost.cpu:.0%} of a core, {cost.memory_bytes / MIB:.0f} MiB, {cost.threads} threads"
+
+
+def _gpus(runtime: Runtime) -> str:
+    return "\n".join(
+        f"{gpu.name}: {gpu.used_bytes / GIB:.1f} of {gpu.total_bytes / GIB:.1f} GiB" for gpu in runtime.usage.gpus
+    )
 
 
 def _queued(session: VoiceSession, waiting: int) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+SYSTEM = "System memory"
 ROOM_AGAIN = 0.05  # a warning is given again only after use fell this far under the threshold
 
 
@@ -59,7 +60,7 @@ class MemoryReader:
             return self._by_psutil()
         kib = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines) if rest.split()}
         total, available = kib.get("MemTotal", 0), kib.get("MemAvailable", 0)
-        return [Memory("System memory", (total - available) * 1024, total * 1024)] if total else []
+        return [Memory(SYSTEM, (total - available) * 1024, total * 1024)] if total else []
 
     def _by_psutil(self) -> list[Memory]:
         try:
@@ -67,7 +68,7 @@ class MemoryReader:
         except ImportError:
             return []
         memory = psutil.virtual_memory()
-        return [Memory("System memory", memory.total - memory.available, memory.total)]
+        return [Memory(SYSTEM, memory.total - memory.available, memory.total)]
 
     def _nvidia(self) -> list[Memory]:
         if not self._open_nvml():

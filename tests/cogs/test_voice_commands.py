@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+from core.lockdown.memory import MemoryReader
+from core.usage import Usage
 from loopback.world.permissions import Permission
 from tests.cogs.sounds import encoded, level, pitch_hz, tone, voice_pitch_hz, voiced, wav
 
@@ -57,6 +59,17 @@ async def test_status_shows_the_session_on_one_page(scene):
     assert shown["Queue"] == "empty"
     assert "MiB" in shown["This process"]
     assert "Trouble" not in shown
+
+
+async def test_status_shows_how_full_the_gpus_are(scene, tmp_path):
+    await scene.start()
+    ada = await scene.joined()
+    device = tmp_path / "sys/class/drm/card0/device"
+    device.mkdir(parents=True)
+    for name, size in (("total", 8), ("used", 3)):
+        (device / f"mem_info_vram_{name}").write_text(str(size * 2**30))
+    scene.runtime.usage = Usage(MemoryReader(root=tmp_path))
+    assert fields(await embed(scene, ada))["GPU memory"].endswith("AMD GPU: 3.0 of 8.0 GiB")
 
 
 async def test_status_shows_who_is_really_speaking_and_who_only_could(scene):

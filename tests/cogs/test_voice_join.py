@@ -64,6 +64,20 @@ async def test_a_missing_permission_is_named(scene, permission, sentence):
     assert scene.session is None
 
 
+async def test_a_channel_that_the_bot_may_not_write_in_is_named_at_once(scene):
+    await scene.start()
+    scene.strip_bot()
+    everyone = scene.guild.roles[scene.guild.id]
+    scene.world.set_overwrite(scene.text, everyone, deny=Permission.SEND_MESSAGES)
+    ada = await scene.person(roles=[scene.admin_role])
+    await ada.join(scene.voice)
+    said = await scene.run(ada, "voice join")
+    assert "I am in" in said
+    assert f"I may not write in <#{scene.text.id}>" in said
+    assert "“Send Messages”" in said
+    assert "“Send Messages”" in await scene.run(ada, "prompt channel")
+
+
 async def test_a_second_join_says_where_the_bot_is_and_how_to_free_it(scene):
     other = scene.world.add_voice_channel(scene.guild, "Other")
     await scene.start()
