@@ -36,6 +36,7 @@ PERSONA_SET = "From now on I am: {persona}"
 PERSONA_RESET = "I am back to my configured self."
 PERSONA_NOW = "I am: {persona}"
 EMPTY_PROMPT = "Yes?"
+LOCKED_AGAIN = "Another session began before the answer did."
 TEXT = "text"  # the feature that LockdownCog registers for replies in other channels
 ABOUT_LIMIT = 500  # characters of the message that a prompt replies to
 NO_CONTENT = (
@@ -99,10 +100,21 @@ class PromptCog(ParleyCog, name="Prompt"):
         await self._gather.add(prompt)
 
     async def answer_now(self, message: discord.Message) -> None:
-        """Answer a message that waited for the end of a session, in text; return when the answer is out."""
+        """Answer a message that waited for the end of a session, in text; return when the answer is out.
+
+        Raises:
+            ParleyError: It has to wait on: another session has begun, or too much is in line.
+        """
         conversation = self.runtime.conversation
-        turn = await conversation.submit(self._prompt_of(message), LiveText(_Reply(message), self.runtime.clock))
+
+        async def put_off() -> bool:
+            return self.runtime.lockdown.locked(TEXT)
+
+        sink = LiveText(_Reply(message), self.runtime.clock)
+        turn = await conversation.submit(self._prompt_of(message), sink, put_off=put_off)
         await conversation.finished(turn)
+        if turn.outcome == "silent":
+            raise ParleyError(LOCKED_AGAIN)
 
     @commands.Cog.listener()
     async def on_typing(
@@ -128,7 +140,8 @@ class PromptCog(ParleyCog, name="Prompt"):
                 if turn is None:
                     return
             else:
-                await conversation.submit(prompt, LiveText(_Reply(last), self.runtime.clock), session=session)
+                sink = LiveText(_Reply(last), self.runtime.clock)
+                await conversation.submit(prompt, sink, session=session, put_off=lambda: self._waits(*messages))
         except ParleyError as error:
             await _reply(last, error.sentence)
             return

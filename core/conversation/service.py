@@ -57,7 +57,7 @@ class Conversation:
         self.aloud = ReadAloud(
             runtime.clock, names=self._section.read_names, same_speaker_s=self._section.same_speaker_s
         )
-        self.mood: Mood | None = None
+        self.mood: Mood | None = None  # set by other code: colours the voice, and is told to the model
         self.recent: deque[Turn] = deque(maxlen=KEPT_TURNS)
         self._told: dict[int, str] = {}  # by guild, what was last said of a voice that fails since
         self._closed = False
@@ -77,18 +77,28 @@ class Conversation:
         queue = self._queues.get(session.guild.id)
         return max(len(queue.turns) - 1, 0) if queue else 0
 
-    async def submit(self, prompt: Prompt, sink: TextSink, *, session: VoiceSession | None = None) -> Turn:
+    async def submit(
+        self,
+        prompt: Prompt,
+        sink: TextSink,
+        *,
+        session: VoiceSession | None = None,
+        put_off: Callable[[], Awaitable[bool]] | None = None,
+    ) -> Turn:
         """Put a prompt in line for the model; the turn is carried out in the background.
 
         Args:
             prompt: What was written or said.
             sink: Where the written reply goes.
             session: The voice session that speaks the reply; None for text only.
+            put_off: Asked when the turn comes and nobody speaks it: it may have waited until after the beginning of a
+                session. Gives whether somebody else keeps the prompt; the turn is then over, and “silent”.
 
         Raises:
             ParleyError: Too many prompts wait.
         """
-        return self._enqueue(Turn(prompt, sink, Timings(self._clock.monotonic())), session, self._answer)
+        turn = Turn(prompt, sink, Timings(self._clock.monotonic()), put_off=put_off)
+        return self._enqueue(turn, session, self._answer)
 
     async def read_aloud(self, prompt: Prompt, session: VoiceSession) -> Turn | None:
         """Put a message in line to be read; None if there is nothing in it that can be said."""
@@ -155,6 +165,10 @@ class Conversation:
 
     async def _in_line(self, queue: _Queue, turn: Turn, session: VoiceSession | None, work: Work) -> None:
         async with queue.lock:
+            spoken = session is not None and not session.ended.is_set()
+            if not spoken and turn.put_off is not None and await turn.put_off():
+                turn.outcome = "silent"
+                return
             await self._carry(turn, session, work)
 
     def _leave_line(self, queue: _Queue, key: int, turn: Turn) -> None:
@@ -198,7 +212,7 @@ class Conversation:
         runtime = self._runtime
         prompt = turn.prompt
         history = await runtime.history.newest(prompt.conversation_id, self._section.history_messages)
-        persona = await self._persona(prompt)
+        persona = "\n".join(part for part in (await self._persona(prompt), self.mood.told if self.mood else "") if part)
         source = runtime.models.stream(memory.messages(persona, history, prompt))
         try:
             await self._voiced(turn, session, source, _text_only)

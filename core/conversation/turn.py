@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Awaitable, Callable
 
     from core.speech.heard import HeardText
     from core.voice.playback.line import Line
@@ -120,6 +121,9 @@ class Turn:
     heard: HeardText | None = None
     task: asyncio.Task[None] | None = None
     underruns: int = 0
+    put_off: Callable[[], Awaitable[bool]] | None = (
+        None  # asked when its turn in text comes; gives whether it is not now
+    )
 
     @property
     def heard_text(self) -> str:

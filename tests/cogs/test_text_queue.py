@@ -86,6 +86,52 @@ async def test_messages_that_are_still_being_gathered_when_a_session_begins_wait
     await scene.turns_over()
 
 
+async def test_messages_that_are_still_in_line_when_a_session_begins_wait_too(scene):
+    await scene.start(cogs=COGS, **CALM)
+    ada, bob = await scene.person(), await scene.person("Bob")
+    other = scene.world.add_text_channel(scene.guild, "other")
+    await ada.join(scene.voice)
+    scene.chat.script(pace_s=0.4, text="This takes me quite a while to say.")
+    written = [await bob.type(other, f"<@{scene.bot_user.id}> question {number}?") for number in range(3)]
+    await scene.until(lambda: len(scene.chat.prompts) == 1)
+    assert "I am in" in await scene.run(ada, "voice join")
+    await scene.until(lambda: scene.runtime.lockdown.waiting.counts.get("text") == 2)
+    await scene.until(lambda: not scene.runtime.conversation.busy)
+    assert len(scene.chat.prompts) == 1
+    assert await bob.wait_for_reaction(written[2], "⏳", 5) == "⏳"
+    await scene.run(ada, "voice leave")
+    await scene.until(lambda: len(answers(scene.bot_user, bob, other)) == 3)
+    assert [question for question, _ in answers(scene.bot_user, bob, other)] == [one.content for one in written]
+    await scene.turns_over()
+
+
+async def test_an_answer_in_line_behind_another_waits_for_the_end_of_the_next_session(scene, monkeypatch):
+    monkeypatch.setattr("core.lockdown.waiting.RETRY_S", 0.1)
+    ada, bob, other = await in_session(scene)
+    waits = await bob.type(other, f"<@{scene.bot_user.id}> early")
+    await scene.until(lambda: scene.runtime.lockdown.waiting.counts.get("text") == 1)
+    scene.chat.script(pace_s=0.4, text="This takes me quite a while to say.")
+    lockdown, conversation = scene.runtime.lockdown, scene.runtime.conversation
+    allows = lockdown.allows
+
+    async def allow(name, subject=None):  # a message that was let through just before
+        return True if getattr(subject, "content", "").endswith("late") else await allows(name, subject)
+
+    monkeypatch.setattr(lockdown, "allows", allow)
+    await bob.type(other, f"<@{scene.bot_user.id}> late")
+    await scene.until(lambda: len(scene.chat.prompts) == 1)
+    await scene.run(ada, "voice leave")
+    await scene.until(lambda: lockdown.waiting.replaying("text") and conversation.busy)
+    assert "I am in" in await scene.run(ada, "voice join")
+    await scene.until(lambda: not conversation.busy)
+    assert len(scene.chat.prompts) == 1
+    assert lockdown.waiting.counts.get("text") == 1
+    await scene.run(ada, "voice leave")
+    await scene.until(lambda: len(answers(scene.bot_user, bob, other)) == 2)
+    assert answers(scene.bot_user, bob, other)[1][0] == waits.content
+    await scene.turns_over()
+
+
 async def test_the_prompt_channel_and_people_in_voice_are_answered_at_once(scene):
     ada, bob, other = await in_session(scene)
     await scene.reply(ada, await ada.type(scene.text, "question"))
