@@ -1,4 +1,4 @@
-"""A mood changes how a voice sounds: higher and quicker when glad, lower and slower when sad."""
+"""A mood changes how a voice sounds, higher and quicker when glad, lower and slower when sad, and what a model is told."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ MAX_PITCH = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Mood:
-    """What a mood adds to a voice: semitones, and a factor on the speed."""
+    """What a mood adds to a voice: semitones, and a factor on the speed. `told` is what the model hears of it."""
 
     pitch_semitones: float = 0.0
     rate: float = 1.0
+    told: str = ""
 
     def colour(self, voice: Voice) -> Voice:
         """The voice in this mood, kept within an octave either way and half to double speed."""

@@ -10,7 +10,9 @@ import pytest
 
 from core.errors import SpeechError
 from core.events import TurnEnded
+from core.speech.mood import Mood
 from loopback.world.channels import ChannelKind
+from tests.cogs.sounds import voice_pitch_hz, voiced
 
 
 async def test_a_prompt_is_acknowledged_answered_aloud_and_written(scene):
@@ -42,6 +44,23 @@ async def test_the_model_is_told_persona_history_and_who_speaks(scene):
     assert first[-1]["content"] == "Ada: What do you see?"
     assert [message["role"] for message in second] == ["system", "user", "assistant", "user"]
     assert second[1]["content"] == "Ada: What do you see?"
+
+
+async def test_a_mood_is_told_to_the_model_and_heard_in_the_voice(scene):
+    await scene.start(prompt={"persona": "You are a lighthouse keeper."})
+    ada = await scene.joined()
+    pitches = []
+    for mood in (None, Mood(pitch_semitones=6, told="You are in high spirits today.")):
+        scene.runtime.conversation.mood = mood
+        scene.chat.script(text="The lamp is lit at seven, and all the boats are home.")
+        ada.ears.forget()
+        await ada.type(scene.text, "How are you today?")
+        await scene.until(lambda: scene.runtime.conversation.busy)
+        await scene.turns_over()
+        pitches.append(voice_pitch_hz(voiced(ada, scene.bot_user)))
+    assert scene.chat.prompts[0][0]["content"] == "You are a lighthouse keeper."
+    assert scene.chat.prompts[1][0]["content"] == "You are a lighthouse keeper.\nYou are in high spirits today."
+    assert 1.2 < pitches[1] / pitches[0] < 1.7
 
 
 async def test_stop_cuts_the_sound_and_the_memory_holds_only_what_was_heard(scene):
