@@ -204,9 +204,7 @@ async def _ask(scene: Stage, story: Story, person: Person, prompt: str, answer: 
         "model's first word."
     )
     await until_quiet(ears, bot.id)
-    reply = await person.wait_for_message(
-        scene.standard.text, lambda found: found.author is bot and found.id > message.id, 5
-    )
+    reply = await person.wait_for_message(scene.standard.text, lambda found: found.reply_to_id == message.id)
     frames = ears.heard(bot.id)[before:]
     spoken = spurts(frames)
     story.tell(f"The bot has said and written: {reply.content}")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LAUNCHER = Path(__file__).resolve().parents[1] / "launcher.py"
 ONLINE_S = 30.0
 STOP_SIGNAL = signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGTERM  # Windows' SIGTERM is a kill
-STOP_S = 6.0
+STOP_S = 15.0  # the bot allows itself five, and the machine may be busy
 
 
 class StoryError(Exception):
