@@ -15,13 +15,12 @@ import discord
 from discord import app_commands
 
 from core.errors import LockdownError, ParleyError
+from core.events import SessionStarted
 from core.lockdown import Feature, Queue, describe
 from core.lockdown.events import MemoryRanLow
 from core.slash import NO_PINGS, ParleyCog, admins_only, answer, tell_error
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from discord.ext import commands
 
     from core.lockdown.service import Lockdown
@@ -78,6 +77,7 @@ class LockdownCog(ParleyCog, name="Lockdown"):
         )
         self.runtime.lockdown.register(Feature(TEXT, "Replies in text channels", waiting), owner=self)
         self.runtime.hub.subscribe(MemoryRanLow, self._warn, owner=self)
+        self.runtime.hub.subscribe(SessionStarted, self._warn_newcomers, owner=self)
 
     async def cog_unload(self) -> None:
         """Answer no more of what waits until the cog is back; locks stay."""
@@ -137,6 +137,14 @@ class LockdownCog(ParleyCog, name="Lockdown"):
         for session in self.runtime.voice.sessions:
             await session.notice(describe.low_memory(event.memory, event.used_bytes, event.total_bytes))
 
+    async def _warn_newcomers(self, event: SessionStarted) -> None:
+        """Memory is watched from before the bot connects, when there is nobody to be told yet."""
+        session = self.runtime.voice.session(event.guild_id)
+        if session is None:
+            return
+        for memory in self.runtime.lockdown.memory.low:
+            await session.notice(describe.low_memory(memory.name, memory.used_bytes, memory.total_bytes))
+
     # Commands ---------------------------------------------------------------------------------------------------------
 
     async def _names(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
@@ -155,14 +163,15 @@ class LockdownCog(ParleyCog, name="Lockdown"):
         """Show everything."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         status = await self.runtime.lockdown.status()
-        embed = discord.Embed(title="Lockdown", description=_cut(describe.overview(status), 1000))
-        embed.add_field(name="Features", value=_cut(describe.features(status)), inline=False)
+        embed = discord.Embed(title="Lockdown", description=describe.cut(describe.overview(status), 1000))
+        for number, part in enumerate(describe.fields(describe.features(status))):
+            embed.add_field(name="\u200b" if number else "Features", value=part, inline=False)
         if problems := describe.problems(status):
-            embed.add_field(name="Problems", value=_cut(problems), inline=False)
+            embed.add_field(name="Problems", value=describe.cut(problems), inline=False)
         if status.route is not None:
             embed.add_field(name="Model route", value=status.route)
         if status.memories:
-            embed.add_field(name="Memory", value=_cut(describe.memories(status.memories)))
+            embed.add_field(name="Memory", value=describe.cut(describe.memories(status.memories), 300))
         await interaction.followup.send(embed=embed, ephemeral=True)
 
     @lockdown.command(name="on", description="Lock every feature by hand.")
@@ -268,18 +277,6 @@ def _until(minutes: int | None) -> str:
 
 def _reason(interaction: discord.Interaction) -> str:
     return f"{interaction.user.mention} by hand"
-
-
-def _cut(lines: Sequence[str], limit: int = 1024) -> str:
-    """As many lines as fit into a field, and how many more there are."""
-    shown: list[str] = []
-    room = limit - 20
-    for index, line in enumerate(lines):
-        if len(line) + 1 > room:
-            return "\n".join([*shown, f"and {len(lines) - index} more"])
-        shown.append(line)
-        room -= len(line) + 1
-    return "\n".join(shown)
 
 
 async def setup(bot: commands.Bot) -> None:

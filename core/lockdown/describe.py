@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from core.store.lockdown import Hold
 
 GIB = 2**30
+FIELD = 1024  # characters of an embed's field; of all fields Discord shows 6,000
 MARKS = {"free": "▫️", "locked": "🔒", "resuming": "⚠️", "answering": "💬"}
 KINDS = {"route": "the model route", "hook": "the hook", "lock": "the lock of", "pause": "resuming"}
 NOTHING = "Nothing takes part yet: no loaded cog has registered a feature."
@@ -52,6 +53,31 @@ def memories(found: Sequence[Memory]) -> list[str]:
         f"{memory.name}: {memory.used_bytes / GIB:.1f} of {memory.total_bytes / GIB:.1f} GiB ({memory.share:.0%})"
         for memory in found
     ]
+
+
+def cut(lines: Sequence[str], limit: int = FIELD) -> str:
+    """As many lines as fit, and how many more there are."""
+    shown: list[str] = []
+    room = limit - 20
+    for index, line in enumerate(lines):
+        if len(line) + 1 > room:
+            return "\n".join([*shown, f"and {len(lines) - index} more"])
+        shown.append(line)
+        room -= len(line) + 1
+    return "\n".join(shown)
+
+
+def fields(lines: Sequence[str], most: int = 3) -> list[str]:
+    """Lines in as many fields as they need, up to `most`; what does not fit is counted in the last."""
+    found: list[str] = []
+    rest = list(lines)
+    while rest and len(found) < most - 1:
+        count = 1
+        while count < len(rest) and len("\n".join(rest[: count + 1])) <= FIELD - 20:
+            count += 1
+        found.append(cut(rest[:count]))
+        rest = rest[count:]
+    return [*found, cut(rest)] if rest else found
 
 
 def low_memory(name: str, used_bytes: int, total_bytes: int) -> str:

@@ -67,15 +67,16 @@ class Hooks:
         """Send one request; a call without an address does nothing.
 
         Raises:
-            LockdownError: The server cannot be reached, takes too long, or answers with an error.
+            LockdownError: The server cannot be reached, takes too long, or answers with an error; or a secret is gone.
         """
         if not call.url:
             return
+        missing = sorted(variable for variable in call.header_env.values() if not self._environ.get(variable))
+        if missing:  # since the ledger was written: settings with such a hook are refused at start
+            raise LockdownError(f"The hook “{call.name}” needs {', '.join(missing)}, which is not set any more.")
+        headers = call.headers | {header: self._environ[variable] for header, variable in call.header_env.items()}
         if self._http is None:
             self._http = aiohttp.ClientSession()
-        headers = call.headers | {
-            header: self._environ[variable] for header, variable in call.header_env.items() if variable in self._environ
-        }
         try:
             async with (
                 asyncio.timeout(call.timeout_s),

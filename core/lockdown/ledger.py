@@ -129,6 +129,7 @@ class Ledger:
         except asyncio.CancelledError:  # whoever asked is gone: undo, and hold the ledger until that is done
             task.cancel()
             await asyncio.wait([task])
+            await self.release([hold.id])  # it may have succeeded at this very moment
             raise
         if refusal is not None:
             raise refusal
@@ -250,12 +251,12 @@ class Ledger:
 
     async def _try_undo(self, entry: Entry) -> bool:
         """Undo one thing; if that fails it is noted and tried again later."""
-        step = self._resolve(entry)
-        if step is None:
-            _log.info("%s %s is undone when its cog is loaded again", entry.kind, entry.name)
-            self._owed[entry.thing] = Owed(entry)
-            return False
         try:
+            step = self._resolve(entry)
+            if step is None:
+                _log.info("%s %s is undone when its cog is loaded again", entry.kind, entry.name)
+                self._owed[entry.thing] = Owed(entry)
+                return False
             await step.undo()
         except ParleyError as error:
             failure = error

@@ -125,8 +125,13 @@ class MemoryWatch:
         self._clock = clock
         self._warning_share = warning_share
         self._interval_s = interval_s
-        self._warned: set[str] = set()
+        self._warned: dict[str, Memory] = {}
         self._tasks = Tasks("memory")
+
+    @property
+    def low(self) -> Sequence[Memory]:
+        """What was warned of and had no room since; for a session that began afterwards."""
+        return tuple(self._warned.values())
 
     def start(self) -> None:
         """Watch until `stop`; a second call does nothing."""
@@ -153,9 +158,9 @@ class MemoryWatch:
 
     def _judge(self, memory: Memory) -> None:
         if memory.share < self._warning_share - ROOM_AGAIN:
-            self._warned.discard(memory.name)
+            self._warned.pop(memory.name, None)
         elif memory.share >= self._warning_share and memory.name not in self._warned:
-            self._warned.add(memory.name)
+            self._warned[memory.name] = memory
             _log.warning("%s: %.0f %% in use", memory.name, memory.share * 100)
             self._hub.publish(MemoryRanLow(memory.name, memory.used_bytes, memory.total_bytes))
 

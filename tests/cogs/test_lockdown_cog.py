@@ -10,6 +10,7 @@ from core.config import Environment
 from core.config.model import ModelSection
 from core.lockdown import Block, Feature, Pause
 from core.lockdown.events import MemoryRanLow
+from core.lockdown.memory import Memory
 from core.speech.speaker import Speaker
 from launch.bot import ParleyBot
 from loopback.services.chat import Chat
@@ -247,6 +248,25 @@ async def test_full_memory_is_told_in_the_prompt_channel(scene):
     scene.runtime.hub.publish(MemoryRanLow("RTX 3060", 11 * 2**30, 12 * 2**30))
     message = await ada.wait_for_message(scene.text, lambda message: "RTX 3060" in message.content, 5)
     assert "11.0 of 12.0 GiB" in message.content
+
+
+async def test_memory_that_is_full_before_the_session_begins_is_told_once_it_has_begun(scene):
+    await scene.start(cogs=COGS)
+    scene.runtime.lockdown.memory._reader.read = lambda: [Memory("RTX 3060", 95, 100)]
+    ada = await scene.joined()
+    await ada.wait_for_message(scene.text, lambda message: "RTX 3060 is nearly full" in message.content, 5)
+    assert len([notice for notice in scene.notices() if "RTX 3060" in notice]) == 1
+
+
+async def test_the_status_of_many_features_shows_each_of_them(scene):
+    await scene.start(cogs=COGS)
+    for number in range(24):
+        feature = Feature(f"feature{number}", f"Feature number {number}", Block("No."))
+        scene.runtime.lockdown.register(feature, owner="test")
+    ada = await scene.joined()
+    said = await status(scene, ada)
+    assert all(f"**Feature number {number}**" in said for number in range(24))
+    assert " more" not in said
 
 
 # Somebody else's cog ------------------------------------------------------------------------------------------------------

@@ -111,3 +111,16 @@ async def test_a_hook_that_a_killed_process_owed_is_called_at_the_next_start(hou
     await until(lambda: not again.owed)
     assert server.calls == ["POST /ollama/unload", "POST /ollama/load"]
     assert await house.rows("lock_entry") == []
+
+
+async def test_a_key_that_is_gone_since_is_named_and_the_server_is_not_asked_without_it(
+    house: House, server: Hooks
+) -> None:
+    lockdown = await house.open(hooks=[hook(server)])
+    await engage(lockdown)
+    await house.die(lockdown)
+    house.environ = {"HOOK_KEY": ""}
+    again = await house.open()
+    await until(lambda: again.owed and again.owed[0].error)
+    assert again.owed[0].error == "The hook “ollama” needs HOOK_KEY, which is not set any more."
+    assert server.calls == ["POST /ollama/unload"]

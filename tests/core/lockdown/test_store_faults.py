@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -143,3 +144,33 @@ async def test_answers_go_on_when_the_store_is_back(house: House, monkeypatch: p
     while lockdown.waiting.replaying("text"):
         await house.clock.turn(10)
     assert said == [1, 2]
+
+
+async def test_a_line_of_the_ledger_that_cannot_be_read_keeps_nothing_else_from_being_undone(house: House) -> None:
+    lockdown = await house.open(hooks=[{"name": "gpu", "unlock_url": "http://127.0.0.1:9/"}], route="voice")
+    log: list[str] = []
+    lockdown.register(Feature("job", "Job", Pause(lambda: None, lambda: log.append("resume"))), owner="test")
+    await lockdown.engage("s1", guild_id=1, channel_id=2)
+    for entry in lockdown._ledger._held["hook", "gpu"]:
+        lockdown._ledger._held["hook", "gpu"] = [replace(entry, detail="{}")]
+    await lockdown.release("s1")
+    assert log == ["resume"]
+    assert house.routes.current == "default"
+    assert [(owed.kind, owed.error) for owed in lockdown.owed] == [("hook", "The hook “gpu” failed (TypeError).")]
+
+
+async def test_who_gives_up_at_the_moment_the_locks_are_taken_leaves_none_behind(house: House) -> None:
+    lockdown = await house.open(route="voice")
+    pausing, log = asyncio.Event(), []
+    lockdown.register(Feature("job", "Job", Pause(pausing.set, lambda: log.append("resume"))), owner="test")
+    await lockdown.settled()
+    engaging = asyncio.create_task(lockdown.engage("s1", guild_id=1, channel_id=2))
+    await pausing.wait()  # the last lock; a moment later the taking is done
+    (taking,) = (task for task in asyncio.all_tasks() if task.get_name() == "ledger: take s1")
+    taking.add_done_callback(lambda _: engaging.cancel())
+    with pytest.raises(asyncio.CancelledError):
+        await engaging
+    assert log == ["resume"]
+    assert not lockdown.locked("job")
+    assert (await lockdown.status()).holds == ()
+    assert house.routes.current == "default"
