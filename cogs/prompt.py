@@ -15,6 +15,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.conversation import reading
 from core.conversation.gather import Gather
 from core.conversation.live_text import LiveText
 from core.conversation.turn import Prompt
@@ -36,9 +37,12 @@ PERSONA_SET = "From now on I am: {persona}"
 PERSONA_RESET = "I am back to my configured self."
 PERSONA_NOW = "I am: {persona}"
 EMPTY_PROMPT = "Yes?"
+NO_MODEL = (
+    "I have no language model, so I cannot answer. In a voice channel I read aloud what is written in the prompt channel: "
+    "`/voice join`."
+)
 LOCKED_AGAIN = "Another session began before the answer did."
 TEXT = "text"  # the feature that LockdownCog registers for replies in other channels
-ABOUT_LIMIT = 500  # characters of the message that a prompt replies to
 NO_CONTENT = (
     "this bot is made without the intent “message_content”: Discord shows it only messages that mention it, and direct "
     "messages, so that nothing else can be answered or read aloud"
@@ -53,6 +57,7 @@ class PromptCog(ParleyCog, name="Prompt"):
     def __init__(self, bot: commands.Bot) -> None:
         super().__init__(bot)
         self._channels: dict[int, int] = {}
+        self._explained: set[int] = set()
 
     async def cog_load(self) -> None:
         """Attach, and read which channels are prompt channels."""
@@ -89,6 +94,8 @@ class PromptCog(ParleyCog, name="Prompt"):
         if await self._is_command(message) or await self.runtime.claims.taken(message):
             return
         if not self.runtime.conversation.has_model and session is None:
+            if addressed:
+                await self._explain_silence(message)
             return
         prompt = self._prompt_of(message)
         if not prompt.text and not prompt.attachments:
@@ -98,6 +105,12 @@ class PromptCog(ParleyCog, name="Prompt"):
         key = (message.channel.id, message.author.id)
         self._messages.setdefault(key, []).append(message)
         await self._gather.add(prompt)
+
+    async def _explain_silence(self, message: discord.Message) -> None:
+        """Say once in each channel why nobody answers there."""
+        if message.channel.id not in self._explained:
+            self._explained.add(message.channel.id)
+            await _reply(message, NO_MODEL)
 
     async def answer_now(self, message: discord.Message) -> None:
         """Answer a message that waited for the end of a session, in text; return when the answer is out.
@@ -179,7 +192,7 @@ class PromptCog(ParleyCog, name="Prompt"):
         return session
 
     def _prompt_of(self, message: discord.Message) -> Prompt:
-        text, sent = _readable(message, self.bot.user), _sent(message)
+        text, sent = reading.words(message, self.bot.user), reading.sent(message)
         if not text and not sent and self._addresses_me(message) and self.runtime.conversation.has_model:
             text = EMPTY_PROMPT
         return Prompt(
@@ -190,7 +203,7 @@ class PromptCog(ParleyCog, name="Prompt"):
             author_name=message.author.display_name,
             text=text,
             attachments=sent,
-            about=_answered(message),
+            about=reading.answered(message),
         )
 
     def _may_ask(self, message: discord.Message) -> bool:
@@ -204,8 +217,7 @@ class PromptCog(ParleyCog, name="Prompt"):
         section = self.runtime.config.prompt
         if message.guild is None:
             return section.direct_messages
-        me = self.bot.user
-        return section.mentions and me is not None and me in message.mentions
+        return section.mentions and reading.calls(message, self.bot.user)
 
     def _listens_to(self, message: discord.Message) -> bool:
         here = message.channel.id
@@ -263,49 +275,6 @@ class PromptCog(ParleyCog, name="Prompt"):
 
 
 _WRITTEN = (discord.MessageType.default, discord.MessageType.reply)
-
-
-def _readable(message: discord.Message, me: discord.ClientUser | None) -> str:
-    """The text without the mention that called the bot, and with names for the other mentions."""
-    text = "\n".join(part for part in (message.content, *_carried(message)) if part)
-    if me is not None:
-        text = text.replace(f"<@{me.id}>", "").replace(f"<@!{me.id}>", "")
-    for user in message.mentions:
-        text = text.replace(f"<@{user.id}>", user.display_name).replace(f"<@!{user.id}>", user.display_name)
-    for role in message.role_mentions:
-        text = text.replace(f"<@&{role.id}>", role.name)
-    for channel in message.channel_mentions:
-        text = text.replace(f"<#{channel.id}>", channel.name)
-    return text.strip()
-
-
-def _answered(message: discord.Message) -> str:
-    """The message that this one replies to, shortened; Discord sends it along."""
-    answered = message.reference.resolved if message.reference is not None else None
-    if not isinstance(answered, discord.Message) or not answered.clean_content.strip():
-        return ""
-    text = " ".join(answered.clean_content.split())
-    return f"{answered.author.display_name}: {text[:ABOUT_LIMIT]}"
-
-
-def _carried(message: discord.Message) -> list[str]:
-    """What a message brings besides its own words: what it forwards, and the question of a poll."""
-    return [snapshot.content for snapshot in message.message_snapshots] + (
-        [message.poll.question] if message.poll else []
-    )
-
-
-def _sent(message: discord.Message) -> tuple[str, ...]:
-    """The kinds of what came along."""
-    kinds: list[str] = []
-    for sent in (message, *message.message_snapshots):
-        kinds += [_kind(attachment) for attachment in sent.attachments] + ["sticker"] * len(sent.stickers)
-    return tuple(kinds)
-
-
-def _kind(attachment: discord.Attachment) -> str:
-    kind = (attachment.content_type or "").split("/")[0]
-    return kind if kind in ("image", "video", "audio") else "file"
 
 
 async def _reply(message: discord.Message, text: str) -> discord.Message:

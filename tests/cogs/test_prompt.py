@@ -297,6 +297,29 @@ async def test_a_reply_brings_along_what_it_answers(scene):
     assert scene.chat.prompts[0][-1]["content"] == "Ada: (This answers “Bob: The cake is in the oven.”.)\nIs that true?"
 
 
+async def test_a_reply_to_the_bot_is_for_the_bot_even_without_a_ping(scene):
+    await scene.start()
+    ada = await scene.person()
+    scene.chat.script(text="At seven.")
+    answer = await scene.reply(ada, await ada.type(scene.text, f"<@{scene.bot_user.id}> when is dinner?"))
+    scene.chat.script(text="Fish.")
+    message = await ada.type(scene.text, "And what is there?", reply_to=answer, ping=False)
+    assert (await scene.reply(ada, message)).content == "Fish."
+
+
+async def test_without_a_model_and_a_session_who_asks_is_told_once_why_nobody_answers(scene):
+    await scene.start(model=False)
+    ada = await scene.person()
+    for text in ("hello?", "are you there?"):
+        message = await ada.type(scene.text, f"<@{scene.bot_user.id}> {text}")
+    found = await ada.wait_for_message(scene.text, lambda found: found.author is scene.bot_user)
+    assert "no language model" in found.content
+    await ada.type(ada.dm(scene.bot_user), "Hello!")
+    await ada.wait_for_message(ada.dm(scene.bot_user), lambda found: "no language model" in found.content)
+    assert len(scene.notices()) == 1
+    assert message.id < ada.dm(scene.bot_user).last_message_id
+
+
 async def test_a_burst_is_gathered_into_one_prompt(scene):
     await scene.start(prompt={"gather_idle_s": 0.3})
     ada = await scene.joined()
