@@ -110,6 +110,8 @@ def _feature(feature: FeatureStatus) -> str:
 
 def _owed(owed: OwedUndo) -> str:
     what = undo(owed)
+    if owed.next_try_at is None and owed.kind != "pause" and not owed.error:
+        return f"⚠️ Not undone yet: {what}; it is being tried now."
     if owed.next_try_at is None:
         return f"⚠️ Not undone yet: {what}; it waits until its cog is loaded." if not owed.error else _failed(owed, what)
     return f"{_failed(owed, what)} Next try {_moment(owed.next_try_at)}."

@@ -13,6 +13,7 @@ Callback = Callable[[], Awaitable[object] | object]
 
 MICROPHONE = "🎤"
 LOCKED = "{title} is locked while I am in a voice channel."
+LOCKED_BY_HAND = "{title} is locked for now, by an administrator."
 FAILED = "I could not answer this after the call. Please ask me again."
 DROPPED = "So much was written while I was in a voice channel that I could not keep all of it. Please ask me again."
 

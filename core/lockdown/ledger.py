@@ -79,6 +79,11 @@ class Ledger:
         """Who holds a thing, oldest first."""
         return tuple(self._held.get(thing, ()))
 
+    async def calm(self) -> None:
+        """Wait until nothing is being taken or undone; undos that failed are not waited for."""
+        async with self._lock:
+            pass
+
     # Opening and closing ----------------------------------------------------------------------------------------------
 
     async def open(self, keep: Callable[[Hold], bool]) -> None:

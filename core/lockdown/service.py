@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import LockdownError, ParleyError, StoreError
 from core.events import FeatureLocked, FeatureReleased
 from core.lockdown.answers import ShapeResponder, is_interaction, message_of
-from core.lockdown.feature import LOCKED, Block, Feature, Lock, Pause, Queue
+from core.lockdown.feature import LOCKED, LOCKED_BY_HAND, Block, Feature, Lock, Pause, Queue
 from core.lockdown.hooks import HookCall, Hooks
 from core.lockdown.ledger import Ledger
 from core.lockdown.memory import MemoryReader, MemoryWatch
@@ -152,7 +152,7 @@ class Lockdown:
         if any(hold.covers(feature.name) for hold in self._ledger.holds.values()):
             self._switch(feature.name, True)
         elif isinstance(feature.policy, Queue):
-            self.waiting.replay(feature.name, feature.policy)
+            self._answer_later(feature.name)
         task = self._tasks.start(self._ledger.adopt(feature.name, lambda: self._current_steps(feature.name)))
         self._adopting = [other for other in self._adopting if not other.done()] + [task]
 
@@ -215,13 +215,16 @@ class Lockdown:
 
     async def _refuse(self, feature: Feature, subject: Any) -> None:
         policy = feature.policy
-        usual = LOCKED.format(title=feature.title)
+        holders = [hold.id for hold in self._ledger.holds.values() if hold.covers(feature.name)]
+        by_hand = bool(holders) and all(holder.startswith(MANUAL) for holder in holders)
+        usual = (LOCKED_BY_HAND if by_hand else LOCKED).format(title=feature.title)
         if subject is None:
             return
         if isinstance(policy, Block):
-            await self._responder.answer(subject, policy.message, policy.reaction)
+            message = usual if by_hand and policy.message else policy.message
+            await self._responder.answer(subject, message, policy.reaction)
         elif isinstance(policy, Lock):
-            await self._responder.answer(subject, policy.message or usual, "")
+            await self._responder.answer(subject, usual if by_hand else policy.message or usual, "")
         elif is_interaction(
             subject
         ):  # Discord calls an interaction failed that nobody answers, and nothing can queue it
@@ -234,7 +237,7 @@ class Lockdown:
                 await self._responder.answer(subject, policy.dropped, "")
                 return
             if not self.locked(feature.name):  # unlocked while the message was being stored
-                self.waiting.replay(feature.name, policy)
+                self._answer_later(feature.name)
 
     # Sessions and admins ----------------------------------------------------------------------------------------------
 
@@ -380,12 +383,21 @@ class Lockdown:
         holds = [hold for hold in self._ledger.holds.values() if hold.covers(name)]
         holder, reason = (holds[-1].id, holds[-1].reason) if holds else ("", "")
         self._hub.publish(FeatureLocked(name, holder, reason) if locked else FeatureReleased(name, holder))
-        policy = registered.feature.policy
-        if isinstance(policy, Queue):
-            if locked:
-                self.waiting.halt(name)
-            else:
-                self.waiting.replay(name, policy)
+        if locked:
+            self.waiting.halt(name)
+        else:
+            self._answer_later(name)
+
+    def _answer_later(self, name: str) -> None:
+        """Answer what waits as soon as everything is undone: doors open before hooks are called and the route is back."""
+
+        async def answer() -> None:
+            await self._ledger.calm()
+            registered = self._features.get(name)
+            if registered is not None and not registered.locked and isinstance(registered.feature.policy, Queue):
+                self.waiting.replay(name, registered.feature.policy)
+
+        self._tasks.start(answer(), f"answer {name}", replace=True)
 
     def _expire_later(self, hold: Hold) -> None:
         name = f"expire {hold.id}"

@@ -33,6 +33,7 @@ EMPTY = "Tell me what to draw."
 TOO_LONG = "That is {length} characters; I draw what fits into {limit}."
 BUSY = "{count} drawing(s) are waiting already. Please try again in a while."
 GAVE_WAY = "I stopped drawing, because I am needed in a voice channel. Please ask me again afterwards."
+CLOSING = "I stopped drawing, because I am being stopped myself. Please ask me again when I am back."
 SEEDS = 2**32
 
 Run = Callable[..., Awaitable[Any]]
@@ -69,6 +70,7 @@ class Studio:
         self._comfyui = ComfyUI(section.comfyui)
         self._drawings = Tasks("drawings")
         self._underway: set[asyncio.Task[None]] = set()
+        self._closing = False
         self._hub = hub
         hub.subscribe(FeatureLocked, self._stop_for, owner=self)
 
@@ -79,6 +81,7 @@ class Studio:
 
     async def close(self) -> None:
         """Stop what is being drawn, at the server too."""
+        self._closing = True
         self._hub.drop(self)
         await self._drawings.cancel_all()
 
@@ -159,7 +162,7 @@ class Studio:
         except StudioError as error:
             told.put_nowait(error)
         except asyncio.CancelledError:
-            told.put_nowait(StudioError(GAVE_WAY))
+            told.put_nowait(StudioError(CLOSING if self._closing else GAVE_WAY))
             raise
         except Exception:  # noqa: BLE001 - whoever waits for the picture must not wait for ever; the log has the cause
             _log.exception("ComfyUI was not understood")

@@ -177,12 +177,15 @@ async def test_a_lock_that_comes_between_the_asking_and_the_work_keeps_the_serve
     lockdown, loop = scene.runtime.lockdown, asyncio.get_running_loop()
     look, read = scene.runtime.studio.look, studio.read_workflow
 
+    async def engage():
+        await lockdown.engage("s1", guild_id=1, channel_id=2)
+
     async def look_late(files):
-        await lockdown.lock()
+        await engage()
         return await look(files)
 
     def read_late(path):
-        asyncio.run_coroutine_threadsafe(lockdown.lock(), loop).result(5)
+        asyncio.run_coroutine_threadsafe(engage(), loop).result(5)
         return read(path)
 
     monkeypatch.setattr(scene.runtime.studio, "look", look_late)
@@ -190,7 +193,7 @@ async def test_a_lock_that_comes_between_the_asking_and_the_work_keeps_the_serve
     ada = await scene.person()
     message = await ask(scene, ada, "what is this?", ("a.png", png(), "image/png"))
     assert (await scene.reply(ada, message)).content == NO_VISION
-    await lockdown.unlock()
+    await lockdown.release("s1")
     interaction = await ada.slash(scene.text, "draw", prompt="a cat")
     assert "needed in a voice channel" in (await interaction.answered(5)).content
     assert (scene.chat.prompts, comfyui.requests) == ([], [])

@@ -494,6 +494,25 @@ async def test_one_feature_is_locked_by_hand_until_its_time_is_over(house: House
     await until(lambda: not lockdown.locked("pictures"))
 
 
+async def test_who_meets_a_lock_by_hand_is_not_told_of_a_voice_channel(house: House) -> None:
+    lockdown = await house.open()
+    lockdown.register(Feature("pictures", "Pictures", Block("Not while I talk.")), owner="test")
+    lockdown.register(Feature("face", "My face", Lock("Not while I talk.")), owner="test")
+    lockdown.register(Feature("mute", "Mute", Block("", "")), owner="test")
+    await lockdown.lock()
+    said = [Written(1), Written(2), Written(3)]
+    for name, message in zip(("pictures", "face", "mute"), said, strict=True):
+        assert not await lockdown.allows(name, message)
+    assert [message.replies for message in said] == [
+        ["Pictures is locked for now, by an administrator."],
+        ["My face is locked for now, by an administrator."],
+        [],
+    ]
+    await lockdown.engage("s1", guild_id=1, channel_id=2)
+    assert not await lockdown.allows("pictures", message := Written(4))
+    assert message.replies == ["Not while I talk."]
+
+
 async def test_a_lock_by_hand_stays_when_a_session_ends_and_goes_by_hand(house: House) -> None:
     lockdown = await house.open()
     lockdown.register(PICTURES, owner=Cog())

@@ -9,6 +9,7 @@ import pytest
 
 from core.errors import LockdownError, ModelError
 from core.lockdown import Feature, Queue
+from loopback.services.hooks import Hooks
 from tests.core.lockdown.house import House, Written, breathe, until
 
 if TYPE_CHECKING:
@@ -349,3 +350,21 @@ async def test_no_answer_begins_after_the_closing_has_begun(house: House) -> Non
     again.register(answers.feature(), owner="test")
     await drain(house, again)
     assert [id_ for id_, _ in answers.answered] == [1, 2]
+
+
+async def test_answers_begin_only_when_the_route_and_the_hooks_are_back(house: House) -> None:
+    async with Hooks() as server:
+        hook = {"name": "gpu", "unlock_url": f"{server.url}/load"}
+        lockdown, answers = await house.open(route="voice", hooks=[hook]), Answers()
+        server.script(on="/load", delay_s=0.2)
+        found: list[tuple[str, bool]] = []
+
+        async def replay(message: Written) -> None:
+            found.append((house.routes.current, server.requests[-1].ended_s is not None))
+            await answers.replay(message)
+
+        lockdown.register(Feature("text", "Text replies", Queue(replay, answers.fetch)), owner="test")
+        await session(lockdown, answers, 1)
+        await lockdown.release("s1")
+        await until(lambda: answers.answered)
+        assert found == [("default", True)]

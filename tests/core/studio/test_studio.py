@@ -145,7 +145,7 @@ async def test_closing_the_studio_stops_what_is_drawn(bench: Bench) -> None:
     await bench.server.wait_for(lambda request: request.path == "/prompt")
     await asyncio.sleep(0.1)
     await studio.close()
-    with pytest.raises(StudioError):
+    with pytest.raises(StudioError, match="being stopped myself"):
         await drawing
     assert "/interrupt" in [request.path for request in bench.server.requests]
 
