@@ -68,19 +68,24 @@ class ParleyBot(commands.Bot):
         _log.info("logged in as %s in %d server(s)", self.user, len(self.guilds))
 
     async def _sync_if_changed(self) -> None:
-        """Discord allows few syncs a day; the hash of the last payload says whether one is needed."""
+        """Discord allows few syncs a day; the hash of the last payload and a look at what is there say if one is needed."""
         payload = [command.to_dict(self.tree) for command in self.tree.get_commands()]
         digest = hashlib.sha256(json.dumps(payload, sort_keys=True, default=str).encode()).hexdigest()
         file = self._folder() / f"commands-{self.application_id}.sha256"
-        if await asyncio.to_thread(_read, file) == digest:
-            return
         try:
+            if await asyncio.to_thread(_read, file) == digest and await self._are_known():
+                return
             await self.tree.sync()
         except discord.HTTPException as error:  # the commands that Discord knows from before go on working
             _log.error("Discord did not take the commands: %s. Try /sync or a restart later.", error)
             return
         await asyncio.to_thread(_write, file, digest)
         _log.info("told Discord about %d commands", len(payload))
+
+    async def _are_known(self) -> bool:
+        """Whether Discord still has the commands: another program of the same token may have put its own there."""
+        there = {command.name for command in await self.tree.fetch_commands()}
+        return {command.name for command in self.tree.get_commands()} <= there
 
     def _folder(self) -> Path:
         """Where small files of the bot's are kept: beside its database, if that is a file."""

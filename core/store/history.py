@@ -12,9 +12,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.store.base import Base
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
     from core.store.store import Store
 
 Role = Literal["user", "assistant"]
+
+KEPT = 1000  # lines of each conversation: twice what a prompt may take along
+LOOK_EVERY = 50  # lines written between two looks for older ones
 
 
 class HistoryRow(Base):
@@ -51,9 +56,9 @@ class HistoryRepository:
         self._store = store
 
     async def add(self, conversation_id: int, *lines: Line) -> None:
-        """Append lines to a conversation, in order."""
+        """Append lines to a conversation, in order; of a long one the oldest are forgotten."""
         async with self._store.transaction() as session:
-            session.add_all(
+            rows = [
                 HistoryRow(
                     conversation_id=conversation_id,
                     turn_id=line.turn_id,
@@ -64,7 +69,18 @@ class HistoryRepository:
                     at=line.at,
                 )
                 for line in lines
-            )
+            ]
+            session.add_all(rows)
+            await session.flush()
+            if any(row.id % LOOK_EVERY == 0 for row in rows):
+                await self._forget_oldest(session, conversation_id)
+
+    async def _forget_oldest(self, session: AsyncSession, conversation_id: int) -> None:
+        ids = select(HistoryRow.id).where(HistoryRow.conversation_id == conversation_id)
+        oldest = await session.scalar(ids.order_by(HistoryRow.id.desc()).offset(KEPT - 1).limit(1))
+        if oldest is not None:
+            older = (HistoryRow.conversation_id == conversation_id, HistoryRow.id < oldest)
+            await session.execute(delete(HistoryRow).where(*older))
 
     async def newest(self, conversation_id: int, limit: int) -> list[Line]:
         """At most `limit` newest lines of a conversation, oldest first."""

@@ -6,6 +6,9 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Protocol
 
+import aiohttp
+import discord
+
 from core.errors import AudioError
 from core.voice.media import Track
 
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 CHOICES = 25  # what Discord shows at most
 NAME_LIMIT = 100  # characters of one choice
 MAX_BYTES = 1_000_000_000  # of a file of the folder; uploads have their own limit, long before this one
+FETCH_S = 60.0  # for an upload
+NOT_FETCHED = "Discord did not hand over the file. Please upload it once more."
 FRESH_S = 10.0  # how long a look into the folder serves
 
 
@@ -66,7 +71,7 @@ class Sounds:
         """Queue an upload.
 
         Raises:
-            AudioError: It is too large, empty, or holds no sound; or too much waits already.
+            AudioError: It is too large, empty, gone, or holds no sound; or too much waits already.
         """
         limit_mb = self._section.upload_limit_mb
         if upload.size > limit_mb * 1_000_000:
@@ -75,7 +80,12 @@ class Sounds:
         if not upload.size:
             raise AudioError("That file is empty.")
         session.media.require_room(upload.size)
-        return await self.play(session, upload.filename, await upload.read(), by=by)
+        try:
+            async with asyncio.timeout(FETCH_S):
+                data = await upload.read()
+        except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise AudioError(NOT_FETCHED) from error
+        return await self.play(session, upload.filename, data, by=by)
 
     async def play(self, session: VoiceSession, title: str, source: Path | bytes, *, by: int) -> Track:
         """Queue any file, by its path or its bytes.

@@ -96,6 +96,12 @@ async def _limit(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def _apply_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
+    fault = await fault_of(request)
+    return await handler(request) if fault is None else fault
+
+
+async def fault_of(request: web.Request) -> web.Response | None:
+    """What goes wrong with a request, by `Faults`; waits if it is to be slow, and gives None if it is to go on."""
     due: Due = request.app[LOOPBACK].faults.due(request.method, api_path(request))
     if due.delay_s:
         await asyncio.sleep(due.delay_s)
@@ -103,7 +109,7 @@ async def _apply_faults(request: web.Request, handler: Handler) -> web.StreamRes
         return _too_many(due.retry_after_s, is_global=due.is_global, headers={})
     if due.status is not None:
         return web.Response(status=due.status, text="upstream connect error", content_type="text/plain")
-    return await handler(request)
+    return None
 
 
 @web.middleware

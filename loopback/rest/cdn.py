@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from loopback.rest.app import LOOPBACK
+from loopback.rest.app import LOOPBACK, fault_of
 
 routes = web.RouteTableDef()
 
@@ -14,6 +14,8 @@ _PICTURES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "i
 @routes.get("/attachments/{channel_id:\\d+}/{attachment_id:\\d+}/{filename}")
 async def attachment(request: web.Request) -> web.Response:
     """The bytes of an attachment."""
+    if (fault := await fault_of(request)) is not None:
+        return fault
     found = request.app[LOOPBACK].world.messages.attachments.get(int(request.match_info["attachment_id"]))
     if found is None:
         raise web.HTTPNotFound(text="This content is no longer available.")

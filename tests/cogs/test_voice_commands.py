@@ -184,6 +184,14 @@ async def test_what_is_no_sound_is_refused_in_one_sentence(scene, name, data, se
     assert scene.session.player.stats.frames_sent == 0
 
 
+async def test_an_upload_that_discord_does_not_hand_over_is_told(scene):
+    await scene.start()
+    ada = await scene.joined()
+    scene.discord.faults.fail("GET /attachments/*", status=404, times=None)
+    assert "Please upload it once more" in await scene.run(ada, "voice play", upload=("hum.wav", HUM, "audio/wav"))
+    assert scene.session.media.tracks == []
+
+
 async def test_a_file_that_turns_out_too_long_half_way_is_told_then(scene):
     await scene.start(voice={"play_limit_s": 2})
     ada = await scene.joined()

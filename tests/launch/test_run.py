@@ -196,6 +196,11 @@ async def test_it_syncs_once_and_again_only_when_the_commands_change(desk):
         bot.process.terminate()
         await bot.ended()
         assert len(seen) == syncs
+    overwrite(desk.standard.bot.id, None, [])  # somebody else's program took them away
+    bot = await desk.bot("--cogs", "voice,prompt")
+    bot.process.terminate()
+    await bot.ended()
+    assert len(seen) == 3
     assert [file.name for file in desk.folder.glob("*.sha256")] == [f"commands-{desk.standard.bot.id}.sha256"]
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import inspect, text
 
 from core.errors import StoreError
 from core.store.base import Base
-from core.store.history import HistoryRepository, Line
+from core.store.history import KEPT, LOOK_EVERY, HistoryRepository, Line
 from core.store.settings import GuildSettings, PersonVoice, SettingsRepository
 from core.store.store import Store
 
@@ -82,6 +82,17 @@ async def test_history_gives_the_newest_lines_oldest_first_and_can_be_cleared(st
     assert [line.content for line in await history.newest(7, 3)] == ["line 6", "line 7", "line 8"]
     await history.clear(7)
     assert await history.newest(7, 3) == []
+    assert len(await history.newest(8, 3)) == 1
+
+
+async def test_a_conversation_that_never_ends_forgets_its_beginning_and_no_other(store) -> None:
+    history = HistoryRepository(store)
+    await history.add(8, Line("u", "assistant", "elsewhere", NOW))
+    for first in range(0, KEPT + 200, 100):
+        await history.add(7, *(Line("t", "user", f"line {n}", NOW, 5, "Ada") for n in range(first, first + 100)))
+    kept = await history.newest(7, 10 * KEPT)
+    assert KEPT <= len(kept) < KEPT + LOOK_EVERY
+    assert kept[-1].content == f"line {KEPT + 199}"
     assert len(await history.newest(8, 3)) == 1
 
 
