@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 from core.conversation import memory, reply
 from core.conversation.aloud import ReadAloud
 from core.conversation.turn import Prompt, TextSink, Timings, Turn
-from core.errors import ParleyError
+from core.errors import ParleyError, StoreError
 from core.events import TurnEnded, TurnStarted
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     from core.runtime import Runtime
     from core.speech.mood import Mood
+    from core.store.history import Line
     from core.voice.session import VoiceSession
 
 _log = logging.getLogger(__name__)
@@ -211,7 +212,7 @@ class Conversation:
         """Ask the model, speak and write its answer, remember what was heard."""
         runtime = self._runtime
         prompt = turn.prompt
-        history = await runtime.history.newest(prompt.conversation_id, self._section.history_messages)
+        history = await self._recalled(prompt)
         persona = "\n".join(part for part in (await self._persona(prompt), self.mood.told if self.mood else "") if part)
         source = runtime.models.stream(memory.messages(persona, history, prompt))
         try:
@@ -252,8 +253,18 @@ class Conversation:
         settings = await self._runtime.settings.guild(prompt.guild_id)
         return settings.persona or self._section.persona
 
+    async def _recalled(self, prompt: Prompt) -> Sequence[Line]:
+        try:
+            return await self._runtime.history.newest(prompt.conversation_id, self._section.history_messages)
+        except StoreError:  # an answer without a memory is better than none
+            _log.exception("what was said before cannot be recalled")
+            return ()
+
     async def _remember(self, turn: Turn) -> None:
-        await self._runtime.history.add(turn.prompt.conversation_id, *memory.lines(turn, self._clock.now()))
+        try:
+            await self._runtime.history.add(turn.prompt.conversation_id, *memory.lines(turn, self._clock.now()))
+        except StoreError:  # the answer was given; that it will be forgotten is for the log
+            _log.exception("turn %s is not remembered", turn.id)
 
 
 class Unwritten:

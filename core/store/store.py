@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+BROKEN = "My database cannot be read or written. Is its disk full? The log says more."
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
 
@@ -73,11 +74,18 @@ class Store:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncSession]:
-        """A session whose changes are committed at the end, or rolled back on an error."""
+        """A session whose changes are committed at the end, or rolled back on an error.
+
+        Raises:
+            StoreError: The database cannot be read or written.
+        """
         if self._sessions is None:
             raise StoreError("The database is not open.")
-        async with self._sessions.begin() as session:
-            yield session
+        try:
+            async with self._sessions.begin() as session:
+                yield session
+        except SQLAlchemyError as error:
+            raise StoreError(BROKEN) from error
 
 
 def _resolve(url: URL, base: Path) -> URL:

@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import pytest
 
-from core.errors import SpeechError
+from core.errors import SpeechError, StoreError
 from core.events import TurnEnded
 from core.speech.mood import Mood
 from loopback.world.channels import ChannelKind
@@ -158,6 +158,21 @@ async def test_a_mention_without_a_word_is_answered(scene):
     ada = await scene.person()
     await scene.reply(ada, await ada.type(scene.text, f"<@{scene.bot_user.id}>"))
     assert scene.chat.prompts[0][-1]["content"] == "Ada: Yes?"
+
+
+async def test_a_database_that_fails_costs_the_memory_and_not_the_answer(scene, monkeypatch, caplog):
+    await scene.start()
+    ada = await scene.person()
+
+    async def full(*_args, **_options):
+        raise StoreError("My database cannot be read or written.")
+
+    monkeypatch.setattr(scene.runtime.history, "add", full)
+    monkeypatch.setattr(scene.runtime.history, "newest", full)
+    scene.chat.script(text="At seven.")
+    message = await ada.type(scene.text, f"<@{scene.bot_user.id}> when is dinner?")
+    assert (await scene.reply(ada, message)).content == "At seven."
+    assert "is not remembered" in caplog.text
 
 
 async def test_when_the_voice_fails_what_was_to_be_said_is_written_and_readers_are_told_once(scene, monkeypatch):

@@ -107,8 +107,9 @@ async def test_times_come_back_aware_and_in_utc(store) -> None:
 
 async def test_a_failed_transaction_leaves_nothing(store) -> None:
     history = HistoryRepository(store)
-    with pytest.raises(Exception, match="aware"):
+    with pytest.raises(StoreError, match="cannot be read or written") as caught:
         await history.add(7, Line("t", "user", "hello", NOW), Line("t", "user", "naive", NOW.replace(tzinfo=None)))
+    assert "aware" in str(caught.value.__cause__)
     assert await history.newest(7, 5) == []
 
 
