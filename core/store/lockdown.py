@@ -271,17 +271,17 @@ class QueueRepository:
             waiting = select(QueuedMessageRow).where(
                 QueuedMessageRow.feature == queued.feature, ~QueuedMessageRow.claimed
             )
-            rows = list(await session.scalars(waiting.order_by(QueuedMessageRow.id).limit(over)))
+            rows = list(await session.scalars(waiting.order_by(QueuedMessageRow.message_id).limit(over)))
             dropped = [_queued(row) for row in rows]
             to_tell = await self._not_told(session, dropped)
             await session.execute(delete(QueuedMessageRow).where(QueuedMessageRow.id.in_([row.id for row in rows])))
             return Pushed(new=True, dropped=dropped, to_tell=to_tell)
 
     async def oldest(self, feature: str) -> Queued | None:
-        """The message whose turn it is."""
-        query = select(QueuedMessageRow).where(QueuedMessageRow.feature == feature).order_by(QueuedMessageRow.id)
+        """The message whose turn it is: that was written first, whichever was kept first. Discord's ids tell."""
+        query = select(QueuedMessageRow).where(QueuedMessageRow.feature == feature)
         async with writing(self._store) as session:
-            row = await session.scalar(query.limit(1))
+            row = await session.scalar(query.order_by(QueuedMessageRow.message_id).limit(1))
             return None if row is None else _queued(row)
 
     async def claim(self, queued: Queued, *, claimed: bool = True) -> None:
