@@ -141,19 +141,27 @@ async def _store(config: Config) -> AsyncIterator[Finding]:
 
 
 async def _disk(config: Config) -> AsyncIterator[Finding]:
-    folder = config.path("data")
+    recordings = config.path(config.recording.folder)
+    folders = [config.path("data"), recordings]
+    if recordings.is_relative_to(folders[0]):
+        folders.pop(0)
+    for folder in folders:
+        yield await _folder(folder)
+
+
+async def _folder(folder: Path) -> Finding:
     try:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         free_gb = (await asyncio.to_thread(shutil.disk_usage, folder)).free / 1e9
     except OSError as error:
-        yield Finding(Verdict.BAD, f"folder {folder}", f"It cannot be made or read: {error.strerror}.")
-        return
+        return Finding(Verdict.BAD, f"folder {folder}", f"It cannot be made or read: {error.strerror}.")
     if not os.access(folder, os.W_OK):
-        yield Finding(Verdict.BAD, f"folder {folder}", "The bot may not write there; give its user that right.")
-    elif free_gb < LEAST_FREE_GB:
-        yield Finding(Verdict.ODD, f"{free_gb:.1f} GB free", "An hour of one person takes 15 MB live, 700 MB rendered.")
-    else:
-        yield Finding(Verdict.GOOD, f"disk: {free_gb:.0f} GB free")
+        return Finding(Verdict.BAD, f"folder {folder}", "The bot may not write there; give its user that right.")
+    if free_gb < LEAST_FREE_GB:
+        return Finding(
+            Verdict.ODD, f"{free_gb:.1f} GB free", "An hour of one person takes 15 MB live, 700 MB rendered."
+        )
+    return Finding(Verdict.GOOD, f"disk: {free_gb:.0f} GB free for {folder.name}")
 
 
 async def _speech(config: Config, environ: Environment) -> AsyncIterator[Finding]:

@@ -173,3 +173,7 @@ async def test_a_database_and_a_folder_that_cannot_be_used_are_named(desk):
     assert ended.code == 1
     assert "check [store] url" in finding(ended, "✗", "database")
     mended(ended)
+    (desk.folder / "taken").write_text("a file where a folder should be", encoding="utf-8")
+    folder = (desk.folder / "taken" / "recordings").as_posix()
+    desk.config.write_text(f'[recording]\nfolder = "{folder}"\n', encoding="utf-8")
+    assert "cannot be made" in finding(await examine(desk), "✗", f"folder {folder}")

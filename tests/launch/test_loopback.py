@@ -98,6 +98,9 @@ async def test_a_named_port_is_used_and_a_taken_one_is_told(desk):
     assert ended.code == 1
     assert "loopback cannot listen" in ended.err
     assert ended.out == ""
+    impossible = await desk.run("loopback", "--port", "99999")
+    assert impossible.code == 1
+    assert impossible.err.strip() == "loopback cannot listen: bind(): port must be 0-65535."
 
 
 async def test_its_voice_certificate_is_trusted_by_nobody_else(desk):
