@@ -37,6 +37,7 @@ REMOVED = " Gone are {names}."
 CHOICES = 25  # what Discord shows at most
 FAULTS_CHARACTERS = 1600  # of the 2,000 of a message
 SHOWN_FILES = 5
+WALKS = 100  # an import of a large package takes seconds, a walk less than a millisecond
 
 
 class AdminCog(ParleyCog, name="Admin"):
@@ -93,7 +94,7 @@ class AdminCog(ParleyCog, name="Admin"):
     async def _reload(self, name: str) -> Exception | None:
         """Reload one extension; gives what was wrong, with the old one restored by discord.py."""
         try:
-            await self.bot.reload_extension(name)
+            await _reload_extension(self.bot, name)
         except Exception as error:  # noqa: BLE001 - whatever a cog's code raises is logged, and shown to who asked
             _log.exception("%s could not be reloaded", name)
             return error
@@ -112,6 +113,22 @@ class AdminCog(ParleyCog, name="Admin"):
             more = f" and {len(stale) - SHOWN_FILES} more" if len(stale) > SHOWN_FILES else ""
             parts.append(STALE.format(files=", ".join(f"`{file}`" for file in stale[:SHOWN_FILES]) + more))
         return "\n".join(parts)
+
+
+async def _reload_extension(bot: commands.Bot, name: str) -> None:
+    """Reload as discord.py does, also while other threads import.
+
+    It begins by walking through all loaded modules; when a thread loads one meanwhile that fails, with nothing done yet.
+    """
+    for _ in range(WALKS):
+        try:
+            return await bot.reload_extension(name)
+        except RuntimeError as error:  # a cog's own comes as ExtensionFailed
+            if "changed size during iteration" not in str(error):
+                raise
+            _log.info("modules were loaded while %s was to be reloaded", name)
+            await asyncio.sleep(0.01)
+    return await bot.reload_extension(name)
 
 
 def _short(name: str) -> str:

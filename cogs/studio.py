@@ -124,9 +124,9 @@ class StudioCog(ParleyCog, name="Studio"):
                 stream = self.runtime.models.stream(asked, route=route)
                 async with aclosing(stream) as pieces:
                     answer = "".join([piece async for piece in pieces]).strip()
+            await self._remember(message, text, answer)  # first: who reads the answer may ask about it at once
             for page in split(answer):
                 await _reply(message, page)
-        await self._remember(message, text, answer)
 
     async def _download(self, files: list[discord.Attachment]) -> list[bytes]:
         limit = self.runtime.config.studio.max_file_mb

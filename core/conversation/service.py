@@ -58,6 +58,7 @@ class Conversation:
         self.aloud = ReadAloud(
             runtime.clock, names=self._section.read_names, same_speaker_s=self._section.same_speaker_s
         )
+        self._wording = asyncio.Lock()
         self.mood: Mood | None = None  # set by other code: colours the voice, and is told to the model
         self.recent: deque[Turn] = deque(maxlen=KEPT_TURNS)
         self._told: dict[int, str] = {}  # by guild, what was last said of a voice that fails since
@@ -102,10 +103,11 @@ class Conversation:
         return self._enqueue(turn, session, self._answer)
 
     async def read_aloud(self, prompt: Prompt, session: VoiceSession) -> Turn | None:
-        """Put a message in line to be read; None if there is nothing in it that can be said."""
-        wanted = await self._runtime.settings.person_voice(prompt.author_id)
-        words = self.aloud.words(prompt, wanted.nickname)
-        return self._recite(session, words, prompt.author_id, _unread) if words else None
+        """Put a message in line to be read, in the order of the calls; None if there is nothing in it that can be said."""
+        async with self._wording:  # the database may know the name of who wrote second sooner
+            wanted = await self._runtime.settings.person_voice(prompt.author_id)
+            words = self.aloud.words(prompt, wanted.nickname)
+            return self._recite(session, words, prompt.author_id, _unread) if words else None
 
     def say(self, session: VoiceSession, text: str, *, author_id: int = 0) -> Turn:
         """Put a text in line to be said as it is, in the voice of `author_id` if they chose one.

@@ -115,6 +115,22 @@ async def test_one_cog_or_all_of_them(scene):
     assert "Reloaded `voice`" in await scene.run(grace, "reload", cog="cogs.voice")
 
 
+async def test_imports_of_other_threads_do_not_stop_a_reload(scene, monkeypatch):
+    await scene.start()
+    grace = await boss(scene)
+    reload_extension, before = scene.bot.reload_extension, scene.bot.extensions["cogs.voice"]
+    failures = iter([RuntimeError("dictionary changed size during iteration")] * 3)
+
+    async def reload(name):
+        if failure := next(failures, None):  # as when a thread loads a module while discord.py looks through them
+            raise failure
+        await reload_extension(name)
+
+    monkeypatch.setattr(scene.bot, "reload_extension", reload)
+    assert (await scene.run(grace, "reload", cog="voice")).startswith("Reloaded `voice`.")
+    assert scene.bot.extensions["cogs.voice"] is not before
+
+
 async def test_autocomplete_offers_loaded_cogs(scene):
     await scene.start()
     grace = await boss(scene)

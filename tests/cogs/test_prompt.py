@@ -203,6 +203,24 @@ async def test_when_the_voice_fails_what_was_to_be_said_is_written_and_readers_a
     await ada.ears.wait_for_voice(scene.bot_user.id, 10)
 
 
+async def test_messages_are_read_in_the_order_they_came_though_the_database_is_slow_for_the_first(scene, monkeypatch):
+    await scene.start(model=False)
+    ada = await scene.joined()
+    ends = scene.events(TurnEnded)
+    settings, delays_s = scene.runtime.settings, iter([0.3])
+    look_up = settings.person_voice
+
+    async def person_voice(user_id):
+        await asyncio.sleep(next(delays_s, 0))
+        return await look_up(user_id)
+
+    monkeypatch.setattr(settings, "person_voice", person_voice)
+    await ada.type(scene.text, "One.")
+    await ada.type(scene.text, "Two.")
+    await scene.until(lambda: len(ends) == 2)
+    assert [event.reply_text for event in ends] == ["Ada said: One.", "Two."]
+
+
 async def test_outside_a_session_a_mention_and_a_direct_message_are_answered_in_text(scene):
     await scene.start()
     ada = await scene.person()
