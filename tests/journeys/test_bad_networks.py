@@ -38,7 +38,7 @@ async def test_lost_packets_are_counted_and_concealed_and_nothing_moves(studio: 
     await asyncio.sleep(BREATH_S)
     said += await asyncio.gather(studio.speak(ada, voice(4, 0.3)), studio.speak(ben, voice(5, 0.3)))
     recorded = await studio.stop()
-    check(recorded, said, likeness=0.85)
+    check(recorded, said, likeness=0.85, within_db=2)  # what is concealed fades
     for person in (ada, ben):
         lost, packets = studio.lost(person), recorded.person(person.user.id).packets
         assert lost > 0

@@ -34,6 +34,7 @@ async def test_a_lost_gateway_session_leaves_a_gap_that_is_told_and_the_track_go
     (ada,) = await studio.people("Ada")
     await studio.record()
     first = await studio.speak(ada, voice(0, 0.5))
+    await studio.calm()
     session = studio.session
     await studio.discord.faults.drop_gateway(studio.bot_user, resumable=False)
     await studio.until(lambda: session.interruptions and session.connected)
@@ -55,6 +56,7 @@ async def test_a_crashed_voice_server_is_come_back_to(studio: Studio, code: int)
     ada, ben = await studio.people("Ada", "Ben")
     await studio.record()
     first = await studio.speak(ada, voice(0, 0.5))
+    await studio.calm()
     epoch = studio.room.epoch
     await studio.discord.voice.crash(studio.voice.id, code)
     await studio.until(lambda: ada.voice.is_connected() and ben.voice.is_connected() and studio.session.connected)
@@ -89,6 +91,7 @@ async def test_a_bot_that_is_moved_goes_on_recording_where_it_is(studio: Studio)
     ada, ben = await studio.people("Ada", "Ben")
     await studio.record()
     first = await studio.speak(ada, voice(0, 0.5))
+    await studio.calm()
     other = studio.discord.world.add_voice_channel(studio.guild, "Library")
     await studio.until(lambda: studio.bot.get_channel(other.id) is not None)
     studio.discord.world.voice.move(studio.guild, studio.bot_user.id, other)
@@ -109,6 +112,7 @@ async def test_who_leaves_and_comes_back_or_changes_devices_stays_on_one_track(s
     ada, ben = await studio.people("Ada", "Ben")
     await studio.record()
     said = [await studio.speak(ada, voice(0, 0.4))]
+    await studio.calm()
     ssrcs = {ada.voice.ssrc}
     await ada.leave()
     said.append(await studio.speak(ben, voice(1, 0.4)))

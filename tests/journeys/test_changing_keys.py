@@ -47,9 +47,13 @@ async def test_a_damaged_welcome_is_recovered_from_and_what_it_cost_is_counted(s
     ada, _ben = await asyncio.gather(studio.person("Ada", alone=True), studio.person("Ben", alone=True))
     await studio.settled(2)
     studio.faults.corrupt_welcomes = 1
+    let_go = studio.hold_recovery()
     await studio.start()
     await studio.record()
-    first = await studio.speak(ada, voice(0, 2.0))
+    talking = asyncio.create_task(studio.speak(ada, voice(0, 2.0)))
+    await studio.until(lambda: studio.session.receiver.stats.undecryptable)
+    let_go()
+    first = await talking
     await studio.until(lambda: studio.session.client.dave.ready)
     await studio.settled(3)
     second = await studio.speak(ada, voice(1, 0.8))
