@@ -91,6 +91,9 @@ def _encryption(session: VoiceSession) -> str:
     dave = session.client.dave
     if not dave.protocol_version:
         return "transport only"
+    if not dave.ready:
+        others = len(session.channel.members) > 1
+        return "end to end; the keys are being agreed on" if others else "end to end as soon as somebody else is here"
     code = dave.privacy_code
     return f"end to end, epoch {dave.epoch}" + (f"\n`{code}`" if code else "")
 

@@ -61,6 +61,16 @@ async def test_status_shows_the_session_on_one_page(scene):
     assert "Trouble" not in shown
 
 
+async def test_alone_there_is_nobody_to_share_a_key_with(scene):
+    await scene.start()
+    ada = await scene.person()
+    await scene.run(ada, "voice join", channel=scene.voice)
+    assert fields(await embed(scene, ada))["Encryption"] == "end to end as soon as somebody else is here"
+    await ada.join(scene.voice)
+    await scene.until(lambda: scene.session.client.dave.ready)
+    assert fields(await embed(scene, ada))["Encryption"].startswith("end to end, epoch ")
+
+
 async def test_status_shows_how_full_the_gpus_are(scene, tmp_path):
     await scene.start()
     ada = await scene.joined()
