@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.speech.speakable import Speakable
+from core.speech.speakable import is_sayable
 
 if TYPE_CHECKING:
     from core.clock import Clock
@@ -24,7 +24,7 @@ class ReadAloud:
         """What to say for a message; `name` is what its author wants to be called."""
         text = prompt.text.strip()
         sent = prompt.sent
-        if not _is_sayable(text):
+        if not is_sayable(text):
             text = ""
         if not text and not sent:
             return ""
@@ -42,10 +42,3 @@ class ReadAloud:
         if not self._names:
             return False
         return last is None or last[0] != prompt.author_id or now - last[1] > self._same_speaker_s
-
-
-def _is_sayable(text: str) -> bool:
-    """Whether anything is left of a text once it is made speakable: nobody wants to hear “Ada said” and then nothing."""
-    speakable = Speakable()
-    said = speakable.push(text) + speakable.finish()
-    return any(character.isalnum() for character in said)

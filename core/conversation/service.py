@@ -13,6 +13,7 @@ from core.conversation.aloud import ReadAloud
 from core.conversation.turn import Prompt, TextSink, Timings, Turn
 from core.errors import ParleyError, StoreError
 from core.events import TurnEnded, TurnStarted
+from core.speech.speakable import is_sayable
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ FULL = "{count} prompts are waiting already. Please let me answer those first, o
 VOICE_FAILED = "My voice failed ({reason}), so this one is text only."
 UNREAD = "My voice failed ({reason}), so nothing is read aloud until it works again."
 UNSAID = "My voice failed ({reason}). What I could not say: {text}"
+SOUNDLESS = "There is nothing in that text that I could say."
 UNSAID_CHARACTERS = 1500  # shown of it
 BROKEN = "Something went wrong on my side; the log has the details. Please ask again."
 CLOSING = "I am just being stopped. Please ask again when I am back."
@@ -115,8 +117,10 @@ class Conversation:
         Should the voice fail, the text is written into the prompt channel.
 
         Raises:
-            ParleyError: Too much waits already.
+            ParleyError: There is nothing in it to be said, or too much waits already.
         """
+        if not is_sayable(text):
+            raise ParleyError(SOUNDLESS)
         shown = text if len(text) <= UNSAID_CHARACTERS else f"{text[:UNSAID_CHARACTERS]}…"
         return self._recite(session, text, author_id, lambda reason: UNSAID.format(reason=reason, text=shown))
 

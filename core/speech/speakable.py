@@ -278,3 +278,10 @@ _RULES = (
     _rule(r"~~+", "~+", Speakable.nothing),
     _rule("[0-9#*]\ufe0f?\u20e3", "[0-9#*]\ufe0f?", Speakable.nothing),
 )
+
+
+def is_sayable(text: str) -> bool:
+    """Whether a letter or digit is left of a text once it is made speakable; emoji and marks alone have no sound."""
+    speakable = Speakable()
+    said = speakable.push(text) + speakable.finish()
+    return any(character.isalnum() for character in said)

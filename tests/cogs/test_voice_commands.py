@@ -194,6 +194,12 @@ async def test_what_is_no_sound_is_refused_in_one_sentence(scene, name, data, se
     assert scene.session.player.stats.frames_sent == 0
 
 
+async def test_a_text_without_a_sound_is_refused(scene):
+    await scene.start()
+    ada = await scene.joined()
+    assert await scene.run(ada, "voice say", text="😀 ?!") == "There is nothing in that text that I could say."
+
+
 async def test_an_upload_that_discord_does_not_hand_over_is_told(scene):
     await scene.start()
     ada = await scene.joined()
