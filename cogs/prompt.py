@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 CHANNEL_SET = "Prompts are now typed in {channel}."
+CHANNEL_OFF = (
+    "This server has no prompt channel of its own any more. A voice session takes prompts where it was asked for."
+)
 CLEARED = "I have forgotten what was said in {channel}."
 PERSONA_SET = "From now on I am: {persona}"
 PERSONA_RESET = "I am back to my configured self."
@@ -42,6 +45,7 @@ NO_MODEL = (
     "`/voice join`."
 )
 LOCKED_AGAIN = "Another session began before the answer did."
+NO_HISTORY = 160002  # Discord's code for: a reply needs the permission to read what it replies to
 TEXT = "text"  # the feature that LockdownCog registers for replies in other channels
 NO_CONTENT = (
     "this bot is made without the intent “message_content”: Discord shows it only messages that mention it, and direct "
@@ -232,16 +236,23 @@ class PromptCog(ParleyCog, name="Prompt"):
     # Commands ---------------------------------------------------------------------------------------------------------
 
     @subcommand("prompt", "channel", "Choose the text channel whose messages are prompts.")
-    @app_commands.describe(channel="This one by default")
+    @app_commands.describe(channel="This one by default", off="Answer in none by itself any more")
     @app_commands.checks.has_permissions(manage_channels=True)
-    async def channel(self, interaction: discord.Interaction, channel: discord.TextChannel | None = None) -> None:
+    async def channel(
+        self, interaction: discord.Interaction, channel: discord.TextChannel | None = None, off: bool = False
+    ) -> None:
         """Set the prompt channel of the guild and of its running session."""
         chosen = channel or interaction.channel
         if not isinstance(chosen, discord.abc.Messageable) or interaction.guild is None:
             raise ParleyError("Name a text channel of this server.")
+        await interaction.response.defer(ephemeral=True, thinking=True)
         guild_id, channel_id = interaction.guild.id, getattr(chosen, "id", 0)
         kept = await self.runtime.settings.guild(guild_id)
-        await self.runtime.settings.save_guild(replace(kept, prompt_channel_id=channel_id))
+        await self.runtime.settings.save_guild(replace(kept, prompt_channel_id=None if off else channel_id))
+        if off:
+            self._channels.pop(guild_id, None)
+            await answer(interaction, CHANNEL_OFF)
+            return
         self._channels[guild_id] = channel_id
         session = self.runtime.voice.session(guild_id)
         if session is not None:
@@ -253,6 +264,7 @@ class PromptCog(ParleyCog, name="Prompt"):
     @app_commands.checks.has_permissions(manage_messages=True)
     async def clear(self, interaction: discord.Interaction) -> None:
         """Clear the history of this channel."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
         await self.runtime.history.clear(interaction.channel_id or 0)
         await answer(interaction, CLEARED.format(channel=f"<#{interaction.channel_id}>"))
 
@@ -263,6 +275,7 @@ class PromptCog(ParleyCog, name="Prompt"):
         self, interaction: discord.Interaction, text: app_commands.Range[str, 1, 1500] | None = None
     ) -> None:
         """Set the persona of the guild."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
         guild_id = interaction.guild_id or 0
         kept = await self.runtime.settings.guild(guild_id)
         configured = self.runtime.config.prompt.persona
@@ -280,7 +293,12 @@ _WRITTEN = (discord.MessageType.default, discord.MessageType.reply)
 async def _reply(message: discord.Message, text: str) -> discord.Message:
     """Answer a message without pinging anybody; if it is gone, write to its channel."""
     reference = message.to_reference(fail_if_not_exists=False)
-    return await message.channel.send(text, reference=reference, allowed_mentions=NO_PINGS, suppress_embeds=True)
+    try:
+        return await message.channel.send(text, reference=reference, allowed_mentions=NO_PINGS, suppress_embeds=True)
+    except discord.HTTPException as error:
+        if error.code != NO_HISTORY:
+            raise
+    return await message.channel.send(text, allowed_mentions=NO_PINGS, suppress_embeds=True)
 
 
 class _Shown:

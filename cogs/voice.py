@@ -139,6 +139,7 @@ class VoiceCog(ParleyCog, name="Voice"):
         session = self._session(interaction)
         if percent is not None:
             self._require_say(interaction, session)
+            await interaction.response.defer(ephemeral=True, thinking=True)
             await self.runtime.voice.set_volume(session, percent / 100)
         await answer(interaction, VOLUME.format(volume=session.player.volume))
 
@@ -152,7 +153,7 @@ class VoiceCog(ParleyCog, name="Voice"):
         voice="Name of a voice; “default” for the bot's own",
         rate="Speed: 50 to 200 percent",
         pitch="Pitch: -12 to 12 semitones",
-        nickname="What to call you when reading aloud",
+        nickname="What to call you when reading aloud; “default” for your name here",
     )
     @app_commands.autocomplete(voice=_voice_names)
     async def voices(

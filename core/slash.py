@@ -33,6 +33,7 @@ GROUPS = {
     "prompt": "What the bot answers, where, and as whom.",
 }
 UNEXPECTED = "Something went wrong on my side, and it is in the log under `{reference}`. Please try again."
+MESSAGE_LIMIT = 2000  # characters
 NO_PINGS = discord.AllowedMentions.none()
 
 NO_SCOPE = "Discord lets me register no commands here. Invite me again with the scope “applications.commands”."
@@ -63,7 +64,11 @@ class SharedGroup(app_commands.Group):
 
 
 async def answer(interaction: discord.Interaction, text: str, *, ephemeral: bool = True) -> None:
-    """Answer an interaction whether or not it was answered or deferred before; nothing in `text` pings."""
+    """Answer an interaction whether or not it was answered or deferred before; nothing in `text` pings.
+
+    What is longer than a message of Discord's is cut.
+    """
+    text = text if len(text) <= MESSAGE_LIMIT else f"{text[: MESSAGE_LIMIT - 1]}…"
     if interaction.response.is_done():
         await interaction.followup.send(text, ephemeral=ephemeral, allowed_mentions=NO_PINGS)
     else:

@@ -63,7 +63,7 @@ class VoiceWishes:
         pitch: float | None = None,
         nickname: str | None = None,
     ) -> PersonVoice:
-        """Change what is given, keep the rest; the voice `default` goes back to the bot's own.
+        """Change what is given, keep the rest; the voice `default` is the bot's own, the nickname `default` none.
 
         Raises:
             SpeechError: The engine has no such voice.
@@ -80,7 +80,8 @@ class VoiceWishes:
         if pitch is not None:
             kept = replace(kept, pitch=pitch)
         if nickname is not None:
-            kept = replace(kept, nickname=" ".join(nickname.split()))
+            named = " ".join(nickname.split())
+            kept = replace(kept, nickname=None if named.casefold() == DEFAULT else named)
         await self._settings.save_person_voice(kept)
         return kept
 

@@ -33,6 +33,8 @@ ALREADY_HERE = "I am already in {channel}. Use `/voice leave` there first."
 BUSY = "I am busy in a voice channel of another server, and only {limit} session(s) may run at once. Try again later."
 ON_MY_WAY = "I am already on my way into a voice channel here."
 CLOSING = "I am shutting down."
+MESSAGE_LIMIT = 2000
+TOO_LONG = f"A message has {MESSAGE_LIMIT} characters at most."
 KICKED = "I was disconnected from the voice channel."
 DELETED = "The voice channel was deleted."
 ALONE = "Everybody left."
@@ -119,9 +121,11 @@ class VoiceService:
         """Write into the session's prompt channel; nobody is pinged.
 
         Raises:
-            VoiceError: There is no session, or Discord does not let us write there.
+            VoiceError: There is no session, the text is too long, or Discord does not let us write there.
         """
         session = self.require(guild_id)
+        if len(text) > MESSAGE_LIMIT:
+            raise VoiceError(TOO_LONG)
         prompt_channel = session.prompt_channel or session.channel
         try:
             return await prompt_channel.send(text, allowed_mentions=discord.AllowedMentions.none())

@@ -51,8 +51,8 @@ async def send(request: web.Request) -> web.Response:
         require(granted, Permission.ATTACH_FILES)
     if draft.embeds:
         require(granted, Permission.EMBED_LINKS)
-    if draft.reply_to is not None:
-        require(granted, Permission.READ_MESSAGE_HISTORY)
+    if draft.reply_to is not None and not granted & Permission.READ_MESSAGE_HISTORY:
+        raise ApiError(400, 160002, "Cannot reply without permission to read message history")
     message = world_of(request).messages.create(channel, user, draft)
     return answer(seen_by(message, user))
 

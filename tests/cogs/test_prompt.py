@@ -12,6 +12,7 @@ from core.errors import SpeechError, StoreError
 from core.events import TurnEnded
 from core.speech.mood import Mood
 from loopback.world.channels import ChannelKind
+from loopback.world.permissions import Permission
 from tests.cogs.sounds import voice_pitch_hz, voiced
 
 
@@ -380,6 +381,30 @@ async def test_prompt_channel_clear_and_persona(scene):
     assert scene.chat.prompts[1][0]["content"] == "You are a pirate."
     assert "back to my configured self" in await scene.run(ada, "prompt persona", text="default")
     assert "forgotten" in await scene.run(ada, "prompt clear")
+    assert "no prompt channel" in await scene.run(ada, "prompt channel", off=True)
+    await ada.type(other, "Do you still listen?")
+    await ada.type(scene.text, f"<@{scene.bot_user.id}> and now?")
+    await scene.until(lambda: len(scene.chat.requests) == 3)
+    assert scene.chat.prompts[2][-1]["content"] == "Ada: and now?"
+    assert await scene.runtime.settings.prompt_channels() == {}
+
+
+async def test_a_long_persona_is_shown_as_far_as_it_fits(scene):
+    await scene.start(prompt={"persona": "You are a lighthouse keeper. " * 200})
+    ada = await scene.person("Ada", roles=[scene.admin_role])
+    shown = await scene.run(ada, "prompt persona")
+    assert shown.startswith("I am: You are a lighthouse keeper.")
+    assert len(shown) == 2000
+
+
+async def test_without_the_right_to_read_what_was_written_the_answer_comes_all_the_same(scene):
+    await scene.start()
+    scene.strip_bot()
+    scene.world.set_overwrite(scene.text, scene.bot_user, deny=Permission.READ_MESSAGE_HISTORY)
+    ada = await scene.person()
+    scene.chat.script(text="At seven.")
+    message = await ada.type(scene.text, f"<@{scene.bot_user.id}> when is dinner?")
+    assert (await scene.reply(ada, message)).content == "At seven."
 
 
 async def test_prompt_settings_need_rights(scene):

@@ -340,6 +340,7 @@ async def test_voice_rate_and_pitch_of_a_person_are_heard(scene):
     bob, eve, dora = [await scene.person(name) for name in names]
     said = await scene.run(bob, "voice voices", rate=200, nickname="Bobby")
     assert said == "Your messages are read with my own voice, 200% speed, you are called “Bobby”."
+    assert "called" not in await scene.run(bob, "voice voices", nickname="Default")
     await scene.run(eve, "voice voices", pitch=7)
     await scene.run(dora, "voice voices", voice="de")
     sounds = []

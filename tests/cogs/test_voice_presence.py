@@ -154,6 +154,8 @@ async def test_a_message_that_discord_refuses_is_a_sentence(scene):
     scene.discord.faults.fail("POST /channels/*/messages", status=403)
     with pytest.raises(VoiceError, match="could not write"):
         await scene.runtime.voice.send_message(scene.guild.id, "Hello.")
+    with pytest.raises(VoiceError, match="2000 characters at most"):
+        await scene.runtime.voice.send_message(scene.guild.id, "Hello. " * 400)
 
 
 # The status line ------------------------------------------------------------------------------------------------------------
