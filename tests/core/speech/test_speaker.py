@@ -76,7 +76,7 @@ class Hummer:
 
 
 def speaker(engine: Hummer, **settings: float) -> Speaker:
-    return Speaker(engine, SpeechSection(**{"first_audio_timeout_s": 0.2, **settings}))
+    return Speaker(engine, SpeechSection(**{"first_audio_timeout_s": 20, **settings}))
 
 
 async def heard(chunks: AsyncIterator[SpeechChunk]) -> tuple[str, np.ndarray]:
@@ -161,17 +161,18 @@ async def test_an_engine_that_stays_broken_ends_the_turn_with_its_name(takes_tok
 async def test_an_engine_that_never_speaks_is_given_up(takes_tokens: bool) -> None:
     engine = Hummer(takes_tokens, hang=True)
     with pytest.raises(SpeechError, match=r"hummer \(nowhere\) gave no sound within 0.2 s"):
-        await heard(speaker(engine, retries=0).say("Hello there."))
+        await heard(speaker(engine, retries=0, first_audio_timeout_s=0.2).say("Hello there."))
     assert engine.closed == 1
 
 
 async def test_a_model_that_thinks_is_no_fault_of_a_token_engine() -> None:
     async def written() -> AsyncIterator[str]:
         yield "Well, "
-        await asyncio.sleep(0.5)  # longer than the engine's own limit
+        await asyncio.sleep(1.5)  # longer than the engine's own limit
         yield "yes."
 
-    said, _ = await heard(speaker(Hummer(takes_tokens=True), retries=0).speak(written()))
+    thinking = speaker(Hummer(takes_tokens=True), retries=0, first_audio_timeout_s=1)
+    said, _ = await heard(thinking.speak(written()))
     assert said == "Well, yes."
 
 

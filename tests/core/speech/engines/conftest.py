@@ -40,7 +40,7 @@ def opened() -> Callable[..., AbstractAsyncContextManager[Speaker]]:
 
     @asynccontextmanager
     async def make(engine: str, *, environ: Mapping[str, str] | None = None, **settings: Any) -> AsyncIterator[Speaker]:
-        section = SpeechSection(engine=engine, **{"first_audio_timeout_s": 0.5, "retries": 0, **settings})
+        section = SpeechSection(engine=engine, **{"first_audio_timeout_s": 20, "retries": 0, **settings})
         speaker = Speaker(create_engine(section, environ or {}, Path()), section)
         try:
             await speaker.open()

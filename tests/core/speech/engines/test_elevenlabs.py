@@ -130,7 +130,8 @@ async def test_a_model_that_thinks_long_keeps_its_socket(
 async def test_a_fault_is_named_with_engine_and_address(
     server: ElevenLabs, opened: Any, listen: Any, fault: dict[str, Any], words: str
 ) -> None:
-    async with opened("elevenlabs", **at(server)) as speaker:
+    limit_s = 0.5 if "within" in words else 20
+    async with opened("elevenlabs", first_audio_timeout_s=limit_s, **at(server)) as speaker:
         server.script(**fault)
         with pytest.raises(SpeechError) as caught:
             await listen(speaker.say("Hello there, this takes a while."))

@@ -139,7 +139,8 @@ async def test_raw_sound_without_a_rate_has_the_configured_one(server: SpeechHtt
 async def test_a_fault_is_named_with_engine_and_address(
     server: SpeechHttp, opened: Any, listen: Any, fault: dict[str, Any], words: str
 ) -> None:
-    async with opened("openai", **at(server)) as speaker:
+    limit_s = 0.5 if "within" in words else 20
+    async with opened("openai", first_audio_timeout_s=limit_s, **at(server)) as speaker:
         server.script(**fault)
         with pytest.raises(SpeechError) as caught:
             await listen(speaker.say("Hello there, this takes a while."))
@@ -152,7 +153,7 @@ async def test_a_fault_is_named_with_engine_and_address(
 async def test_a_fault_is_healed_by_trying_again(
     server: SpeechHttp, opened: Any, listen: Any, fault: dict[str, Any]
 ) -> None:
-    async with opened("openai", retries=1, **at(server)) as speaker:
+    async with opened("openai", retries=1, first_audio_timeout_s=2, **at(server)) as speaker:
         whole = await listen(speaker.say("Hello there, friend."))
         server.script(**fault)
         again = await listen(speaker.say("Hello there, friend."))

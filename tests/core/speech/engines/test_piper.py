@@ -76,7 +76,8 @@ async def test_an_older_server_is_asked_at_its_only_address(server: PiperHttp, o
 async def test_a_fault_is_named_with_engine_and_address(
     server: PiperHttp, opened: Any, listen: Any, fault: dict[str, Any], words: str
 ) -> None:
-    async with opened("piper", **at(server)) as speaker:
+    limit_s = 0.5 if "within" in words else 20
+    async with opened("piper", first_audio_timeout_s=limit_s, **at(server)) as speaker:
         server.script(**fault)
         with pytest.raises(SpeechError) as caught:
             await listen(speaker.say("Hello there, this takes a while."))

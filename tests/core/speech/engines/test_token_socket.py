@@ -181,7 +181,8 @@ async def test_frames_may_end_inside_of_a_sample(server: SpeechTokens, opened: A
 async def test_a_fault_is_named_with_engine_and_address(
     server: SpeechTokens, opened: Any, listen: Any, fault: dict[str, Any], words: str
 ) -> None:
-    async with opened("websocket", **at(server)) as speaker:
+    limit_s = 0.5 if "within" in words else 20
+    async with opened("websocket", first_audio_timeout_s=limit_s, **at(server)) as speaker:
         server.script(**fault)
         with pytest.raises(SpeechError) as caught:
             await listen(speaker.say("Hello there, this takes a while."))
