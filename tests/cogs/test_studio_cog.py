@@ -44,7 +44,6 @@ async def start(scene, comfyui):
             **{
                 "studio": {"comfyui": comfy},
                 "prompt": {"gather_idle_s": 0.05},
-                "voice": {"connect_timeout_s": 3},
                 **sections,
             }
         ).model_copy(update={"model": ModelSection.model_validate({"routes": {"default": route}})})

@@ -11,7 +11,7 @@ from loopback.rest.limits import RateLimits
 from loopback.services.hooks import Hooks
 
 COGS = ("cogs.voice", "cogs.prompt", "cogs.admin", "cogs.lockdown")
-CALM = {"prompt": {"gather_idle_s": 0.05}, "lockdown": {"replay_interval_s": 0.01}, "voice": {"connect_timeout_s": 3}}
+CALM = {"prompt": {"gather_idle_s": 0.05}, "lockdown": {"replay_interval_s": 0.01}}
 
 
 def answers(world_user, person, channel):
