@@ -223,7 +223,7 @@ async def test_reloading_while_the_bot_speaks_loses_no_frame(scene):
     grace = await boss(scene)
     scene.chat.script(text=STORY, pace_s=0.002)
     await ada.type(scene.text, "Tell me a story.")
-    await ada.ears.wait_for_voice(scene.bot_user.id, 10)
+    await ada.ears.wait_for_voice(scene.bot_user.id)
     for name in ("voice", "prompt", None, "voice"):
         options = {} if name is None else {"cog": name}
         assert "Reloaded" in await scene.run(grace, "reload", **options)
@@ -282,9 +282,9 @@ async def test_messages_that_come_in_the_middle_of_a_reload_are_answered_once_ea
     await ada.type(scene.text, "Did you get this one?")
     await asyncio.sleep(0.1)
     assert scene.bot.get_cog("Parley Prompt") is None, "the message came while there was no cog"
-    assert "Reloaded" in (await reload.answered(10)).content
+    assert "Reloaded" in (await reload.answered()).content
     await ada.type(scene.text, "And this one?")
-    await scene.until(lambda: len(scene.chat.requests) == 3, 20)
+    await scene.until(lambda: len(scene.chat.requests) == 3)
     await scene.turns_over()
     asked = [prompt[-1]["content"] for prompt in scene.chat.prompts]
     assert asked == ["Ada: First of all", "Ada: Did you get this one?", "Ada: And this one?"]
@@ -306,7 +306,7 @@ async def test_commands_that_come_in_the_middle_of_a_reload_are_carried_out_once
     await gone.wait()
     assert scene.bot.tree.get_command("voice") is None, "the command comes while there is none"
     assert await scene.run(ada, "voice volume", percent=50) == "Volume is 50%."
-    assert "Reloaded" in (await reload.answered(10)).content
+    assert "Reloaded" in (await reload.answered()).content
     assert await scene.run(ada, "voice volume") == "Volume is 50%."
 
 

@@ -30,7 +30,7 @@ async def test_the_cog_of_the_api_page_greets_who_comes(scene, tmp_path, monkeyp
     ada = await scene.joined()
     bob = await scene.person("Bob")
     await bob.join(scene.voice)
-    await ada.ears.wait_for_voice(scene.bot_user.id, 10)
+    await ada.ears.wait_for_voice(scene.bot_user.id)
     assert [turn.prompt.text for turn in scene.runtime.conversation.recent] == ["Welcome, Bob."]
     await bot.unload_extension(name)
     assert all(type(found.owner).__name__ != "Doorbell" for found in scene.runtime.hub._subscriptions)
@@ -46,7 +46,7 @@ async def test_the_tour_of_the_api_page_does_everything_once(scene, tmp_path, mo
     bot = await scene.start()
     ada = await scene.person("Ada")
     await ada.join(scene.voice)
-    listening = asyncio.create_task(ada.ears.wait_for_voice(scene.bot_user.id, 15))
+    listening = asyncio.create_task(ada.ears.wait_for_voice(scene.bot_user.id))
     status = await module.tour(scene.runtime, bot.get_channel(scene.voice.id), jingle)
     await listening
     assert status["Channel"] == f"<#{scene.voice.id}>"

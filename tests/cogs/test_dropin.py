@@ -339,7 +339,7 @@ async def test_in_a_running_bot_everything_works_and_nothing_is_left(scene, sett
     assert "I am in" in await scene.run(grace, "voice join")
     assert await scene.run(grace, "greet") == "Greetings."
     await grace.type(scene.text, "Read this aloud, please.")
-    await grace.ears.wait_for_voice(scene.bot_user.id, 10)
+    await grace.ears.wait_for_voice(scene.bot_user.id)
     await unload_all(bot)
     assert scene.bot_user.id not in scene.guild.voice_states, "the session ended with the last cog"
     await grace.close()

@@ -150,7 +150,7 @@ async def test_a_hosts_bot_speaks_with_one_line_more(scene, project):
         assert await scene.run(ada, "greet") == "Greetings from the host."
         assert "I will read it aloud" in await scene.run(ada, "voice join")
         await scene.run(ada, "voice say", text="Good evening from somebody else's bot.")
-        await ada.ears.wait_for_voice(scene.bot_user.id, 10)
+        await ada.ears.wait_for_voice(scene.bot_user.id)
         await ada.type(scene.text, "!bye")
         await ada.wait_for_message(scene.text, lambda message: message.content == "Voice is gone.", 5)
         await scene.until(lambda: scene.bot_user.id not in scene.guild.voice_states)

@@ -22,7 +22,7 @@ NOTIFIER = "tests.cogs.elsewhere.notifier"
 
 async def status(scene, person) -> str:
     interaction = await person.slash(scene.text, "lockdown status")
-    (embed,) = (await interaction.answered(10)).embeds
+    (embed,) = (await interaction.answered()).embeds
     return "\n".join([embed["description"], *(field["value"] for field in embed["fields"])])
 
 
@@ -65,7 +65,7 @@ async def test_however_a_session_ends_everything_is_undone(scene, end):
         scene.world.delete_channel(scene.voice)
     else:
         await bot.close()
-    await scene.until(lambda: log == ["pause", "resume"], 3)
+    await scene.until(lambda: log == ["pause", "resume"])
 
 
 async def test_an_engine_that_hangs_does_not_keep_the_locks_of_a_kicked_bot(scene, monkeypatch):
@@ -85,7 +85,7 @@ async def test_an_engine_that_hangs_does_not_keep_the_locks_of_a_kicked_bot(scen
         broken.setattr(Speaker, "close", hang)
         scene.world.voice.leave(scene.guild, scene.bot_user.id)
         try:
-            await scene.until(lambda: not lockdown.locked("pictures"), 3)
+            await scene.until(lambda: not lockdown.locked("pictures"))
         finally:
             enough.set()
     assert (await lockdown.status()).holds == ()
@@ -194,12 +194,12 @@ async def test_an_undo_whose_cog_is_gone_is_forgotten_after_a_question(scene):
         ("Forget it", "Forgotten: resuming “job”.", 0),
     ):
         asked = await ada.slash(scene.text, "lockdown forget", undo="pause:job")
-        question = await asked.answered(10)
+        question = await asked.answered()
         assert question.is_ephemeral
         assert "resuming “job”" in question.content
         assert len(lockdown.owed) == 1
         pressed = await ada.press(question, button)
-        assert answer in (await pressed.answered(10)).content
+        assert answer in (await pressed.answered()).content
         assert len(lockdown.owed) == left
     assert "Not undone" not in await status(scene, ada)
     assert "undone already" in await scene.run(ada, "lockdown forget", undo="pause:job")
@@ -217,7 +217,7 @@ async def test_the_voice_status_has_a_line_about_what_gives_way(scene):
 
     async def line() -> str:
         interaction = await ada.slash(scene.text, "voice status")
-        (embed,) = (await interaction.answered(10)).embeds
+        (embed,) = (await interaction.answered()).embeds
         return next(field["value"] for field in embed["fields"] if field["name"] == "Gives way")
 
     assert await line() == "🔒 2 feature(s)"  # the other one is replies in text channels

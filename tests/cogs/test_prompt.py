@@ -20,7 +20,7 @@ async def test_a_prompt_is_acknowledged_answered_aloud_and_written(scene):
     await scene.start()
     ada = await scene.joined()
     scene.chat.script(text="Certainly. The tea is ready.")
-    listening = asyncio.create_task(ada.ears.wait_for_voice(scene.bot_user.id, 10))
+    listening = asyncio.create_task(ada.ears.wait_for_voice(scene.bot_user.id))
     message = await ada.type(scene.text, "Is the tea ready?")
     assert await ada.wait_for_reaction(message, "👂") == "👂"
     assert (await listening).encrypted
@@ -72,7 +72,7 @@ async def test_stop_cuts_the_sound_and_the_memory_holds_only_what_was_heard(scen
     ended: list[TurnEnded] = []
     scene.runtime.hub.subscribe(TurnEnded, ended.append, owner=ended)
     await ada.type(scene.text, "Tell me a story.")
-    await ada.ears.wait_for_voice(scene.bot_user.id, 10)
+    await ada.ears.wait_for_voice(scene.bot_user.id)
     await asyncio.sleep(2.0)
     assert await scene.run(ada, "voice stop") == "Stopped."
     await scene.turns_over()
@@ -122,7 +122,7 @@ async def test_without_a_model_the_bot_reads_aloud_names_once(scene):
     await ada.type(scene.text, "Good evening everybody.")
     await ada.type(scene.text, "Look at https://example.org now.")
     await ada.type(scene.text, "This one is quiet.", silent=True)
-    await scene.until(lambda: len(said) == 2 and not scene.runtime.conversation.busy, 20)
+    await scene.until(lambda: len(said) == 2 and not scene.runtime.conversation.busy)
     assert said[0] == "Ada said: Good evening everybody."
     assert said[1].startswith("Look at")
     assert len(ada.ears.heard(scene.bot_user.id)) > 50
@@ -136,13 +136,13 @@ async def test_stickers_and_forwarded_messages_are_read_and_what_says_nothing_is
     other = scene.world.add_channel(scene.guild, ChannelKind.TEXT, "other")
     news = await ada.type(other, "The ship is in.")
     await ada.sticker(scene.text, "Wave")
-    await scene.until(lambda: len(ended) == 1, 20)
+    await scene.until(lambda: len(ended) == 1)
     await ada.type(scene.text, "😀")
     await ada.type(scene.text, f"<@{scene.bot_user.id}>")
     await ada.forward(news, scene.text)
-    await scene.until(lambda: len(ended) == 2, 20)
+    await scene.until(lambda: len(ended) == 2)
     await ada.type(scene.text, "Well then.")
-    await scene.until(lambda: len(ended) == 3, 20)
+    await scene.until(lambda: len(ended) == 3)
     assert [event.reply_text for event in ended] == ["Ada sent a sticker.", "😀\nThe ship is in.", "Well then."]
 
 
@@ -201,7 +201,7 @@ async def test_when_the_voice_fails_what_was_to_be_said_is_written_and_readers_a
         message.pings.everyone for message in scene.text.messages.values() if message.author is scene.bot_user
     )
     await ada.type(scene.text, "And now?")
-    await ada.ears.wait_for_voice(scene.bot_user.id, 10)
+    await ada.ears.wait_for_voice(scene.bot_user.id)
 
 
 async def test_messages_are_read_in_the_order_they_came_though_the_database_is_slow_for_the_first(scene, monkeypatch):

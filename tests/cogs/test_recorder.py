@@ -150,7 +150,7 @@ async def test_a_reload_loses_no_packet_and_the_panel_goes_on(scene: Any) -> Non
     assert "Reloaded" in await scene.run(ada, "reload")
     await playing
     revisions = len(shown.revisions)
-    await scene.until(lambda: len(shown.revisions) > revisions, 15)
+    await scene.until(lambda: len(shown.revisions) > revisions)
     await (await ada.press(shown, "Stop")).answered()
     await report(scene, ada)
     found = read_metadata(folders(scene)[0])
@@ -212,10 +212,10 @@ async def test_past_recordings_are_listed_fetched_exported_and_deleted(scene: An
     assert recording_id in await scene.run(ada, "recordings list")
     choices = await ada.autocomplete(scene.text, "recordings get", "recording", "Lou")
     assert [choice["value"] for choice in choices] == [recording_id]
-    got = await (await ada.slash(scene.text, "recordings get", recording=recording_id)).answered(15)
+    got = await (await ada.slash(scene.text, "recordings get", recording=recording_id)).answered()
     assert {a.filename for a in got.attachments} >= {"timeline.png", "session.wav"}
     exported = await ada.slash(scene.text, "recordings export", recording=recording_id, format="mp3")
-    (file,) = (await exported.answered(15)).attachments
+    (file,) = (await exported.answered()).attachments
     with zipfile.ZipFile(io.BytesIO(file.data)) as archive:
         assert "session.mp3" in archive.namelist()
     assert "Deleted" in await scene.run(ada, "recordings delete", recording=recording_id)
@@ -229,7 +229,7 @@ async def test_everybody_has_a_say_about_their_own_data(scene: Any) -> None:
     await scene.run(ada, "voice record", action="stop")
     await report(scene, ada)
     assert "You are on 1 recording(s)" in await scene.run(ada, "privacy status")
-    exported = await (await ada.slash(scene.text, "privacy export")).answered(15)
+    exported = await (await ada.slash(scene.text, "privacy export")).answered()
     with zipfile.ZipFile(io.BytesIO(exported.attachments[0].data)) as archive:
         (name,) = [name for name in archive.namelist() if name.endswith(".json")]
         assert json.loads(archive.read(name))["you"]["name"] == "Ada"

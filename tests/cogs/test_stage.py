@@ -34,7 +34,7 @@ async def test_a_bot_that_moderates_the_stage_comes_up_and_is_heard(scene, stage
     assert "I am in" in await scene.run(ada, "voice join")
     await scene.until(lambda: not state_of(scene).suppress)
     scene.runtime.say(scene.guild.id, "Good evening.")
-    await ada.ears.wait_for_voice(scene.bot_user.id, 10)
+    await ada.ears.wait_for_voice(scene.bot_user.id)
     await scene.until(lambda: scene.notices() == ["I am on the stage now, and can be heard."])
 
 

@@ -260,7 +260,7 @@ async def test_a_whole_evening_joins_talks_leaves_and_joins_again(scene):
         for number in range(3):
             scene.chat.script(text=f"This is my answer number {number}.")
             message = await ada.type(scene.text, f"question {number}")
-            spoken = await ada.ears.wait_for_voice(scene.bot_user.id, 10)
+            spoken = await ada.ears.wait_for_voice(scene.bot_user.id)
             assert len(ends) == number, "sound comes while the turn is still under way"
             assert spoken.encrypted
             assert (await scene.reply(ada, message)).content == f"This is my answer number {number}."
@@ -296,7 +296,7 @@ async def test_killed_with_30_messages_queued_the_next_process_undoes_all_and_an
             async with await discord.person("Ada", guild) as ada, await discord.person("Bob", guild) as bob:
                 await ada.join(stage.standard.voice)
                 joined = await ada.slash(stage.standard.text, "voice join")
-                assert "I am in" in (await joined.answered(20)).content
+                assert "I am in" in (await joined.answered()).content
                 written = [await bob.type(other, f"<@{bot.id}> question {number}") for number in range(30)]
                 await bob.wait_for_reaction(written[0], "⏳", 10)
                 await asyncio.sleep(1.5)  # the last ones are in the store, whether or not they carry the mark yet
@@ -310,7 +310,7 @@ async def test_killed_with_30_messages_queued_the_next_process_undoes_all_and_an
                         await asyncio.sleep(0.1)
                 await asyncio.sleep(1)
                 status = await bob.slash(stage.standard.text, "lockdown status")
-                (embed,) = (await status.answered(10)).embeds
+                (embed,) = (await status.answered()).embeds
                 found = answers(bot, bob, other)
                 assert [question for question, _ in found] == [message.content for message in written]
                 assert hooks.calls == ["POST /lock", "POST /unlock"]

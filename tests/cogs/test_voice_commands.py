@@ -22,7 +22,7 @@ async def silence(scene):
 
 async def embed(scene, person):
     interaction = await person.slash(scene.text, "voice status")
-    message = await interaction.answered(5)
+    message = await interaction.answered()
     (found,) = message.embeds
     return found
 
@@ -137,7 +137,7 @@ async def test_status_counts_what_waits(scene):
 async def test_say_is_heard(scene):
     await scene.start()
     ada = await scene.joined()
-    hearing = asyncio.create_task(ada.ears.wait_for_voice(scene.bot_user.id, 10))
+    hearing = asyncio.create_task(ada.ears.wait_for_voice(scene.bot_user.id))
     assert await scene.run(ada, "voice say", text="Hello there.") == "Saying it."
     assert (await hearing).encrypted
 
@@ -272,7 +272,7 @@ async def test_stop_silences_voice_and_files_and_drops_what_waits(scene):
     for number in range(2):
         await scene.run(ada, "voice say", text=f"A long sentence number {number} that goes on and on and on.")
     await scene.runtime.play(scene.guild.id, wav(tone(300, 20)))
-    await ada.ears.wait_for_voice(scene.bot_user.id, 10)
+    await ada.ears.wait_for_voice(scene.bot_user.id)
     assert await scene.run(ada, "voice stop") == "Stopped 3."
     await asyncio.sleep(0.3)
     frames = len(ada.ears.heard(scene.bot_user.id))
@@ -286,7 +286,7 @@ async def test_stop_in_the_same_moment_leaves_no_turn_in_line(scene):
     await scene.joined()
     scene.runtime.say(scene.guild.id, "Never said.")
     assert scene.runtime.stop(scene.guild.id) == 1
-    await scene.until(lambda: not scene.runtime.conversation.busy, 2)
+    await scene.until(lambda: not scene.runtime.conversation.busy)
 
 
 async def test_skip_goes_on_with_the_next(scene):
@@ -294,7 +294,7 @@ async def test_skip_goes_on_with_the_next(scene):
     ada = await scene.joined()
     await scene.runtime.play(scene.guild.id, wav(tone(400, 20)))
     await scene.runtime.play(scene.guild.id, wav(tone(1200, 0.6)))
-    await ada.ears.wait_for_voice(scene.bot_user.id, 10)
+    await ada.ears.wait_for_voice(scene.bot_user.id)
     await asyncio.sleep(0.3)
     assert await scene.run(ada, "voice skip") == "Skipped."
     await silence(scene)

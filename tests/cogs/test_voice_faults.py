@@ -29,7 +29,7 @@ def heard_s(person, speaker):
 async def begin_story(scene, person, text=STORY):
     """The bot says something; returns once the person hears it, with the turn."""
     turn = scene.runtime.conversation.say(scene.session, text)
-    await person.ears.wait_for_voice(scene.bot_user.id, 10)
+    await person.ears.wait_for_voice(scene.bot_user.id)
     return turn
 
 
@@ -76,11 +76,11 @@ async def test_moved_by_an_admin_and_back_it_goes_on_there(scene):
     session = scene.session
     turn = await begin_story(scene, ada)
     scene.world.voice.move(scene.guild, scene.bot_user.id, other)
-    await bob.ears.wait_for_voice(scene.bot_user.id, 10)
+    await bob.ears.wait_for_voice(scene.bot_user.id)
     assert session.channel.id == other.id
     assert scene.runtime.voice.session_of_prompt_channel(other.id) is session
     scene.world.voice.move(scene.guild, scene.bot_user.id, scene.voice)
-    await ada.ears.wait_for_voice(scene.bot_user.id, 10)
+    await ada.ears.wait_for_voice(scene.bot_user.id)
     await whole(scene, turn)
     assert session.connected
     assert kinds(events) == ["SessionMoved", "SessionMoved"]

@@ -194,7 +194,7 @@ async def test_after_a_new_login_the_status_line_is_shown_again(scene):
     await scene.until(lambda: line_of(scene) == ["In voice chat"])
     scene.discord.faults.invalidate_session(scene.bot_user)
     await scene.until(lambda: line_of(scene) == [])
-    await scene.until(lambda: line_of(scene) == ["In voice chat"], 15)
+    await scene.until(lambda: line_of(scene) == ["In voice chat"])
 
 
 async def test_the_status_line_can_be_left_alone(scene):

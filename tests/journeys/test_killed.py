@@ -90,7 +90,7 @@ async def evening(folder: Path) -> AsyncGenerator[Evening]:
         ben = await scene.discord.person("Ben", guild)
         await asyncio.gather(ada.join(room), ben.join(room))
         command = await ada.slash(text, "voice record")
-        assert "Recording" in (await command.answered(20)).content
+        assert "Recording" in (await command.answered()).content
         await asyncio.gather(ada.until_encrypted(), ben.until_encrypted())
         talking = [asyncio.create_task(who.play(sound)) for who, sound in ((ada, SOUNDS[0]), (ben, SOUNDS[1]))]
         spoken_s = time.monotonic()

@@ -144,7 +144,7 @@ async def joined(desk):
     ada = await desk.discord.person("Ada", desk.standard.guild)
     await ada.join(desk.standard.voice)
     interaction = await ada.slash(desk.standard.text, "voice join")
-    assert "I am in" in (await interaction.answered(15)).content
+    assert "I am in" in (await interaction.answered()).content
     return ada
 
 
@@ -155,7 +155,7 @@ async def test_a_signal_ends_the_session_and_the_process_in_good_order(desk, num
     bot = await desk.bot()
     ada = await joined(desk)
     await ada.slash(desk.standard.text, "voice say", text="I am in the middle of a rather long sentence. " * 5)
-    await ada.ears.wait_for_voice(desk.standard.bot.id, 10)
+    await ada.ears.wait_for_voice(desk.standard.bot.id)
     begun_s = time.monotonic()
     bot.process.send_signal(number)
     ended = await bot.ended(5)

@@ -26,7 +26,7 @@ async def test_two_people_hear_each_other_encrypted(room: Room) -> None:
     await room.bob.join(room.standard.voice)
     await asyncio.gather(room.alice.until_encrypted(), room.bob.until_encrypted())
     for speaker, listener in ((room.alice, room.bob), (room.bob, room.alice)):
-        heard = asyncio.create_task(listener.ears.wait_for_voice(speaker.user.id, 5))
+        heard = asyncio.create_task(listener.ears.wait_for_voice(speaker.user.id))
         await speaker.play(tone(0.4))
         frame = await heard
         assert frame.voiced
@@ -116,6 +116,6 @@ async def test_who_is_dragged_away_goes_on_talking_there(room: Room) -> None:
     await room.bob.join(other)
     room.loopback.world.voice.move(room.standard.guild, room.alice.user.id, other)
     await asyncio.gather(room.alice.until_encrypted(), room.bob.until_encrypted())
-    heard = asyncio.create_task(room.bob.ears.wait_for_voice(room.alice.user.id, 5))
+    heard = asyncio.create_task(room.bob.ears.wait_for_voice(room.alice.user.id))
     await room.alice.play(tone(0.3))
     assert (await heard).encrypted

@@ -109,7 +109,7 @@ async def test_a_track_keeps_the_gaps_of_the_rtp_clock(wire: Wire, frames: list[
 async def test_voice_and_silence_are_told_apart(wire: Wire, frames: list[bytes]) -> None:
     quiet = encode(np.zeros((960, 2), np.int16))
     wire.ears.know(SSRC, ADA)
-    waiting = asyncio.create_task(wire.ears.wait_for_voice(ADA, 5))
+    waiting = asyncio.create_task(wire.ears.wait_for_voice(ADA))
     await asyncio.sleep(0)
     wire.send(rtp.SILENCE, 0, 0)
     wire.send(quiet[0], 1, 960)
