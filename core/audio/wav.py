@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -33,7 +34,23 @@ def _header(data_bytes: int, rate_hz: int, channels: int) -> bytes:
     return struct.pack("<4sI4s", b"RF64", _LIMIT, b"WAVE") + sizes + fmt + struct.pack("<4sI", b"data", _LIMIT)
 
 
-class WavWriter:
+class _Closing(ABC):
+    """What is closed behind a `with`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the file."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class WavWriter(_Closing):
     """Writes 16-bit samples; silence may be skipped and costs no disk where files can have holes.
 
     The header is right after every `flush`, so what is there can be played while more is written.
@@ -95,16 +112,8 @@ class WavWriter:
             finally:
                 self._file.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class WavReader:
+class WavReader(_Closing):
     """Reads 16-bit WAV of either kind, from any place, in constant memory."""
 
     def __init__(self, path: Path) -> None:
@@ -157,11 +166,3 @@ class WavReader:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
