@@ -16,7 +16,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.errors import ParleyError, RecordingError
-from core.events import RecordingRendered, RecordingStopped
+from core.events import RecordingRendered, RecordingStopped, SessionMoved
 from core.recording import words
 from core.recording.events import RecordingFailed
 from core.recording.metadata import Named
@@ -39,6 +39,7 @@ _log = logging.getLogger(__name__)
 
 NOT_IN_VOICE = "You are in no voice channel. Join the one I shall record."
 UNANNOUNCED = "I may write neither here nor in the chat of the voice channel, and a recording must be announced."
+UNANNOUNCED_THERE = "I was moved to a channel in whose chat I may not write, and a recording must be announced."
 STARTED = "Recording {channel}. The panel shows how it goes."
 STOPPED, PAUSED, RESUMED = "Stopped. The files follow.", "Paused. Nobody is heard until it goes on.", "It goes on."
 NOTED, EMPTY_NOTE = "Noted at {at}.", "A note needs some text: `/voice record action:note text:`."
@@ -125,6 +126,7 @@ class RecorderCog(ParleyCog, name="Recorder"):
         for event in (RecordingRendered, RecordingFailed):
             self.runtime.hub.subscribe(event, self._on_finished, owner=self)
         self.runtime.hub.subscribe(RecordingStopped, self._on_stopped, owner=self)
+        self.runtime.hub.subscribe(SessionMoved, self._on_moved, owner=self)
         self._tasks.start(self._take_up(), "take up")
 
     async def cog_unload(self) -> None:
@@ -212,7 +214,7 @@ class RecorderCog(ParleyCog, name="Recorder"):
         panel = await _send(here, words.live_text(live, self.runtime.clock.monotonic()), self._panel_view(live))
         told = await self._announce(session.channel, words.ANNOUNCED, session.channel.members)
         if panel is None and told is None:
-            await self.recordings.stop(session.guild.id, UNANNOUNCED)
+            await self.recordings.discard(session.guild.id, UNANNOUNCED)
             raise RecordingError(UNANNOUNCED)
         await mark(session.channel)
         if panel is not None:
@@ -243,8 +245,8 @@ class RecorderCog(ParleyCog, name="Recorder"):
     async def _keep_panel(self, recording_id: str) -> None:
         """Keep a recording's panel up to date until its report takes the place."""
         shown = ""
-        record = self.recordings.archive.record(recording_id)
-        while True:
+        record = self.recordings.archive.find(recording_id)
+        while record is not None:
             live = self.recordings.live(record.guild_id)
             progress = self.recordings.progress(recording_id)
             if live is not None and live.id == recording_id:
@@ -275,6 +277,16 @@ class RecorderCog(ParleyCog, name="Recorder"):
         self._show(event.recording_id)
         if guild is not None:
             await unmark(guild, channel if isinstance(channel, VoiceRoom) else None)
+
+    async def _on_moved(self, event: SessionMoved) -> None:
+        """Tell those who are recorded from now on; where that is not possible, the recording ends."""
+        live, channel = self.recordings.live(event.guild_id), self.bot.get_channel(event.channel_id)
+        if live is None or live.session_id != event.session_id or not isinstance(channel, VoiceRoom):
+            return
+        if await self._announce(channel, words.ANNOUNCED, channel.members) is None:
+            await self.recordings.stop(event.guild_id, UNANNOUNCED_THERE)
+        else:
+            await mark(channel)
 
     async def _on_finished(self, event: RecordingRendered | RecordingFailed) -> None:
         del event

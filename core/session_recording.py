@@ -5,12 +5,41 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from core.audio.frames import OpusFrame
 from core.recording.metadata import Encryption, Named
+from core.voice.marking import MARK
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from core.recording.live import LiveRecording
     from core.recording.service import Recordings
+    from core.voice.playback.monitor import SentFrame
+    from core.voice.playback.player import Player
     from core.voice.session import VoiceSession
+
+
+ENDED = "I left the voice channel."
+_OWN_SSRC = 1  # any will do: it is a stream of its own
+
+
+class OwnVoice:
+    """What the bot says and plays, as a source of packets."""
+
+    def __init__(self, player: Player, user_id: int) -> None:
+        self._monitor, self._user_id = player.monitor, user_id
+
+    def subscribe(self, callback: Callable[[OpusFrame], None], *, owner: object) -> None:
+        """Call `callback` for every frame that goes out, on the player's thread."""
+
+        def sent(frame: SentFrame) -> None:
+            callback(OpusFrame(self._user_id, _OWN_SSRC, frame.timestamp, frame.sequence, frame.sent_s, frame.opus))
+
+        self._monitor.subscribe(sent, owner=owner)
+
+    def drop(self, owner: object) -> None:
+        """End the subscriptions of `owner`."""
+        self._monitor.drop(owner)
 
 
 async def record_session(
@@ -21,7 +50,7 @@ async def record_session(
     report_channel_id: int | None = None,
     automatic: bool = False,
 ) -> LiveRecording:
-    """Record everybody in a voice session, until it ends or the recording is stopped.
+    """Record everybody in a voice session, and the bot itself, until it ends or the recording is stopped.
 
     Args:
         recordings: `runtime.recordings`.
@@ -33,21 +62,29 @@ async def record_session(
     Raises:
         RecordingError: This guild is being recorded already, or the recording's folder cannot be made.
     """
-    guild = session.guild
+    guild, client = session.guild, session.client
     receiver = session.receiver
     before = {user_id: heard.undecryptable for user_id, heard in receiver.stats.users.items()}
 
     def name_of(user_id: int) -> str:
         member = guild.get_member(user_id)
-        return str(user_id) if member is None else member.display_name
+        return str(user_id) if member is None else member.display_name.removeprefix(MARK)
 
     def undecryptable() -> dict[int, dict[str, int]]:
         """What could not be decrypted since the recording began."""
         users = receiver.stats.users.items()
         return {user_id: dict(heard.undecryptable - before.get(user_id, Counter())) for user_id, heard in users}
 
-    dave = session.client.dave
-    return await recordings.start(
+    def encryption() -> Encryption | None:
+        """How packets come; while the connection is away, nobody can tell."""
+        dave = client.dave
+        if not client.is_connected() or not dave.transport:
+            return None
+        return Encryption(
+            transport=dave.transport, end_to_end=f"DAVE {dave.protocol_version}" if dave.protocol_version else ""
+        )
+
+    live = await recordings.start(
         receiver,
         guild=Named(id=str(guild.id), name=guild.name),
         channel=Named(id=str(session.channel.id), name=session.channel.name),
@@ -55,10 +92,11 @@ async def record_session(
         started_by=started_by,
         session_id=session.id,
         report_channel_id=report_channel_id or session.prompt_channel_id or session.channel.id,
-        encryption=Encryption(
-            transport=dave.transport or "",
-            end_to_end=f"DAVE {dave.protocol_version}" if dave.protocol_version else "",
-        ),
+        own_voice=(guild.me.id, OwnVoice(session.player, guild.me.id)),
+        encryption=encryption,
         undecryptable=undecryptable,
         automatic=automatic,
     )
+    if session.ended.is_set():  # meanwhile: its end was told before this recording could hear of it
+        await recordings.stop(guild.id, ENDED)
+    return live

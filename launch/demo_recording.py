@@ -85,6 +85,8 @@ def tracks(folder: Path, listeners: dict[int, Person]) -> list[dict[str, Any]]:
     began_s = datetime.fromisoformat(metadata["started_at"]).timestamp() - behind_s
     measured: list[dict[str, Any]] = []
     for person in metadata["people"]:
+        if person["bot"]:
+            continue  # what it says is measured where it is heard
         samples = _read(folder / person["track"])
         frames = listeners[int(person["id"])].ears.heard(int(person["id"]))
         voiced = samples[np.abs(samples).max(axis=1) > 33]  # above -60 dBFS

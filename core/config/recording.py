@@ -33,6 +33,7 @@ class RecordingSection(Section):
     rate_hz: Literal[8000, 12000, 16000, 24000, 48000] = Field(default=48000, description="Of the finished files.")
     channels: Literal[1, 2] = Field(default=2, description="1 is mono.")
     bitrate_kbps: int = Field(default=128, ge=16, le=320, description="Of Ogg and MP3 files.")
+    own_voice: bool = Field(default=True, description="Also record what the bot says and plays, on its own track.")
     mix: bool = Field(default=True, description="Also write everybody together, as session.wav.")
     utterance_silence_s: float = Field(default=2.0, ge=0.1, le=60, description="Silence that ends an utterance.")
     silence_dbfs: float = Field(default=-50.0, ge=-90, le=-10, description="What is quieter than this is silence.")

@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 UNKNOWN = "There is no such recording. /recordings list shows what there is."
 GONE = "The files of that recording are gone."
 BUSY = "That recording is still being worked on. Please try again in a moment."
+UNMADE = "Its finished files could not be made. What was heard is safe in its folder; I try again at my next start."
 NOBODY = "Nothing is recorded of you."
 EXPORTS = "exports"
 _CLEAN_S = 3600.0
@@ -61,11 +62,12 @@ class Archive:
         """Load the index, take in folders it does not know; gives the recordings that are not finished."""
         records = await self._repository.all()
         known = {record.folder for record in records}
-        for record in await asyncio.to_thread(self._scan, known):
+        for record, people in await asyncio.to_thread(self._scan, known):
             await self._repository.save(record)
+            await self._repository.save_people(record.id, people)
             records.append(record)
         self._records = {record.id: record for record in records}
-        unfinished = [r for r in records if r.state in ("recording", "rendering")]
+        unfinished = [r for r in records if r.state != "finished"]
         there = [r for r in unfinished if await asyncio.to_thread((self.folder(r) / FILE).exists)]
         for record in unfinished:
             if record not in there:
@@ -137,7 +139,7 @@ class Archive:
         """
         record = self.record(recording_id)
         if record.state != "finished":
-            raise RecordingError(BUSY)
+            raise RecordingError(UNMADE if record.state == "failed" else BUSY)
         parts = [record.id, *([str(user_id)] if user_id else []), *([quality.format] if quality else [])]
         target = self._root / EXPORTS / f"{'_'.join(parts)}.zip"
         await self._workers.run(pack, PackJob(str(self.folder(record)), str(target), quality, user_id))
@@ -216,15 +218,17 @@ class Archive:
             except RecordingError:
                 _log.exception("recording %s is too old but stays", record.id)
 
-    def _scan(self, known: set[str]) -> list[RecordingRecord]:
-        """Recordings in folders that the index does not know: it was lost, or somebody brought them."""
-        found: list[RecordingRecord] = []
+    def _scan(self, known: set[str]) -> list[tuple[RecordingRecord, dict[int, str]]]:
+        """Recordings in folders that the index does not know, and who is on them: it was lost, or they were brought."""
+        found: list[tuple[RecordingRecord, dict[int, str]]] = []
         for file in sorted(self._root.glob(f"*/*/*/{FILE}")):
             folder = file.parent
             if folder.relative_to(self._root).as_posix() in known:
                 continue
             try:
-                found.append(self._describe(read_metadata(folder), folder, None))
+                metadata = read_metadata(folder)
+                people = {int(person.id): person.name for person in metadata.people}
+                found.append((self._describe(metadata, folder, None), people))
             except RecordingError:
                 _log.warning("%s is no recording of ours, or damaged", folder)
         return found

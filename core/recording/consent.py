@@ -31,6 +31,10 @@ class Consent:
         """What this person said, if anything."""
         return "out" if user_id in self._out else "in" if user_id in self._in else None
 
+    def refused(self, user_id: int) -> bool:
+        """Whether this person said no."""
+        return user_id in self._out
+
     def decide(self, user_id: int, decision: Decision | None) -> None:
         """Take a decision, or take it back; holds from the next packet on."""
         if decision == "out":

@@ -17,6 +17,7 @@ from core.recording.picture import draw_timeline
 from core.recording.rendering import SESSION, Rendering
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from core.config.recording import RecordingSection
@@ -92,6 +93,32 @@ def settle_metadata(folder: Path) -> Metadata:
             )
     write_metadata(folder, metadata)
     return metadata
+
+
+def drop_refused(folder: Path, refused: Callable[[int], bool]) -> None:
+    """Delete journals of who refused, where the process died before that was done.
+
+    Raises:
+        RecordingError: There is no metadata that can be read.
+        OSError: A journal cannot be deleted.
+    """
+    if read_metadata(folder).state == "recording":
+        for user_id, name in find_journals(folder).items():
+            if refused(user_id):
+                (folder / name).unlink()
+
+
+def give_up(folder: Path) -> dict[int, str]:
+    """Note in the metadata that finished files could not be made; gives who is on the recording.
+
+    Raises:
+        RecordingError: There is no metadata that can be read.
+        OSError: It cannot be written.
+    """
+    metadata = settle_metadata(folder)
+    metadata.state = "failed"
+    write_metadata(folder, metadata)
+    return {int(person.id): person.name for person in metadata.people}
 
 
 async def finish(folder: Path, section: RecordingSection, workers: Workers, rendering: Rendering) -> Metadata:

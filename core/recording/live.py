@@ -11,7 +11,7 @@ from core.audio.frames import RATE_HZ
 from core.recording.finishing import new_rendering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from core.audio.frames import OpusFrame
@@ -43,7 +43,7 @@ class LiveRecording:
         self,
         record: RecordingRecord,
         recorder: Recorder,
-        source: FrameSource,
+        sources: Sequence[FrameSource],
         section: RecordingSection,
         workers: Workers,
         session_id: str | None,
@@ -54,9 +54,10 @@ class LiveRecording:
         self.session_id = session_id
         self.automatic = automatic
         self.rendering = new_rendering(recorder.folder, section, workers)
-        self._source = source
+        self._sources = sources
         self._render_every_s = section.render_every_s
         self._ended = asyncio.Event()
+        self._changing = asyncio.Lock()
 
     @property
     def id(self) -> str:
@@ -85,7 +86,8 @@ class LiveRecording:
     def begin(self) -> None:
         """Let packets in."""
         self.recorder.start()
-        self._source.subscribe(self.recorder.write, owner=self)
+        for source in self._sources:
+            source.subscribe(self.recorder.write, owner=self)
 
     def note(self, text: str, by: Named | None) -> Note:
         """Mark this moment."""
@@ -93,17 +95,26 @@ class LiveRecording:
 
     async def end(self, reason: str) -> None:
         """Let no more packets in, and wait until what has come is on disk."""
-        self._source.drop(self)
-        self._ended.set()
-        await asyncio.wrap_future(self.recorder.stop(reason))
+        for source in self._sources:
+            source.drop(self)
+        async with self._changing:
+            self._ended.set()
+            await asyncio.wrap_future(self.recorder.stop(reason))
 
-    async def forget(self, user_id: int) -> None:
-        """Delete what was written and rendered of a person; their packets are refused by consent already."""
+    async def forget(self, user_id: int) -> bool:
+        """Delete what was written and rendered of a person; their packets are refused by consent already.
+
+        False if it ended meanwhile: then they are taken out of the past.
+        """
 
         async def forget_journal() -> None:
             await asyncio.wrap_future(self.recorder.forget(user_id))
 
-        await self.rendering.forget(user_id, forget_journal)
+        async with self._changing:
+            if self._ended.is_set():
+                return False
+            await self.rendering.forget(user_id, forget_journal)
+            return True
 
     async def keep_rendering(self) -> None:
         """Bring finished files up to date every little while, until the end. A failure costs nothing: the journals stay.

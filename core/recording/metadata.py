@@ -61,6 +61,7 @@ class Person(_Part):
 
     id: str = Field(pattern=r"^\d+$")
     name: str
+    bot: bool = Field(default=False, description="The recording bot itself: what it said and played.")
     first_seen_at: datetime
     offset_s: float = Field(default=0.0, description="Where the track begins; all begin with the recording.")
     first_sound_s: float | None = None

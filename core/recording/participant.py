@@ -24,9 +24,10 @@ _BAD_NAME = (errno.ENAMETOOLONG, errno.EINVAL, errno.ENOENT)
 class Participant:
     """Somebody who is recorded. The journal begins with their first packet that is not silence."""
 
-    def __init__(self, user_id: int, name: str, first_seen_at: datetime, start_s: float) -> None:
+    def __init__(self, user_id: int, name: str, first_seen_at: datetime, start_s: float, *, bot: bool = False) -> None:
         self.user_id = user_id
         self.name = name
+        self.bot = bot
         self.journal: JournalWriter | None = None
         self.last_s = start_s  # when they were last heard
         self._first_seen_at = first_seen_at
@@ -113,6 +114,7 @@ class Participant:
         return Person(
             id=str(self.user_id),
             name=self.name,
+            bot=self.bot,
             first_seen_at=self._first_seen_at,
             first_sound_s=None if self._first_position is None else round(self._first_position / RATE_HZ, 3),
             journal=None if self.journal is None else self.journal.path.name,

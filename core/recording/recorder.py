@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.recording.consent import Consent
     from core.recording.journal import JournalWriter
-    from core.recording.metadata import Metadata
+    from core.recording.metadata import Encryption, Metadata
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ SYNC_S = 0.75  # how often files go onto the disk: a power cut loses this much m
 _SCATTER_S = 1.0  # by which a place may differ from arrival, with much to spare
 METADATA_S = 5.0
 LIMITS_S = 2.0
+BREATH_S = 0.2  # people who are heard while the connection counts as away leave no gap as short as this
 QUEUE_LIMIT = 200_000  # packets that wait while a disk hangs: ten minutes of six people
 
 DISK_FULL = "The disk is full. What was recorded until then is safe."
@@ -69,6 +70,7 @@ class _OpenGap:
     start_s: float
     reason: str
     pause: bool
+    heard: bool = False  # somebody, after its start
 
 
 class Recorder:
@@ -89,7 +91,9 @@ class Recorder:
         name_of: Callable[[int], str],
         limits: Limits | None = None,
         on_ended: Callable[[str], None] | None = None,
+        own_id: int | None = None,
         undecryptable: Callable[[], Mapping[int, Mapping[str, int]]] = dict,
+        encryption: Callable[[], Encryption | None] = lambda: None,
         open_file: Callable[[Path], BinaryIO] | None = None,
     ) -> None:
         """Begin now, in a folder that exists; nothing is written before `start`.
@@ -102,11 +106,14 @@ class Recorder:
             name_of: A person's name by user id, asked once a person.
             limits: When to end.
             on_ended: Told why, when the recording ends by itself.
+            own_id: The bot's own user id; nobody is asked whether its voice may be recorded.
             undecryptable: Frames that could not be decrypted, by user id and cause.
+            encryption: How packets come at the moment; None while that is not known.
             open_file: Opens a journal; for tests of failing disks.
         """
         self.folder = folder
         self.started_s = clock.monotonic()
+        metadata.started_at = clock.now()  # the same moment: positions count from it
         self.withheld = 0  # packets of people who may not be recorded
         self.overflowed = 0  # packets dropped because the disk hung for minutes
         self.reason: str | None = None  # why it ended, once it did
@@ -117,7 +124,9 @@ class Recorder:
         self._name_of = name_of
         self._limits = limits or Limits()
         self._on_ended = on_ended
+        self._own_id = own_id
         self._undecryptable = undecryptable
+        self._encryption = encryption
         self._open_file = open_file
         self._queue: deque[OpusFrame] = deque()
         self._commands: deque[Callable[[], None]] = deque()
@@ -138,7 +147,7 @@ class Recorder:
         """Take a packet; returns at once."""
         if self._paused:
             return
-        if not self._consent.allows(frame.user_id):
+        if not self._may_write(frame.user_id):
             self.withheld += 1
             return
         if len(self._queue) >= QUEUE_LIMIT:
@@ -234,14 +243,6 @@ class Recorder:
 
         self._command(count)
 
-    def set_encryption(self, transport: str, end_to_end: str) -> None:
-        """Say how packets come."""
-
-        def change() -> None:
-            self._metadata.encryption.transport, self._metadata.encryption.end_to_end = transport, end_to_end
-
-        self._command(change)
-
     def stop(self, reason: str) -> Future[None]:
         """End; what has arrived is on disk when the future is done. A second call changes nothing."""
         if self.reason is None:
@@ -296,9 +297,6 @@ class Recorder:
         now_s = self._clock.monotonic()
         self._paused = True
         self._attempt("the last packets were lost", lambda: self.turn(now_s))
-        with self._finishing:
-            self._finished = True
-        self._attempt("the last changes were lost", self._run_commands)
         for person in self._people.values():
             self._attempt("the end of a track was lost", lambda person=person: person.close(self._open))
         while self._gaps:
@@ -307,6 +305,9 @@ class Recorder:
         self._metadata.ended_at = self._clock.now()
         self._metadata.duration_s = round(now_s - self.started_s, 3)
         self._metadata.reason = self.reason
+        with self._finishing:
+            self._finished = True
+            self._attempt("the last changes were lost", self._run_commands)  # that came while files were closed
         self._attempt("its metadata could not be written", self._write_metadata)
         self.done.set_result(None)
 
@@ -315,6 +316,8 @@ class Recorder:
             step()
         except OSError as error:
             _log.error("recording %s: %s: %s", self._metadata.id, what_otherwise, error)
+        except Exception:  # noqa: BLE001 - a fault of ours must not keep the other steps from saving what they can
+            _log.exception("recording %s: %s", self._metadata.id, what_otherwise)
 
     def _run_commands(self) -> None:
         while self._commands:
@@ -322,14 +325,20 @@ class Recorder:
 
     def _take(self, frame: OpusFrame) -> None:
         user_id = frame.user_id
-        if not self._consent.allows(user_id):  # refused while the packet waited
+        if not self._may_write(user_id):  # refused while the packet waited
             self.withheld += 1
             return
         person = self._people.get(user_id)
         if person is None:
-            person = Participant(user_id, self._name_of(user_id), self._clock.now(), self.started_s)
+            name, bot = self._name_of(user_id), user_id == self._own_id
+            person = Participant(user_id, name, self._clock.now(), self.started_s, bot=bot)
             self._people[user_id] = person
         person.push(frame)
+        if self._gaps and not person.bot:
+            self._heard_at(frame.arrival_s - self.started_s)
+
+    def _may_write(self, user_id: int) -> bool:
+        return user_id == self._own_id or self._consent.allows(user_id)
 
     def _open(self, person: Participant) -> JournalWriter:
         self._dirty = True
@@ -357,6 +366,7 @@ class Recorder:
     def _write_metadata(self) -> None:
         metadata = self._metadata
         causes = self._undecryptable()
+        metadata.encryption = self._encryption() or metadata.encryption
         if metadata.state == "recording":
             metadata.duration_s = round(self._clock.monotonic() - self.started_s, 3)
         metadata.people = [
@@ -383,7 +393,17 @@ class Recorder:
 
         self._command(end)
 
+    def _heard_at(self, at_s: float) -> None:
+        """Somebody is heard while the connection counts as away: media goes another way than what tells of it."""
+        for gap in self._gaps:
+            if not gap.pause and at_s > gap.start_s:
+                gap.heard = True
+                self._close_gap(gap, at_s)
+                gap.start_s = at_s
+
     def _close_gap(self, gap: _OpenGap, end_s: float) -> None:
+        if gap.heard and end_s - gap.start_s < BREATH_S:
+            return
         for person in self._people.values():
             person.away(self.started_s + gap.start_s, self.started_s + end_s)
         self._metadata.gaps.append(

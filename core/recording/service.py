@@ -5,26 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from concurrent.futures import BrokenExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.errors import RecordingError
-from core.events import (
-    RecordingRendered,
-    RecordingStarted,
-    RecordingStopped,
-    SessionEnded,
-    SessionInterrupted,
-    SessionMoved,
-    SessionResumed,
-)
+from core.events import RecordingRendered, RecordingStarted, RecordingStopped
 from core.recording.archive import Archive
 from core.recording.auto import AutoRecord
 from core.recording.consent import Consent
 from core.recording.events import RecordingFailed
-from core.recording.finishing import clear_rendered, finish, new_rendering
+from core.recording.finishing import clear_rendered, drop_refused, finish, give_up, new_rendering
 from core.recording.folders import delete_folder, make_folder
+from core.recording.following import Following
 from core.recording.live import LiveRecording
 from core.recording.metadata import Consent as ConsentPart
 from core.recording.metadata import Encryption, Metadata, Named, Software
@@ -95,12 +87,10 @@ class Recordings:
         """Load the index and people's decisions, and finish what a crash or a shutdown left unfinished."""
         for user_id, decision in (await self._repository.decisions()).items():
             self.consent.decide(user_id, decision)
-        self._hub.subscribe(SessionInterrupted, self._on_interrupted, owner=self)
-        self._hub.subscribe(SessionResumed, self._on_resumed, owner=self)
-        self._hub.subscribe(SessionMoved, self._on_moved, owner=self)
-        self._hub.subscribe(SessionEnded, self._on_ended, owner=self)
+        Following(self._hub, self.live, self._end, owner=self)
         for record in await self.archive.open():
             _log.info("recording %s was not finished; doing that now", record.id)
+            await self.archive.update(replace(record, state="rendering"))
             self._finish_anew(record, again=False)
         self._tasks.start(self.archive.keep_clean(), "retention")
 
@@ -123,7 +113,8 @@ class Recordings:
         started_by: Named | None = None,
         session_id: str | None = None,
         report_channel_id: int | None = None,
-        encryption: Encryption | None = None,
+        own_voice: tuple[int, FrameSource] | None = None,
+        encryption: Callable[[], Encryption | None] = lambda: None,
         undecryptable: Callable[[], Mapping[int, Mapping[str, int]]] = dict,
         automatic: bool = False,
     ) -> LiveRecording:
@@ -137,7 +128,8 @@ class Recordings:
             started_by: Who wanted it.
             session_id: The voice session whose end ends the recording.
             report_channel_id: Where to say how it ended.
-            encryption: How packets come.
+            own_voice: The bot's own user id, and where what it says comes from; left out if the configuration wants that.
+            encryption: How packets come at the moment; None while that is not known.
             undecryptable: Frames that could not be decrypted, by user id and cause.
             automatic: Whether nobody asked for it.
 
@@ -163,7 +155,6 @@ class Recordings:
                 started_at=self._clock.now(),
                 started_by=started_by,
                 consent=ConsentPart(mode=self.consent.mode),
-                encryption=encryption or Encryption(),
                 software=Software(version=self._version),
             )
             folder = await asyncio.to_thread(
@@ -174,7 +165,9 @@ class Recordings:
                 metadata.started_at,
                 self._section.min_free_mb,
             )
-            record = await self.archive.add(metadata, folder, report_channel_id)
+            sources = [source]
+            if own_voice is not None and self._section.own_voice:
+                sources.append(own_voice[1])
             recorder = Recorder(
                 folder,
                 metadata,
@@ -183,9 +176,12 @@ class Recordings:
                 name_of=name_of,
                 limits=self._limits,
                 on_ended=on_ended,
+                own_id=None if own_voice is None else own_voice[0],
                 undecryptable=undecryptable,
+                encryption=encryption,
             )
-            live = LiveRecording(record, recorder, source, self._section, self._workers, session_id, automatic)
+            record = await self.archive.add(metadata, folder, report_channel_id)
+            live = LiveRecording(record, recorder, sources, self._section, self._workers, session_id, automatic)
             live.begin()
             self._live[guild_id] = live
         finally:
@@ -224,6 +220,18 @@ class Recordings:
         live = self.required(guild_id)
         await self._end(live, reason)
         return live.record
+
+    async def discard(self, guild_id: int, reason: str) -> None:
+        """End a guild's recording and delete what it has.
+
+        Raises:
+            RecordingError: Nothing is being recorded there.
+            OSError: It cannot be deleted.
+        """
+        live = self.required(guild_id)
+        await self._end(live, reason, render=False)
+        await self.archive.forget(live.id)
+        await asyncio.to_thread(delete_folder, live.folder, self._root)
 
     def progress(self, recording_id: str) -> float | None:
         """How far the finishing of a recording's files is, 0 to 1; None if nothing is being done to it."""
@@ -268,15 +276,24 @@ class Recordings:
         Returns:
             Whether something was deleted.
         """
+        under_way = list(self._live.values())
         self.consent.decide(user_id, decision)
         await self._repository.decide(user_id, decision, self._clock.now())
         if self.consent.allows(user_id):
             return False
-        touched = [live for live in self._live.values() if user_id in live.recorder.journals()]
-        await asyncio.gather(*(live.forget(user_id) for live in self._live.values()))
-        for live in touched:
-            live.recorder.refused()
-        return bool(touched)
+        return any(await asyncio.gather(*(self._refused(live, user_id) for live in under_way)))
+
+    async def _refused(self, live: LiveRecording, user_id: int) -> bool:
+        """Delete somebody from a recording under way; whether they were on it."""
+        was_there = user_id in live.recorder.journals()
+        if await live.forget(user_id):
+            if was_there:
+                live.recorder.refused()
+        elif was_there:  # it is just being closed
+            await self._settled(live.id)
+            if self.archive.find(live.id) is not None:
+                await self.archive.take_out(live.id, user_id)
+        return was_there
 
     async def count_of(self, user_id: int) -> int:
         """On how many recordings a person is, running ones included."""
@@ -367,6 +384,7 @@ class Recordings:
     async def _finish(self, record: RecordingRecord, rendering: Rendering, *, again: bool) -> None:
         try:
             if not rendering.tracks:
+                await asyncio.to_thread(drop_refused, rendering.folder, self.consent.refused)
                 await asyncio.to_thread(clear_rendered, rendering.folder)
             metadata = await finish(rendering.folder, self._section, self._workers, rendering)
             people = {int(person.id): person.name for person in metadata.people}
@@ -375,10 +393,11 @@ class Recordings:
                 await self.archive.forget(record.id)
             else:
                 await self.archive.update(replace(record, state="finished", duration_s=metadata.duration_s), people)
-        except (OSError, RecordingError, BrokenExecutor):
+        except Exception:  # noqa: BLE001 - whatever it was, people are told, and the journals wait for the next start
             _log.exception("recording %s: its files could not be finished; the journals are safe", record.id)
-            await self.archive.update(replace(record, state="failed"))
-            self._unreported[record.id] = (record, None)
+            await self._give_up(record, rendering.folder)
+            if record.state != "failed":  # a second failure is no news
+                self._unreported[record.id] = (record, None)
             self._hub.publish(RecordingFailed(record.guild_id, record.id, record.channel_id, str(rendering.folder)))
             return
         finally:
@@ -391,6 +410,14 @@ class Recordings:
             del self._outcomes[next(iter(self._outcomes))]
         self._hub.publish(RecordingRendered(record.guild_id, record.id, record.channel_id, str(rendering.folder)))
 
+    async def _give_up(self, record: RecordingRecord, folder: Path) -> None:
+        people = None
+        try:
+            people = await asyncio.to_thread(give_up, folder)
+        except (OSError, RecordingError) as error:
+            _log.warning("recording %s: its metadata does not say so: %s", record.id, error)
+        await self.archive.update(replace(record, state="failed"), people)
+
     async def _render_again(self, record: RecordingRecord) -> None:
         self._finish_anew(record, again=True)
         await self._settled(record.id)
@@ -401,29 +428,3 @@ class Recordings:
             task = tasks.get(recording_id)
             if task is not None:
                 await asyncio.wait({task})
-
-    # What voice sessions do -------------------------------------------------------------------------------------------
-
-    def _of_session(self, guild_id: int, session_id: str) -> LiveRecording | None:
-        live = self._live.get(guild_id)
-        return live if live is not None and live.session_id == session_id else None
-
-    def _on_interrupted(self, event: SessionInterrupted) -> None:
-        live = self._of_session(event.guild_id, event.session_id)
-        if live is not None:
-            live.recorder.gap_started(event.reason)
-
-    def _on_resumed(self, event: SessionResumed) -> None:
-        live = self._of_session(event.guild_id, event.session_id)
-        if live is not None:
-            live.recorder.gap_ended()
-
-    def _on_moved(self, event: SessionMoved) -> None:
-        live = self._of_session(event.guild_id, event.session_id)
-        if live is not None:
-            live.recorder.note("The recording goes on in another voice channel.")
-
-    async def _on_ended(self, event: SessionEnded) -> None:
-        live = self._of_session(event.guild_id, event.session_id)
-        if live is not None:
-            await self._end(live, event.reason)

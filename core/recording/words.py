@@ -9,6 +9,12 @@ if TYPE_CHECKING:
     from core.recording.metadata import Metadata
     from core.store.recordings import RecordingRecord
 
+MARKS = {"recording": "🔴", "rendering": "⏳", "finished": "✅", "failed": "⚠️"}
+STATES = {
+    "recording": "It is still being recorded.",
+    "rendering": "Its files are being made.",
+    "failed": "Its finished files could not be made; what was heard is safe in its folder.",
+}
 SHOWN_PEOPLE = 15
 _SPEAKING_S = 0.6
 _CHOICE_LENGTH = 100
@@ -70,8 +76,10 @@ def over_text(record: RecordingRecord) -> str:
 def finished_text(metadata: Metadata, where: str) -> str:
     """A finished recording: length, why it ended, who is on it, what was missed, and where its files are."""
     lines = [
-        f"✅ <#{metadata.channel.id}> · {clock(metadata.duration_s)} · {_count(len(metadata.people), 'person', 'people')}"
+        f"{MARKS[metadata.state]} <#{metadata.channel.id}> · {clock(metadata.duration_s)} · {_count(len(metadata.people), 'person', 'people')}"
     ]
+    if metadata.state in STATES:
+        lines.append(STATES[metadata.state])
     if metadata.reason:
         lines.append(metadata.reason)
     speakers = sorted(metadata.people, key=lambda person: person.speech_s, reverse=True)
@@ -80,9 +88,9 @@ def finished_text(metadata: Metadata, where: str) -> str:
         lines.append(f"▫️ <@{person.id}> {clock(person.speech_s)}{lost}")
     if len(speakers) > SHOWN_PEOPLE:
         lines.append(f"and {len(speakers) - SHOWN_PEOPLE} more")
-    gaps = [gap for gap in metadata.gaps if not gap.pause]
-    if gaps:
-        lines.append(f"The connection was away for {clock(sum(gap.duration_s for gap in gaps))}.")
+    away_s = sum(gap.duration_s for gap in metadata.gaps if not gap.pause)
+    if away_s >= 1:
+        lines.append(f"The connection was away for {clock(away_s)}.")
     if any(person.missing for person in metadata.people):
         lines.append("Some of it was damaged on disk; the metadata says where.")
     lines.append(f"-# `{where}` · id `{metadata.id}`")
@@ -91,9 +99,8 @@ def finished_text(metadata: Metadata, where: str) -> str:
 
 def list_line(record: RecordingRecord) -> str:
     """One recording in a list."""
-    marks = {"recording": "🔴", "rendering": "⏳", "finished": "✅", "failed": "⚠️"}
     length = f" · {clock(record.duration_s)}" if record.duration_s else ""
-    return f"{marks[record.state]} <t:{int(record.started_at.timestamp())}:f> <#{record.channel_id}>{length} · `{record.id}`"
+    return f"{MARKS[record.state]} <t:{int(record.started_at.timestamp())}:f> <#{record.channel_id}>{length} · `{record.id}`"
 
 
 def choice(record: RecordingRecord) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import sys
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -272,3 +273,25 @@ async def test_a_crash_is_reported_to_who_started_it(scene: Any) -> None:
     told = await ada.wait_for_message(scene.text, lambda m: "cut off in the middle" in m.content, 20)
     assert told.content.startswith(f"<@{ada.user.id}>")
     assert scene.guild.members[scene.bot_user.id].nick is None
+
+
+async def test_people_of_the_channel_the_bot_is_moved_to_are_told(scene: Any) -> None:
+    ada = await recording(scene)
+    other = scene.world.add_voice_channel(scene.guild, "Library")
+    await scene.until(lambda: scene.bot.get_channel(other.id) is not None)
+    scene.world.voice.move(scene.guild, scene.bot_user.id, other)
+    await ada.wait_for_message(other, lambda m: m.content == ANNOUNCED["announce"], 10)
+    assert live(scene) is not None
+
+
+async def test_an_unannounced_recording_leaves_nothing(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unheard(*_: Any, **__: Any) -> None:
+        return None
+
+    await scene.start(cogs=COGS, model=False, recording={"min_free_mb": 1})
+    monkeypatch.setattr(sys.modules["cogs.recorder"], "_send", unheard)
+    ada = await scene.person("Ada", roles=[scene.admin_role])
+    await ada.join(scene.voice)
+    assert "must be announced" in await scene.run(ada, "voice record")
+    assert live(scene) is None
+    assert folders(scene) == []

@@ -82,8 +82,8 @@ async def test_a_voice_websocket_that_is_cut_in_the_middle_of_a_word_costs_hardl
     assert_there(recorded, spoken, likeness=0.9)  # media does not pass through the websocket
     packets = recorded.person(ada.user.id).packets
     assert packets.received > 0.8 * len(spoken.sent_s)
-    (gap,) = recorded.metadata.gaps
-    assert gap.reason == "connection lost"
+    missing_s = (len(spoken.sent_s) + 5 - packets.received) * 0.02  # only that is a gap: the rest was heard
+    assert sum(gap.duration_s for gap in recorded.metadata.gaps) < missing_s + 0.25 + spoken.unrest_s
 
 
 async def test_a_bot_that_is_moved_goes_on_recording_where_it_is(studio: Studio) -> None:

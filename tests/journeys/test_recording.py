@@ -74,3 +74,26 @@ async def test_words_and_clicks_are_where_they_were_spoken(studio: Studio) -> No
     assert abs(in_mix.gain_db + 3) < 1
     (segment,) = [segment for segment in recorded.metadata.segments if segment.user_id == str(ada.user.id)]
     assert segment.duration_s == pytest.approx(len(words) / RATE_HZ, abs=0.4)
+
+
+async def test_what_the_bot_says_is_on_its_own_track_beside_everybody(studio: Studio) -> None:
+    await studio.start()
+    (ada,) = await studio.people("Ada")
+    await studio.record()
+    sound = voice(4, 0.8)
+    line = studio.session.player.line("reply")
+    line.write(sound.astype(np.float32) / 32768)
+    line.end()
+    spoken = await studio.speak(ada, voice(1, 0.6))
+    end = await line.finished()
+    recorded = await studio.stop()
+    bot = recorded.person(studio.bot_user.id)
+    assert (bot.bot, bot.name, bot.packets.lost) == (True, studio.bot_user.name, 0)
+    place = round((line.first_frame_at_s - recorded.started_s) * RATE_HZ)
+    found = find(recorded.track(studio.bot_user.id), sound, place)
+    assert found.likeness > 0.99
+    assert abs(found.gain_db) < 1
+    assert abs(found.at - place) < 0.02 * RATE_HZ + spoken.unrest_s * RATE_HZ
+    assert end.outcome == "played"
+    assert_there(recorded, spoken)
+    assert find(recorded.mix, sound, place).likeness > 0.3

@@ -12,6 +12,7 @@ from core.audio.frames import FRAME_S, RATE_HZ
 from core.errors import VoiceError
 from core.voice.playback.composer import Composer, Frame
 from core.voice.playback.line import BusName, Line
+from core.voice.playback.monitor import Monitor
 from core.voice.playback.pace import Pace, quick_switching
 from core.voice.playback.preroll import Preroll
 from core.voice.playback.stats import Counters, PlaybackStats
@@ -47,6 +48,8 @@ class Player:
     Two buses sound together: `speech` over `media`, which is ducked meanwhile. The lines of a bus play in order. While the
     connection is away nothing is taken from the lines and nothing is lost; sound goes on where it was.
 
+    `monitor` hears every frame that went out, as it went out.
+
     While it sends, the player lowers the interpreter's switch interval to 0.1 ms, because every thread that computes
     holds the others up by that long, in turn. Cost and gain are measured by `python -m bench pacing`.
     """
@@ -69,6 +72,7 @@ class Player:
             name: For the thread and the log.
             clock: Paces the frames.
         """
+        self.monitor = Monitor()
         self._wire = wire
         self._make_encoder = make_encoder
         self._name = name
@@ -277,6 +281,7 @@ class Player:
             if self._wire.send_frame(frame.opus):
                 now_s = self._clock.monotonic()
                 self._counters.sent(now_s, silent=frame.silent)
+                self.monitor.sent(frame.opus, self._pace.deadline_s, now_s)
                 self._pace.sent(now_s)
                 self._credit(frame, now_s)
                 return

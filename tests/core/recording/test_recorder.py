@@ -15,9 +15,9 @@ import pytest
 from core.clock import SystemClock
 from core.recording.consent import Consent
 from core.recording.journal import JournalReader
-from core.recording.metadata import Named, read_metadata
+from core.recording.metadata import Encryption, Named, read_metadata
 from core.recording.recorder import DISK_FULL, DISK_GONE, LARGEST, LONGEST, Limits, Recorder
-from tests.core.recording.people import FakeClock, Speaker, feed, metadata, names_in, together, tone
+from tests.core.recording.people import START, FakeClock, Speaker, feed, metadata, names_in, together, tone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,6 +170,42 @@ def test_gaps_of_the_connection_and_notes_are_in_the_metadata(tmp_path: Path) ->
         (4.0, 0.5, "Again.", False),
     ]
     assert [(n.at_s, n.text, n.by.name if n.by else "") for n in found.notes] == [(1.0, "Roll for initiative", "Ana")]
+
+
+def test_a_connection_that_is_away_while_people_are_heard_leaves_a_gap_only_where_they_are_not(tmp_path: Path) -> None:
+    clock = FakeClock()
+    live = recorder(tmp_path, clock)
+    speaker = Speaker(1)
+    feed(live, clock, speaker.say(tone(1), 0), 1)
+    live.gap_started("connection lost")  # the websocket; media still comes for a second, and again after another
+    feed(live, clock, speaker.say(tone(1), 1), 2.1)
+    feed(live, clock, speaker.say(tone(0.5), 3), 3.7)
+    live.gap_ended()
+    feed(live, clock, [], 4)
+    live.stop("x").result(5)
+    (gap,) = read_metadata(tmp_path).gaps
+    assert gap.start_s == pytest.approx(2.1, abs=0.1)
+    assert gap.duration_s == pytest.approx(0.9, abs=0.1)
+
+
+def test_the_start_in_the_metadata_is_the_moment_positions_count_from(tmp_path: Path) -> None:
+    clock = FakeClock()
+    clock.at_s += 2.5  # since what is known of the recording was written down
+    live = recorder(tmp_path, clock)
+    live.stop("x").result(5)
+    found = read_metadata(tmp_path)
+    assert (found.started_at - START).total_seconds() == live.started_s - clock.origin_s == 2.5
+
+
+def test_how_packets_come_is_followed_and_kept_while_nobody_knows(tmp_path: Path) -> None:
+    clock, now = FakeClock(), [Encryption(transport="aead", end_to_end="")]
+    live = recorder(tmp_path, clock, encryption=lambda: now[0])
+    now[0] = Encryption(transport="aead", end_to_end="DAVE 1")
+    feed(live, clock, [], 6)
+    assert read_metadata(tmp_path).encryption.end_to_end == "DAVE 1"
+    now[0] = None
+    live.stop("x").result(5)
+    assert read_metadata(tmp_path).encryption.end_to_end == "DAVE 1"
 
 
 @pytest.mark.parametrize(("limits", "reason"), [(Limits(length_s=3), LONGEST), (Limits(bytes=20_000), LARGEST)])

@@ -347,6 +347,109 @@ async def test_a_lost_index_is_made_again_from_the_folders(house: House) -> None
     assert (record.id, record.channel_name, record.duration_s) == (found.id, "Lounge", 6.0)
 
 
+async def test_who_is_on_recordings_is_known_again_when_the_index_was_lost(house: House) -> None:
+    service = await house.recordings()
+    found = await house.record(service)
+    await RecordingsRepository(house.store).delete(found.id)
+    again = await house.recordings()
+    assert await again.count_of(1) == 1
+    assert await again.delete_person(1) == 1
+    folder = again.archive.folder(again.archive.record(found.id))
+    assert "Ana" not in (folder / "metadata.json").read_text(encoding="utf-8")
+    assert not list(folder.glob("1_*"))
+
+
+async def test_who_refused_just_before_a_crash_is_gone_after_it(house: House) -> None:
+    service = await house.recordings()
+    live = await house.start(service)
+    await house.hear(together(Speaker(1).say(tone(2), 1), Speaker(2).say(tone(1), 2)), 5)
+    await RecordingsRepository(house.store).decide(1, "out", START)  # and the process dies before it could do more
+    again = await house.recordings()
+    found = await again.rendered(live.id)
+    assert [person.name for person in found.people] == ["Bo"]
+    assert not list(live.folder.glob("1_*"))
+    assert found.interrupted
+
+
+@pytest.mark.parametrize("mode", ["announce", "opt_in"])
+async def test_the_bots_own_voice_is_on_a_track_of_its_own_and_nobody_need_agree(house: House, mode: str) -> None:
+    service = await house.recordings(consent=mode)
+    await service.decide(1, "in")
+    mouth = Channel()
+    live = await house.start(service, own_voice=(9, mouth))
+    mouth.send(Speaker(9, seed=5).say(tone(1, hz=700), 2))
+    await house.hear(Speaker(1).say(tone(1), 1), 5)
+    await service.stop(1, "Enough.")
+    assert not mouth.callbacks
+    found = await service.rendered(live.id)
+    assert {person.id: person.bot for person in found.people} == {"1": False, "9": True}
+    track = wav(live.folder / found.person(9).track)
+    loud = np.flatnonzero(np.abs(track[:, 0].astype(int)) > 2000)
+    assert loud[0] / RATE_HZ == pytest.approx(2 + DELAY_S, abs=0.02)
+    assert loud[-1] / RATE_HZ == pytest.approx(3 + DELAY_S, abs=0.02)
+
+
+async def test_the_bots_own_voice_can_be_left_out(house: House) -> None:
+    service = await house.recordings(own_voice=False)
+    mouth = Channel()
+    live = await house.start(service, own_voice=(9, mouth))
+    assert not mouth.callbacks
+    await house.hear(Speaker(1).say(tone(1), 1), 5)
+    await service.stop(1, "Enough.")
+    assert [person.id for person in (await service.rendered(live.id)).people] == ["1"]
+
+
+async def test_files_that_cannot_be_made_are_told_once_and_tried_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise ValueError("of a kind nobody thought of")
+
+    service = await house.recordings()
+    monkeypatch.setattr("core.recording.rendering.render_track", broken)
+    live = await house.start(service)
+    await house.hear(Speaker(1).say(tone(2), 1), 4)
+    await service.stop(1, "Enough.")
+    with pytest.raises(RecordingError, match="is safe"):
+        await service.rendered(live.id)
+    assert [metadata for _, metadata in service.reports()] == [None]
+    assert read_metadata(live.folder).state == "failed"
+    with pytest.raises(RecordingError, match="next start"):
+        await service.archive.pack(live.id)
+    assert await service.count_of(1) == 1
+    second = await house.recordings()
+    await eventually(lambda: second.archive.record(live.id).state == "failed")
+    assert second.reports() == []
+    monkeypatch.undo()
+    third = await house.recordings()
+    found = await third.rendered(live.id)
+    assert (found.state, found.reason, found.interrupted) == ("finished", "Enough.", False)
+
+
+async def test_a_refusal_while_the_recording_is_being_closed_holds_too(house: House) -> None:
+    service = await house.recordings()
+    live = await house.start(service)
+    await house.hear(together(Speaker(1).say(tone(2), 1), Speaker(2).say(tone(1), 2)), 5)
+    stopping = asyncio.create_task(service.stop(1, "Enough."))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert await service.decide(1, "out")
+    await stopping
+    found = await service.rendered(live.id)
+    assert [person.name for person in found.people] == ["Bo"]
+    assert not list(live.folder.glob("1_*"))
+
+
+async def test_a_recording_can_be_thrown_away_as_if_it_had_not_been(house: House) -> None:
+    service = await house.recordings()
+    live = await house.start(service)
+    await house.hear(Speaker(1).say(tone(1), 1), 3)
+    await service.discard(1, "Nobody was told.")
+    assert not live.folder.exists()
+    assert service.archive.records(1) == []
+    assert await service.count_of(1) == 0
+
+
 async def test_a_session_takes_its_recording_along(house: House) -> None:
     service = await house.recordings()
     live = await house.start(service, session_id="s1")

@@ -1,0 +1,64 @@
+"""A recording goes where its voice session goes: gaps where that breaks, the end where that ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.events import SessionEnded, SessionInterrupted, SessionMoved, SessionResumed
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from core.hub import Hub
+    from core.recording.live import LiveRecording
+
+ELSEWHERE = "The recording goes on in another voice channel."
+
+
+class Following:
+    """Listens to what voice sessions do, on behalf of the recordings under way."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        live: Callable[[int], LiveRecording | None],
+        end: Callable[[LiveRecording, str], Awaitable[None]],
+        owner: object,
+    ) -> None:
+        """Begin; it ends when `owner` is dropped from the hub.
+
+        Args:
+            hub: Where sessions tell.
+            live: The recording under way in a guild.
+            end: Ends a recording, with a reason.
+            owner: Of the subscriptions.
+        """
+        self._live, self._end = live, end
+        hub.subscribe(SessionInterrupted, self._on_interrupted, owner=owner)
+        hub.subscribe(SessionResumed, self._on_resumed, owner=owner)
+        hub.subscribe(SessionMoved, self._on_moved, owner=owner)
+        hub.subscribe(SessionEnded, self._on_ended, owner=owner)
+
+    def _of(self, guild_id: int, session_id: str) -> LiveRecording | None:
+        live = self._live(guild_id)
+        return live if live is not None and live.session_id == session_id else None
+
+    def _on_interrupted(self, event: SessionInterrupted) -> None:
+        live = self._of(event.guild_id, event.session_id)
+        if live is not None:
+            live.recorder.gap_started(event.reason)
+
+    def _on_resumed(self, event: SessionResumed) -> None:
+        live = self._of(event.guild_id, event.session_id)
+        if live is not None:
+            live.recorder.gap_ended()
+
+    def _on_moved(self, event: SessionMoved) -> None:
+        live = self._of(event.guild_id, event.session_id)
+        if live is not None:
+            live.recorder.note(ELSEWHERE)
+
+    async def _on_ended(self, event: SessionEnded) -> None:
+        live = self._of(event.guild_id, event.session_id)
+        if live is not None:
+            await self._end(live, event.reason)

@@ -1,0 +1,60 @@
+"""What the bot itself says, for who wants it: every frame that was sent, stamped as a receiver would stamp it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.audio.frames import FRAME_SAMPLES, RATE_HZ
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
+
+_APART = RATE_HZ // 1000  # a frame this far from its place in the spurt begins a new one
+
+
+@dataclass(frozen=True, slots=True)
+class SentFrame:
+    """20 ms of Opus that went out.
+
+    `timestamp` is in 48 kHz ticks of a clock that runs through silence and wraps at 2**32, `sequence` wraps at 2**16;
+    `sent_s` is the player's clock at the socket.
+    """
+
+    sequence: int
+    timestamp: int
+    sent_s: float
+    opus: bytes
+
+
+class Monitor:
+    """Hands on what a player sends. Subscribers come and go at any time, from any thread."""
+
+    def __init__(self) -> None:
+        self._subscribers: tuple[tuple[object, Callable[[SentFrame], None]], ...] = ()
+        self._sequence = self._timestamp = 0
+
+    def subscribe(self, callback: Callable[[SentFrame], None], *, owner: object) -> None:
+        """Call `callback` for every frame, on the player's thread, where it must not block."""
+        self._subscribers = (*self._subscribers, (owner, callback))
+
+    def drop(self, owner: object) -> None:
+        """End the subscriptions of `owner`."""
+        self._subscribers = tuple(each for each in self._subscribers if each[0] is not owner)
+
+    def sent(self, opus: bytes, due_s: float, now_s: float) -> None:
+        """A frame that was due at `due_s` has gone out."""
+        if not self._subscribers:
+            return
+        due, following = round(due_s * RATE_HZ), self._timestamp + FRAME_SAMPLES
+        self._timestamp = following if abs(due - following) < _APART else due
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        frame = SentFrame(self._sequence, self._timestamp & 0xFFFFFFFF, now_s, opus)
+        for _, callback in self._subscribers:
+            try:
+                callback(frame)
+            except Exception:  # noqa: BLE001 - whatever a listener does, the bot goes on speaking; the log has it
+                _log.exception("a listener to the bot's own voice failed")
