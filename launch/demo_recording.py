@@ -9,10 +9,13 @@ import shutil
 import time
 import wave
 from datetime import datetime
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.audio.frames import FRAME_S, RATE_HZ
+from core.audio.opus import LOOKAHEAD_SAMPLES
 from launch.listening import spurts
 from launch.story import StoryError
 
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
     from loopback.ears import HeardFrame
     from loopback.person import Person
 
-RATE_HZ = 48_000
 REACH_S = 0.3  # how far from its place a person's speech is looked for
 FINISHED_S = 20.0
 FOLDER = "recordings"
@@ -111,7 +113,9 @@ def _offset_error_ms(track: NDArray[np.int16], frames: Sequence[HeardFrame], beg
     first = spurts(frames)[0]
     heard = [frame for frame in frames if first.first_s <= frame.arrival_s <= first.first_s + first.duration_s]
     sound = np.concatenate([np.frombuffer(frame.pcm, "<i2").reshape(-1, 2) for frame in heard]).astype(np.float64)
-    place = round((first.first_s - began_s) * RATE_HZ)
+    # The middle of all frames: discord.py sends the first frame of a spurt a frame's length ahead of the others.
+    place_s = median(frame.arrival_s - index * FRAME_S for index, frame in enumerate(heard))
+    place = round((place_s - began_s) * RATE_HZ) - LOOKAHEAD_SAMPLES  # ears hear so late; tracks make up for it
     reach = round(REACH_S * RATE_HZ)
     begin = max(0, place - reach)
     stretch = track[begin : place + reach + len(sound)].astype(np.float64).mean(axis=1)

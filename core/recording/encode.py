@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _BLOCK = RATE_HZ
 _CODECS = {"flac": "flac", "ogg": "libopus", "mp3": "libmp3lame"}
+_OPUS_MOST_KBPS = 256  # a channel; libopus refuses more
 _SAMPLE_FORMATS = {"flac": "s16", "ogg": "s16", "mp3": "s16p", "wav": "s16"}
 
 
@@ -87,7 +88,8 @@ def _encode(frames: Iterable[Any], work: Path, quality: Quality) -> None:
         stream = container.add_stream(_CODECS[quality.format], rate=quality.rate_hz, layout=layout)
         stream.format = _SAMPLE_FORMATS[quality.format]
         if quality.format != "flac":
-            stream.bit_rate = quality.bitrate_kbps * 1000
+            most_kbps = _OPUS_MOST_KBPS * quality.channels if quality.format == "ogg" else quality.bitrate_kbps
+            stream.bit_rate = min(quality.bitrate_kbps, most_kbps) * 1000
         stream.open()
         for frame in _resampled(frames, quality, stream.frame_size or None):
             container.mux(stream.encode(frame))

@@ -526,6 +526,7 @@ def sound_of(path: Path) -> tuple[Any, float]:
     [
         ({"format": "flac"}, "1_Ana.flac", "session.flac"),
         ({"format": "ogg"}, "1_Ana.ogg", "session.ogg"),
+        ({"format": "ogg", "channels": 1, "bitrate_kbps": 320}, "1_Ana.ogg", "session.ogg"),  # more than libopus gives
         ({"format": "mp3", "channels": 1, "rate_hz": 24000, "bitrate_kbps": 64}, "1_Ana.mp3", "session.mp3"),
         ({"format": "wav", "channels": 1, "rate_hz": 16000}, "1_Ana.wav", "session.wav"),
     ],
