@@ -32,7 +32,7 @@ NOT_SET_UP = "I cannot draw here: [studio.comfyui] workflow names no workflow fi
 EMPTY = "Tell me what to draw."
 TOO_LONG = "That is {length} characters; I draw what fits into {limit}."
 BUSY = "{count} drawing(s) are waiting already. Please try again in a while."
-GAVE_WAY = "I stopped drawing, because I am needed in a voice channel. Please ask me again afterwards."
+GAVE_WAY = "I stopped drawing, because something else needs the machine now. Please ask me again later."
 CLOSING = "I stopped drawing, because I am being stopped myself. Please ask me again when I am back."
 SEEDS = 2**32
 
