@@ -276,7 +276,7 @@ async def test_messages_that_come_in_the_middle_of_a_reload_are_answered_once_ea
         scene.chat.script(text="Yes.")
     await ada.type(scene.text, "First of all")
     await scene.until(lambda: scene.bot.get_cog("Parley Prompt")._gather._bursts)
-    scene.discord.faults.slow("PUT */reactions/*", 0.8, times=1)  # the old cog takes its time to go
+    scene.discord.faults.slow("PUT */reactions/*", 3.0, times=1)  # the old cog takes its time to go
     reload = await grace.slash(scene.text, "reload", cog="prompt")
     await scene.until(lambda: scene.bot.get_cog("Parley Prompt") is None)
     await ada.type(scene.text, "Did you get this one?")

@@ -210,6 +210,9 @@ async def test_the_next_clause_is_asked_for_while_the_one_before_is_given() -> N
     text = "First clause here. Second clause here. Third clause here. Fourth clause here. " * 3
     async with aclosing(speaker(engine).say(text)) as chunks:
         first = asyncio.ensure_future(anext(chunks))
+        async with asyncio.timeout(30):
+            while len(engine.asked) < 2:  # noqa: ASYNC110 - the engine tells nobody
+                await asyncio.sleep(0.005)
         await asyncio.sleep(0.05)
         assert len(engine.asked) == 2, "one ahead, not more"
         engine.gate.set()
