@@ -43,6 +43,19 @@ async def test_the_demo_speaks_and_what_it_reports_is_what_was_heard(desk):
         assert part in ended.out
     assert not re.search(r"<[@#t]", ended.out), "mentions are shown as a client shows them"
     assert "ERROR" not in (desk.folder / "demo" / "bot.log").read_text(encoding="utf-8")
+    assert_recorded(desk.folder / "demo" / "recording", report)
+
+
+def assert_recorded(folder: Path, report: dict) -> None:
+    """Everybody who spoke is on a track of their own, whole, as loud as speech is, and where others heard them."""
+    assert sorted(path.name for path in folder.iterdir()) == report["recording_files"]
+    assert {"metadata.json", "session.wav", "timeline.png"} < set(report["recording_files"])
+    assert [track["name"] for track in report["tracks"]] == ["Ada", "Bob"]
+    for track in report["tracks"]:
+        assert (track["lost"], track["concealed"]) == (0, 0)
+        assert -35 < track["rms_dbfs"] < -10
+        assert abs(track["offset_error_ms"]) < 20 + report["max_gap_ms"], "the machine may be restless"
+        assert audible_s(folder / track["file"]) > 0.5
 
 
 def audible_s(file: Path) -> float:
