@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -16,8 +17,12 @@ from core.lockdown.service import Lockdown
 from core.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+LOOKS, LOOK_S = 8, 0.002
 
 
 class HandClock:
@@ -56,9 +61,28 @@ class HandClock:
         await breathe()
 
 
-async def breathe(duration_s: float = 0.015) -> None:
-    """Let tasks and database threads go on for a moment of real time."""
-    await asyncio.sleep(duration_s)
+class WatchedStore(Store):
+    """A database that knows whether something is being read or written, so that a test can wait for it."""
+
+    under_way = 0
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[AsyncSession]:
+        WatchedStore.under_way += 1
+        try:
+            async with super().transaction() as session:
+                yield session
+        finally:
+            WatchedStore.under_way -= 1
+
+
+async def breathe() -> None:
+    """Let tasks go on, and the database's threads, until they have nothing more to do."""
+    quiet = 0
+    async with asyncio.timeout(30):
+        while quiet < LOOKS:
+            await asyncio.sleep(LOOK_S)
+            quiet = 0 if WatchedStore.under_way else quiet + 1
 
 
 async def until(condition: Callable[[], Any], timeout: float = 30.0) -> None:
@@ -120,7 +144,7 @@ class SetMemory(MemoryReader):
 
 
 async def open_store(path: Path) -> Store:
-    store = Store(f"sqlite+aiosqlite:///{path}")
+    store = WatchedStore(f"sqlite+aiosqlite:///{path}")
     await store.open()
     return store
 
