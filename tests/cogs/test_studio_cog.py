@@ -194,7 +194,7 @@ async def test_a_lock_that_comes_between_the_asking_and_the_work_keeps_the_serve
     assert (await scene.reply(ada, message)).content == NO_VISION
     await lockdown.release("s1")
     interaction = await ada.slash(scene.text, "draw", prompt="a cat")
-    assert "needed in a voice channel" in (await interaction.answered()).content
+    assert "needs the machine now" in (await interaction.answered()).content
     assert (scene.chat.prompts, comfyui.requests) == ([], [])
 
 
@@ -208,7 +208,7 @@ async def test_a_session_that_begins_stops_the_drawing_under_way(scene, start, c
     await interaction.wait_for(lambda message: "Drawing" in message.content)
     assert "I am in" in await scene.run(ada, "voice join")
     said = await interaction.wait_for(lambda message: "stopped" in message.content)
-    assert "needed in a voice channel" in said.content
+    assert "needs the machine now" in said.content
     assert "/interrupt" in [request.path for request in comfyui.requests]
 
 

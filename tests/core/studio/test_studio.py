@@ -118,7 +118,7 @@ async def test_a_lock_stops_the_drawing_under_way_at_the_server_too(bench: Bench
     await bench.hub.settle()
     assert not drawing.done()
     bench.hub.publish(FeatureLocked(DRAWING, "s1", "a voice session"))
-    with pytest.raises(StudioError, match="needed in a voice channel"):
+    with pytest.raises(StudioError, match="needs the machine now"):
         await drawing
     await bench.server.wait_for(lambda request: request.path == "/interrupt")
 
@@ -133,7 +133,7 @@ async def test_a_lock_that_comes_while_the_workflow_is_read_keeps_the_server_unt
         return json.loads(path.read_text(encoding="utf-8"))
 
     monkeypatch.setattr("core.studio.studio.read_workflow", read)
-    with pytest.raises(StudioError, match="needed in a voice channel"):
+    with pytest.raises(StudioError, match="needs the machine now"):
         await draw(studio)
     assert bench.server.requests == []
 
