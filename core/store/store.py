@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 BROKEN = "My database cannot be read or written. Is its disk full? The log says more."
+CLOSE_S = 2.0  # how long closing waits for what is being read or written
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
 
@@ -39,6 +40,9 @@ class Store:
         self.url = _resolve(make_url(url), base or Path.cwd())
         self._engine: AsyncEngine | None = None
         self._sessions: async_sessionmaker[AsyncSession] | None = None
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def open(self) -> None:
         """Create the folder, connect, and bring the tables up to date.
@@ -67,10 +71,16 @@ class Store:
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
 
     async def close(self) -> None:
-        """Close every connection."""
-        if self._engine is not None:
-            await self._engine.dispose()
-        self._engine = self._sessions = None
+        """Close every connection, once the transactions under way have ended: a pool forgets those that are in use."""
+        engine, self._engine, self._sessions = self._engine, None, None
+        if engine is None:
+            return
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._idle.wait()
+        except TimeoutError:
+            _log.warning("the database is closed with %d transactions under way", self._under_way)
+        await engine.dispose()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncSession]:
@@ -81,11 +91,17 @@ class Store:
         """
         if self._sessions is None:
             raise StoreError("The database is not open.")
+        self._under_way += 1
+        self._idle.clear()
         try:
             async with self._sessions.begin() as session:
                 yield session
         except SQLAlchemyError as error:
             raise StoreError(BROKEN) from error
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
 
 
 def _resolve(url: URL, base: Path) -> URL:

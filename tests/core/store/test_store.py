@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 
 from core.errors import StoreError
 from core.store.base import Base
@@ -50,6 +51,38 @@ async def test_migrations_make_exactly_the_tables_that_the_code_describes(store)
         for table in Base.metadata.tables.values()
     }
     assert migrated.items() >= described.items()
+
+
+async def test_closing_lets_a_transaction_end_first_and_closes_its_connection(store, tmp_path) -> None:
+    inside, go_on, closed = asyncio.Event(), asyncio.Event(), []
+
+    async def write() -> None:
+        async with store.transaction() as session:
+            await session.execute(text("INSERT INTO guild_settings (guild_id) VALUES (7)"))
+            inside.set()
+            await go_on.wait()
+
+    event.listen(store._engine.sync_engine, "close", lambda *_: closed.append(True))
+    writing = asyncio.create_task(write())
+    await inside.wait()
+    closing = asyncio.create_task(store.close())
+    await asyncio.sleep(0.05)
+    assert not closing.done()
+    with pytest.raises(StoreError, match="not open"):
+        async with store.transaction():
+            pass
+    go_on.set()
+    await asyncio.gather(writing, closing)
+    assert closed
+    await store.open()
+    assert await SettingsRepository(store).guild(7) == GuildSettings(7)
+
+
+async def test_a_transaction_that_hangs_does_not_keep_the_store_from_closing(store, monkeypatch, caplog) -> None:
+    monkeypatch.setattr("core.store.store.CLOSE_S", 0.05)
+    async with store.transaction():
+        await store.close()
+    assert "with 1 transactions under way" in caplog.text
 
 
 async def test_opening_again_keeps_what_is_there(store, tmp_path) -> None:
