@@ -82,9 +82,9 @@ def settle_metadata(folder: Path) -> Metadata:
         metadata.interrupted = True
         metadata.reason = _SAVED
         metadata.state = "rendering"
-    metadata.people = [person for person in metadata.people if int(person.id) in journals]
+    metadata.people = [person for person in metadata.people if int(person.id) in journals or person.never_heard]
     for person in metadata.people:
-        person.journal = journals[int(person.id)]
+        person.journal = journals.get(int(person.id))
     for user_id, name in journals.items():
         if metadata.person(user_id) is None:
             begun = datetime.fromtimestamp((folder / name).stat().st_mtime, UTC)
@@ -96,16 +96,19 @@ def settle_metadata(folder: Path) -> Metadata:
 
 
 def drop_refused(folder: Path, refused: Callable[[int], bool]) -> None:
-    """Delete journals of who refused, where the process died before that was done.
+    """Delete journals and mentions of who refused, where the process died before that was done.
 
     Raises:
         RecordingError: There is no metadata that can be read.
-        OSError: A journal cannot be deleted.
+        OSError: A journal cannot be deleted, or the metadata not written.
     """
-    if read_metadata(folder).state == "recording":
+    metadata = read_metadata(folder)
+    if metadata.state == "recording":
         for user_id, name in find_journals(folder).items():
             if refused(user_id):
                 (folder / name).unlink()
+        metadata.people = [person for person in metadata.people if not refused(int(person.id))]
+        write_metadata(folder, metadata)
 
 
 def give_up(folder: Path) -> dict[int, str]:

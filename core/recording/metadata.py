@@ -72,6 +72,11 @@ class Person(_Part):
     packets: Packets = Field(default_factory=Packets)
     missing: list[Missing] = Field(default_factory=list[Missing])
 
+    @property
+    def never_heard(self) -> bool:
+        """Whether they spoke, but nothing of it could be decrypted."""
+        return self.journal is None and bool(self.packets.undecryptable)
+
 
 class Segment(_Part):
     """One utterance."""

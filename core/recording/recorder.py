@@ -6,7 +6,7 @@ import errno
 import logging
 import shutil
 import threading
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
@@ -131,6 +131,7 @@ class Recorder:
         self._queue: deque[OpusFrame] = deque()
         self._commands: deque[Callable[[], None]] = deque()
         self._people: dict[int, Participant] = {}
+        self._forgotten: dict[int, Counter[str]] = {}  # undecryptable packets of whom was forgotten, as they were then
         self._gaps: list[_OpenGap] = []
         self._finished = False
         self._finishing = threading.Lock()
@@ -228,6 +229,7 @@ class Recorder:
                 person = self._people.pop(user_id, None)
                 if person is not None:
                     person.discard()
+                self._forgotten[user_id] = Counter(self._undecryptable().get(user_id, {}))
                 self._write_metadata()
             finally:
                 done.set_result(None)
@@ -328,14 +330,18 @@ class Recorder:
         if not self._may_write(user_id):  # refused while the packet waited
             self.withheld += 1
             return
+        person = self._person(user_id)
+        person.push(frame)
+        if self._gaps and not person.bot:
+            self._heard_at(frame.arrival_s - self.started_s)
+
+    def _person(self, user_id: int) -> Participant:
         person = self._people.get(user_id)
         if person is None:
             name, bot = self._name_of(user_id), user_id == self._own_id
             person = Participant(user_id, name, self._clock.now(), self.started_s, bot=bot)
             self._people[user_id] = person
-        person.push(frame)
-        if self._gaps and not person.bot:
-            self._heard_at(frame.arrival_s - self.started_s)
+        return person
 
     def _may_write(self, user_id: int) -> bool:
         return user_id == self._own_id or self._consent.allows(user_id)
@@ -365,17 +371,27 @@ class Recorder:
 
     def _write_metadata(self) -> None:
         metadata = self._metadata
-        causes = self._undecryptable()
+        causes = self._causes()
         metadata.encryption = self._encryption() or metadata.encryption
         if metadata.state == "recording":
             metadata.duration_s = round(self._clock.monotonic() - self.started_s, 3)
+        for user_id in filter(self._may_write, causes):
+            self._person(user_id)  # also who could never be heard
         metadata.people = [
             person.describe(causes.get(person.user_id, {}))
             for person in self._people.values()
-            if person.journal is not None
+            if person.journal is not None or person.user_id in causes
         ]
         write_metadata(self.folder, metadata)
         self._dirty = False
+
+    def _causes(self) -> dict[int, Counter[str]]:
+        """Whose packets could not be decrypted, how many by cause; without those that were forgotten."""
+        counts = {
+            user_id: Counter(causes) - self._forgotten.get(user_id, Counter())
+            for user_id, causes in self._undecryptable().items()
+        }
+        return {user_id: causes for user_id, causes in counts.items() if causes}
 
     # Gaps -------------------------------------------------------------------------------------------------------------
 

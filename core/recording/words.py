@@ -30,6 +30,7 @@ NEWCOMER = {
     "opt_out": "{people} This channel is being recorded. Do you mind? Then press “Don't record me”.",
     "opt_in": "{people} This channel is being recorded, but only who agrees is heard. Press “Record me” to be on it.",
 }
+NEVER_HEARD = "🔇 {person} has no track: none of what came could be decrypted ({count} packets)."
 NOBODY = "The recording is over. Nobody spoke, so there is nothing to keep."
 INTERRUPTED = "I was cut off in the middle of a recording. What was on disk is safe:"
 FAILED = "The recording is over. What was heard is safe on disk, but the finished files could not be made; the log has the cause."
@@ -82,8 +83,11 @@ def finished_text(metadata: Metadata, where: str) -> str:
         lines.append(STATES[metadata.state])
     if metadata.reason:
         lines.append(metadata.reason)
-    speakers = sorted(metadata.people, key=lambda person: person.speech_s, reverse=True)
+    speakers = sorted(metadata.people, key=lambda person: (person.never_heard, person.speech_s), reverse=True)
     for person in speakers[:SHOWN_PEOPLE]:
+        if person.never_heard:
+            lines.append(NEVER_HEARD.format(person=f"<@{person.id}>", count=sum(person.packets.undecryptable.values())))
+            continue
         lost = _lost(person.packets.lost, person.packets.received)
         lines.append(f"▫️ <@{person.id}> {clock(person.speech_s)}{lost}")
     if len(speakers) > SHOWN_PEOPLE:
