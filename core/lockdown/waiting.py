@@ -185,7 +185,8 @@ class WaitingMessages:
             if failures >= TRIES:
                 await self._give_up(queued, policy)
                 return True
-        await self._repository.claim(queued, claimed=False)
+        if not queued.claimed:  # else an earlier process may have answered it, which is still to be asked
+            await self._repository.claim(queued, claimed=False)
         return False
 
     async def _give_up(self, queued: Queued, policy: Queue) -> None:

@@ -27,7 +27,7 @@ class Answers:
         self.fail: list[Exception] = []
         self.hold: asyncio.Event | None = None
         self.unmarked: list[int] = []
-        self.locked_meanwhile: Any = None
+        self.while_fetched: Any = None
 
     def write(self, *ids: int, author: int = 100) -> list[Written]:
         messages = [Written(id_, author_id=author, content=f"text {id_}") for id_ in ids]
@@ -35,8 +35,8 @@ class Answers:
         return messages
 
     async def fetch(self, queued: Queued) -> Written | None:
-        if self.locked_meanwhile is not None:
-            await self.locked_meanwhile()
+        if self.while_fetched is not None:
+            await self.while_fetched()
         return self.channel.get(queued.message_id)
 
     async def replay(self, message: Written) -> None:
@@ -261,11 +261,11 @@ async def test_no_answer_begins_if_the_feature_is_locked_while_its_message_is_fe
     lockdown, answers = await house.open(), Answers()
     lockdown.register(answers.feature(), owner="test")
     await session(lockdown, answers, 1)
-    answers.locked_meanwhile = lambda: lockdown.engage("s2", guild_id=1, channel_id=2)
+    answers.while_fetched = lambda: lockdown.engage("s2", guild_id=1, channel_id=2)
     await lockdown.release("s1")
     await drain(house, lockdown)
     assert answers.answered == []
-    answers.locked_meanwhile = None
+    answers.while_fetched = None
     await lockdown.release("s2")
     await drain(house, lockdown)
     assert answers.answered == [(1, "text 1")]
@@ -300,6 +300,29 @@ async def test_a_message_whose_answer_was_under_way_at_a_crash_is_answered_exact
     again.register(answers.feature(), owner="test")
     await drain(house, again)
     assert [id_ for id_, _ in answers.answered] == [1, 2]
+
+
+async def test_an_answer_that_was_out_at_a_crash_stays_the_only_one_when_discord_is_away_at_first(house: House) -> None:
+    lockdown, answers = await house.open(), Answers()
+    lockdown.register(answers.feature(), owner="test")
+    await session(lockdown, answers, 1)
+    answers.hold = asyncio.Event()
+    await lockdown.release("s1")
+    await breathe()
+    await house.die(lockdown)
+    answers.hold = None
+    answers.answered.append((1, "text 1"))
+    away = [LockdownError("Discord cannot be reached.")]
+
+    async def reach() -> None:
+        if away:
+            raise away.pop()
+
+    answers.while_fetched = reach
+    again = await house.open()
+    again.register(answers.feature(), owner="test")
+    await drain(house, again)
+    assert (answers.answered, away) == ([(1, "text 1")], [])
 
 
 async def test_a_reloaded_cog_goes_on_answering(house: House) -> None:
