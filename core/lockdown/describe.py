@@ -73,7 +73,7 @@ def fields(lines: Sequence[str], most: int = 3) -> list[str]:
     rest = list(lines)
     while rest and len(found) < most - 1:
         count = 1
-        while count < len(rest) and len("\n".join(rest[: count + 1])) <= FIELD - 20:
+        while count < len(rest) and len("\n".join(rest[: count + 1])) < FIELD - 20:
             count += 1
         found.append(cut(rest[:count]))
         rest = rest[count:]

@@ -130,7 +130,7 @@ class MemoryWatch:
 
     @property
     def low(self) -> Sequence[Memory]:
-        """What was warned of and had no room since; for a session that began afterwards."""
+        """What was warned of and had no room since, as it is now; for a session that began afterwards."""
         return tuple(self._warned.values())
 
     def start(self) -> None:
@@ -159,7 +159,9 @@ class MemoryWatch:
     def _judge(self, memory: Memory) -> None:
         if memory.share < self._warning_share - ROOM_AGAIN:
             self._warned.pop(memory.name, None)
-        elif memory.share >= self._warning_share and memory.name not in self._warned:
+        elif memory.name in self._warned:
+            self._warned[memory.name] = memory
+        elif memory.share >= self._warning_share:
             self._warned[memory.name] = memory
             _log.warning("%s: %.0f %% in use", memory.name, memory.share * 100)
             self._hub.publish(MemoryRanLow(memory.name, memory.used_bytes, memory.total_bytes))

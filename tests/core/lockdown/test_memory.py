@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from core.lockdown.memory import Memory, MemoryReader
+from core.hub import Hub
+from core.lockdown.memory import Memory, MemoryReader, MemoryWatch
+from tests.core.lockdown.house import HandClock, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,3 +70,15 @@ def test_no_gpu_and_no_driver_are_fine(tmp_path: Path) -> None:
 def test_this_machine_has_a_system_memory() -> None:
     shares = [memory.share for memory in MemoryReader().read() if memory.name == "System memory"]
     assert all(0 < share < 1 for share in shares)
+
+
+async def test_a_session_that_begins_later_is_told_how_full_a_memory_is_by_then() -> None:
+    used = 9 * GIB
+    reader, clock = SimpleNamespace(read=lambda: [Memory("System memory", used, 10 * GIB)]), HandClock()
+    watch = MemoryWatch(cast("Any", reader), Hub(), clock, warning_share=0.8, interval_s=30)
+    watch.start()
+    await until(lambda: watch.low)
+    used = int(9.5 * GIB)
+    await clock.turn(30)
+    await until(lambda: watch.low == (Memory("System memory", used, 10 * GIB),))
+    await watch.close()
