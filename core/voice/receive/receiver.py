@@ -136,7 +136,8 @@ class Receiver:
 
     def leave(self, user_id: int, now_s: float) -> None:
         """A user is gone; packets still under way count as theirs for two seconds."""
-        for ssrc in [ssrc for ssrc, known in self._users.items() if known == user_id]:
+        users = list(self._users.items())  # in one go: the reading thread may find an owner meanwhile
+        for ssrc in [ssrc for ssrc, known in users if known == user_id]:
             self._leaving[ssrc] = (user_id, now_s + LEAVING_S)
             del self._users[ssrc]
 

@@ -300,6 +300,22 @@ def test_who_was_speaking_before_we_came_is_known_by_the_key_that_opens_their_fr
     assert desk.receiver.stats.held == 0
 
 
+def test_an_owner_may_be_found_at_the_very_moment_somebody_leaves(desk: Desk) -> None:
+    desk.encrypt_end_to_end(ANNA, BEN)
+
+    class Leaver(int):
+        """Is compared in the middle of leaving, where the reading thread may get its turn."""
+
+        def __eq__(self, other: object) -> bool:
+            desk.hear(desk.sessions[BEN].encrypt_opus(b"\x78opus"), ssrc=BENS, sequence=10)
+            return int(self) == other
+
+        __hash__ = int.__hash__
+
+    desk.receiver.leave(Leaver(ANNA), desk.now_s)
+    assert [frame.user_id for frame in desk.frames] == [BEN]
+
+
 def test_a_stream_that_no_key_of_the_group_opens_stays_unnamed(desk: Desk) -> None:
     desk.encrypt_end_to_end(ANNA, BEN)
     for number in range(40):
