@@ -30,31 +30,40 @@ class SentFrame:
     opus: bytes
 
 
+@dataclass(slots=True, eq=False)
+class _Listener:
+    callback: Callable[[SentFrame], None]
+    owner: object
+    failed: int = 0
+
+
 class Monitor:
-    """Hands on what a player sends. Subscribers come and go at any time, from any thread."""
+    """Hands on what a player sends. Listeners come and go on the event loop, whatever the player's thread does."""
 
     def __init__(self) -> None:
-        self._subscribers: tuple[tuple[object, Callable[[SentFrame], None]], ...] = ()
+        self._listeners: tuple[_Listener, ...] = ()
         self._sequence = self._timestamp = 0
 
     def subscribe(self, callback: Callable[[SentFrame], None], *, owner: object) -> None:
         """Call `callback` for every frame, on the player's thread, where it must not block."""
-        self._subscribers = (*self._subscribers, (owner, callback))
+        self._listeners = (*self._listeners, _Listener(callback, owner))
 
     def drop(self, owner: object) -> None:
         """End the subscriptions of `owner`."""
-        self._subscribers = tuple(each for each in self._subscribers if each[0] is not owner)
+        self._listeners = tuple(each for each in self._listeners if each.owner is not owner)
 
     def sent(self, opus: bytes, due_s: float, now_s: float) -> None:
         """A frame that was due at `due_s` has gone out."""
-        if not self._subscribers:
+        if not self._listeners:
             return
         due, following = round(due_s * RATE_HZ), self._timestamp + FRAME_SAMPLES
         self._timestamp = following if abs(due - following) < _APART else due
         self._sequence = (self._sequence + 1) & 0xFFFF
         frame = SentFrame(self._sequence, self._timestamp & 0xFFFFFFFF, now_s, opus)
-        for _, callback in self._subscribers:
+        for listener in self._listeners:
             try:
-                callback(frame)
+                listener.callback(frame)
             except Exception:  # noqa: BLE001 - whatever a listener does, the bot goes on speaking; the log has it
-                _log.exception("a listener to the bot's own voice failed")
+                listener.failed += 1
+                if listener.failed & (listener.failed - 1) == 0:  # fifty times a second would be no log
+                    _log.exception("a listener to the bot's own voice failed (%d times)", listener.failed)
