@@ -121,9 +121,7 @@ class Turn:
     heard: HeardText | None = None
     task: asyncio.Task[None] | None = None
     underruns: int = 0
-    put_off: Callable[[], Awaitable[bool]] | None = (
-        None  # asked when its turn in text comes; gives whether it is not now
-    )
+    put_off: Callable[[], Awaitable[bool]] | None = None  # asked when its turn in text comes: whether it waits on
 
     @property
     def heard_text(self) -> str:

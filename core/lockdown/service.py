@@ -225,9 +225,7 @@ class Lockdown:
             await self._responder.answer(subject, message, policy.reaction)
         elif isinstance(policy, Lock):
             await self._responder.answer(subject, usual if by_hand else policy.message or usual, "")
-        elif is_interaction(
-            subject
-        ):  # Discord calls an interaction failed that nobody answers, and nothing can queue it
+        elif is_interaction(subject):  # nothing can queue it, and Discord calls one failed that nobody answers
             await self._responder.answer(subject, usual, "")
         elif isinstance(policy, Queue):
             try:
