@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 import time
 import zipfile
 from collections import Counter
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.recording.live import LiveRecording
+    from core.recording.recorder import Recorder
 
 NAMES = {1: "Ana", 2: "Bo", 3: "🦊"}
 GUILD, LOUNGE = Named(id="1", name="Guild"), Named(id="2", name="Lounge")
@@ -70,6 +72,7 @@ class House:
         self.channel = Channel()
         self.events: list[Event] = []
         self.opened: list[Recordings] = []
+        self.recorders: list[Recorder] = []
 
     async def recordings(self, workers: Any = None, **settings: Any) -> Recordings:
         hub = Hub()
@@ -90,15 +93,25 @@ class House:
         return service
 
     async def start(self, service: Recordings, **more: Any) -> LiveRecording:
-        return await service.start(
+        live = await service.start(
             self.channel, guild=GUILD, channel=LOUNGE, name_of=lambda i: NAMES.get(i, str(i)), started_by=ANA, **more
         )
+        self.recorders.append(live.recorder)
+        return live
 
     async def hear(self, frames: list[Any], until_s: float) -> None:
         """Let everybody be heard, and the recorder's thread catch up."""
         self.channel.send(frames)
         self.clock.at_s = self.clock.origin_s + until_s
-        await asyncio.sleep(0.15)
+        await self.written()
+
+    async def written(self) -> None:
+        """Wait until all that was heard is in the journals: between two commands lies a whole turn of a recorder."""
+        for recorder in self.recorders:
+            for _ in range(2):
+                turned = threading.Event()
+                recorder._command(turned.set)
+                await eventually(turned.is_set)
 
     async def record(self, service: Recordings, **sounds: Any) -> Metadata:
         """One finished recording of six seconds with Ana and Bo."""
@@ -109,7 +122,7 @@ class House:
         )
         self.channel.send(frames)
         self.clock.at_s = base + 6
-        await asyncio.sleep(0.15)
+        await self.written()
         await service.stop(1, "Enough.")
         return await service.rendered(live.id)
 
@@ -306,7 +319,7 @@ async def test_a_person_gets_their_data_and_nobody_elses(house: House) -> None:
 
 
 async def test_a_crash_is_made_good_at_the_next_start(house: House) -> None:
-    service = await house.recordings(render_every_s=1)
+    service = await house.recordings()
     live = await house.start(service, report_channel_id=77)
     await house.hear(together(Speaker(1).say(tone(2), 1), Speaker(2).say(tone(1), 2)), 5)
     # the process dies here: nobody closes anything
