@@ -72,11 +72,12 @@ class VoiceCog(ParleyCog, name="Voice"):
     async def status(self, interaction: discord.Interaction) -> None:
         """Show channel, people, encryption, engine, model, latency and queue."""
         session = self._session(interaction)
-        await self.runtime.usage.look()
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await self.runtime.usage.look()  # a driver that sleeps takes seconds to answer
         embed = discord.Embed(title="Voice session", colour=discord.Colour.blurple())
         for field in self.runtime.status(session.guild.id):
             embed.add_field(name=field.title, value=field.value, inline=field.inline)
-        await interaction.response.send_message(embed=embed, ephemeral=True, allowed_mentions=NO_PINGS)
+        await interaction.followup.send(embed=embed, ephemeral=True, allowed_mentions=NO_PINGS)
 
     # Sound ------------------------------------------------------------------------------------------------------------
 

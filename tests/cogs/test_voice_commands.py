@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
 from core.lockdown.memory import MemoryReader
 from core.usage import Usage
+from loopback.interaction import Callback
 from loopback.world.permissions import Permission
 from tests.cogs.sounds import encoded, level, pitch_hz, tone, voice_pitch_hz, voiced, wav
 
@@ -80,6 +82,25 @@ async def test_status_shows_how_full_the_gpus_are(scene, tmp_path):
         (device / f"mem_info_vram_{name}").write_text(str(size * 2**30))
     scene.runtime.usage = Usage(MemoryReader(root=tmp_path))
     assert fields(await embed(scene, ada))["GPU memory"].endswith("AMD GPU: 3.0 of 8.0 GiB")
+
+
+async def test_status_is_answered_however_long_a_driver_takes_to_wake(scene):
+    await scene.start()
+    ada = await scene.joined()
+    awake = threading.Event()
+
+    class Sleepy(MemoryReader):
+        def read(self):
+            awake.wait(30)
+            return []
+
+    scene.runtime.usage = Usage(Sleepy())
+    interaction = await ada.slash(scene.text, "voice status")
+    try:
+        assert await interaction.response() is Callback.DEFER
+    finally:
+        awake.set()
+    assert (await interaction.answered()).embeds
 
 
 async def test_status_shows_who_is_really_speaking_and_who_only_could(scene):
