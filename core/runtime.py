@@ -171,7 +171,7 @@ class Runtime:
         """Say a text in the session of a guild, behind what is said already; `conversation.finished(turn)` waits for it.
 
         Raises:
-            ParleyError: There is no session, or too much waits.
+            ParleyError: There is no session, nothing in it can be said, or too much waits.
         """
         return self.conversation.say(self.voice.require(guild_id), text, author_id=author_id)
 
