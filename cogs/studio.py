@@ -18,7 +18,7 @@ import discord
 from discord import app_commands
 
 from core.conversation.live_text import split
-from core.errors import ParleyError, StudioError
+from core.errors import ParleyError, StoreError, StudioError
 from core.llm.messages import Image, Message
 from core.lockdown import Block, Feature, lockable
 from core.slash import NO_PINGS, ParleyCog
@@ -147,7 +147,10 @@ class StudioCog(ParleyCog, name="Studio"):
         """So that a later prompt can speak of the picture."""
         turn_id, now, author = secrets.token_hex(6), self.runtime.clock.now(), message.author
         asked = Line(turn_id, "user", f"{text} [sent a picture]", now, author.id, author.display_name)
-        await self.runtime.history.add(message.channel.id, asked, Line(turn_id, "assistant", answer, now))
+        try:
+            await self.runtime.history.add(message.channel.id, asked, Line(turn_id, "assistant", answer, now))
+        except StoreError:  # the answer is there; that it will be forgotten is for the log
+            _log.exception("message %d is not remembered", message.id)
 
     def _seeing_route(self) -> str | None:
         """The model route that looks at pictures; None if there is none."""

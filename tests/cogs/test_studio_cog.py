@@ -11,6 +11,7 @@ from PIL import Image
 
 from core.config import Environment
 from core.config.model import ModelSection
+from core.errors import StoreError
 from core.studio import studio
 from launch.bot import ParleyBot
 from loopback.services.comfyui import ComfyUI
@@ -79,6 +80,22 @@ async def test_a_later_prompt_may_speak_of_the_picture(scene, start):
     told = [message["content"] for message in scene.chat.prompts[-1]]
     assert "Ada: what is this? [sent a picture]" in told
     assert "A red field." in told
+
+
+async def test_a_database_that_fails_costs_the_memory_of_a_picture_and_not_the_answer(
+    scene, start, monkeypatch, caplog
+):
+    await start()
+    ada = await scene.person()
+
+    async def full(*_args, **_options):
+        raise StoreError("My database cannot be read or written.")
+
+    monkeypatch.setattr(scene.runtime.history, "add", full)
+    scene.chat.script(text="A red field.")
+    message = await ask(scene, ada, "what is this?", ("a.png", png(), "image/png"))
+    assert (await scene.reply(ada, message)).content == "A red field."
+    assert "is not remembered" in caplog.text
 
 
 async def test_frames_of_an_animation_are_looked_at(scene, start):
