@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 DISCONNECTED = 4014
+HANDOVER_S = 0.05
 
 
 class VoiceBridge:
@@ -51,6 +52,10 @@ class VoiceBridge:
         guild_id, user_id = after.guild.id, after.member.user.id
         if before is not None and not _asks_again(before, after):
             await self._voice.remove(guild_id=guild_id, user_id=user_id, close_code=DISCONNECTED)
+            if after.channel is not None:
+                # Gateway and voice server are different machines at Discord. When both are heard in the very same moment,
+                # discord.py 2.7 misses where to go.
+                await asyncio.sleep(HANDOVER_S)
         if after.channel is None:
             return
         token = self._voice.admit(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import davey
 import discord
-from discord.voice_state import SocketReader, VoiceConnectionState
+from discord.voice_state import ConnectionFlowState, SocketReader, VoiceConnectionState
 
 from loopback.audio_file import read_audio
 from loopback.ears import FRAME_SAMPLES, RATE_HZ, Ears, HeardFrame
@@ -112,9 +112,17 @@ class PersonVoiceClient(discord.VoiceClient):
 class _Connection(VoiceConnectionState):
     """Mends faults of discord.py 2.7 that would cost a person the call.
 
-    Its socket reader can sleep through a reconnect, see `_Reader`. And it cannot resume after close code 4015: it waits
-    for a session description, which op 9 does not bring.
+    Its socket reader can sleep through a reconnect, see `_Reader`. It misses a change of state that comes in the moment
+    in which it begins to wait for one. And it cannot resume after close code 4015: it waits for a session description,
+    which op 9 does not bring.
     """
+
+    async def _wait_for_state(
+        self, state: ConnectionFlowState, *other_states: ConnectionFlowState, timeout: float | None = None
+    ) -> None:
+        async with asyncio.timeout(timeout):
+            while self.state not in (state, *other_states):
+                await self._state_event.wait()
 
     async def _connect(self, reconnect: bool, timeout: float, self_deaf: bool, self_mute: bool, resume: bool) -> None:
         if resume:

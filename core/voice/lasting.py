@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 import discord
+from discord.voice_state import ConnectionFlowState
 
 from core.voice.client import ParleyVoiceClient
 from core.voice.receive.connection import ParleyConnectionState
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from discord.types.voice import GuildVoiceState, VoiceServerUpdate
-    from discord.voice_state import ConnectionFlowState
 
     from core.voice.checks import VoiceRoom
 
@@ -181,7 +181,7 @@ class LastingConnectionState(ParleyConnectionState):
 
     async def voice_server_update(self, data: VoiceServerUpdate) -> None:
         """Note that the gap to come is Discord's wish."""
-        if self.is_connected():
+        if self.state is ConnectionFlowState.connected:  # the old server may have hung up a moment ago
             self._asked_over_s = time.monotonic()
         await super().voice_server_update(data)
 

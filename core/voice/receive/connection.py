@@ -120,6 +120,14 @@ class ParleyConnectionState(VoiceConnectionState):
         await super()._execute_transition(transition_id)
         self.transition_at_s = time.monotonic()
 
+    async def _wait_for_state(
+        self, state: ConnectionFlowState, *other_states: ConnectionFlowState, timeout: float | None = None
+    ) -> None:
+        """Wait for one of the states. discord.py's own way begins to listen one step later, and can miss the change."""
+        async with asyncio.timeout(timeout):
+            while self.state not in (state, *other_states):
+                await self._state_event.wait()
+
     def _create_socket(self) -> None:
         super()._create_socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
