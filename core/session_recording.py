@@ -62,13 +62,17 @@ async def record_session(
     Raises:
         RecordingError: This guild is being recorded already, or the recording's folder cannot be made.
     """
-    guild, client = session.guild, session.client
+    client = session.client
     receiver = session.receiver
     before = {user_id: heard.undecryptable for user_id, heard in receiver.stats.users.items()}
 
     def name_of(user_id: int) -> str:
-        member = guild.get_member(user_id)
+        member = session.guild.get_member(user_id)
         return str(user_id) if member is None else member.display_name.removeprefix(MARK)
+
+    def channel_name(channel_id: int) -> str:
+        channel = session.guild.get_channel(channel_id)
+        return str(channel_id) if channel is None else channel.name
 
     def undecryptable() -> dict[int, dict[str, int]]:
         """What could not be decrypted since the recording began."""
@@ -84,6 +88,7 @@ async def record_session(
             transport=dave.transport, end_to_end=f"DAVE {dave.protocol_version}" if dave.protocol_version else ""
         )
 
+    guild = session.guild
     live = await recordings.start(
         receiver,
         guild=Named(id=str(guild.id), name=guild.name),
@@ -96,6 +101,7 @@ async def record_session(
         encryption=encryption,
         undecryptable=undecryptable,
         automatic=automatic,
+        channel_name=channel_name,
     )
     if session.ended.is_set():  # meanwhile: its end was told before this recording could hear of it
         await recordings.stop(guild.id, ENDED)

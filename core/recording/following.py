@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from core.hub import Hub
     from core.recording.live import LiveRecording
 
-ELSEWHERE = "The recording goes on in another voice channel."
+ELSEWHERE = "The recording goes on in “{channel}”."
 
 
 class Following:
@@ -56,7 +56,7 @@ class Following:
     def _on_moved(self, event: SessionMoved) -> None:
         live = self._of(event.guild_id, event.session_id)
         if live is not None:
-            live.recorder.note(ELSEWHERE)
+            live.recorder.note(ELSEWHERE.format(channel=live.channel_name(event.channel_id)))
 
     async def _on_ended(self, event: SessionEnded) -> None:
         live = self._of(event.guild_id, event.session_id)

@@ -48,11 +48,13 @@ class LiveRecording:
         workers: Workers,
         session_id: str | None,
         automatic: bool,
+        channel_name: Callable[[int], str],
     ) -> None:
         self.record = record
         self.recorder = recorder
         self.session_id = session_id
         self.automatic = automatic
+        self.channel_name = channel_name
         self.rendering = new_rendering(recorder.folder, section, workers)
         self._sources = sources
         self._render_every_s = section.render_every_s

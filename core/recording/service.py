@@ -66,6 +66,7 @@ class Recordings:
         self.consent = Consent(section.consent)
         self.auto = AutoRecord(section)
         self.panels: dict[str, tuple[int, int]] = {}  # channel and message that show a recording, kept through reloads
+        self.announced: dict[int, int] = {}  # by guild: the voice channel that was told and is marked, kept likewise
         self.archive = Archive(root, section, workers, repository, clock, self._render_again)
         self._section = section
         self._root = root
@@ -117,6 +118,7 @@ class Recordings:
         encryption: Callable[[], Encryption | None] = lambda: None,
         undecryptable: Callable[[], Mapping[int, Mapping[str, int]]] = dict,
         automatic: bool = False,
+        channel_name: Callable[[int], str] = str,
     ) -> LiveRecording:
         """Record from now on.
 
@@ -132,6 +134,7 @@ class Recordings:
             encryption: How packets come at the moment; None while that is not known.
             undecryptable: Frames that could not be decrypted, by user id and cause.
             automatic: Whether nobody asked for it.
+            channel_name: A voice channel's name by id, for when the session is moved.
 
         Raises:
             RecordingError: There is a recording in this guild, or its folder cannot be made.
@@ -181,7 +184,9 @@ class Recordings:
                 encryption=encryption,
             )
             record = await self.archive.add(metadata, folder, report_channel_id)
-            live = LiveRecording(record, recorder, sources, self._section, self._workers, session_id, automatic)
+            live = LiveRecording(
+                record, recorder, sources, self._section, self._workers, session_id, automatic, channel_name
+            )
             live.begin()
             self._live[guild_id] = live
         finally:

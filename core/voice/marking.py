@@ -17,11 +17,16 @@ STATUS = "🔴 Recording"
 _NICK_LENGTH = 32
 
 
-async def mark(channel: VoiceRoom) -> bool:
-    """Show that `channel` is being recorded; whether Discord let us."""
+async def mark(channel: VoiceRoom, before: VoiceRoom | None = None) -> bool:
+    """Show that `channel` is being recorded, and `before` no longer; whether Discord let us.
+
+    A channel that the bot is not in gives back its status with “Manage Channels” only; else when everybody has left it.
+    """
     me = channel.guild.me
     if me.display_name.startswith(MARK):
         return True
+    if before is not None and before.id != channel.id:
+        await _set_status(before, None)
     if len(MARK + me.display_name) <= _NICK_LENGTH and await _rename(me, MARK + me.display_name):
         return True
     return await _set_status(channel, STATUS)
