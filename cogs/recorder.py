@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import core
 
@@ -17,10 +17,12 @@ from discord.ext import commands
 
 from core.errors import ParleyError, RecordingError
 from core.events import RecordingRendered, RecordingStopped, SessionMoved
+from core.monitored import Monitored
 from core.recording import words
 from core.recording.events import RecordingFailed
 from core.recording.metadata import Named
 from core.recording.rights import require_right
+from core.returning import BUTTONS
 from core.session_recording import record_session
 from core.slash import NO_PINGS, ParleyCog, answer, subcommand, tell_error
 from core.tasks import Tasks
@@ -47,7 +49,7 @@ REFUSED = "You are not recorded any more.{deleted} `/privacy opt-in` takes that 
 AGREED = "Thank you: from now on you are recorded."
 WAS_DELETED = " What was recorded of you until now is deleted."
 STOPPED_BY, PAUSED_BY = "Stopped by {name}.", "Paused by {name}."
-TOO_FEW = "Too few people were left."
+OWNER = "recorder"  # of the buttons
 PANEL_S, RENDERING_S = 5.0, 1.5
 
 Action = Literal["start", "stop", "pause", "resume", "note"]
@@ -59,35 +61,6 @@ _BUTTONS: dict[str, tuple[str, discord.ButtonStyle]] = {
     "agree": ("Record me", discord.ButtonStyle.success),
     "refuse": ("Don't record me", discord.ButtonStyle.secondary),
 }
-
-
-class RecorderButton(
-    discord.ui.DynamicItem[discord.ui.Button[Any]],
-    template=r"parley:recorder:(?P<do>stop|pause|resume|note|agree|refuse)",
-):
-    """A button that finds the cog of the moment, so that panels outlive reloads and restarts."""
-
-    def __init__(self, do: str) -> None:
-        label, style = _BUTTONS[do]
-        super().__init__(discord.ui.Button(label=label, style=style, custom_id=f"parley:recorder:{do}"))
-        self.do = do
-
-    @classmethod
-    async def from_custom_id(cls, interaction: discord.Interaction, item: Any, match: Any, /) -> RecorderButton:
-        """Called by discord.py for a press on any panel, however old."""
-        del interaction, item
-        return cls(match["do"])
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Hand the press on."""
-        bot = cast("commands.Bot", interaction.client)
-        cog = next((cog for cog in bot.cogs.values() if isinstance(cog, RecorderCog)), None)
-        try:
-            if cog is None:
-                raise ParleyError("The recorder is not loaded.")
-            await cog.pressed(interaction, self.do)
-        except Exception as error:  # noqa: BLE001 - shown as a sentence, and in the log with its cause
-            await tell_error(interaction, error)
 
 
 class NoteModal(discord.ui.Modal, title="Note"):
@@ -107,9 +80,12 @@ class NoteModal(discord.ui.Modal, title="Note"):
 
 
 def _view(*names: str) -> discord.ui.View:
+    """Buttons that the runtime listens to, by their ids: so they outlive reloads and restarts."""
     view = discord.ui.View(timeout=None)
     for name in names:
-        view.add_item(RecorderButton(name))
+        label, style = _BUTTONS[name]
+        view.add_item(discord.ui.Button(label=label, style=style, custom_id=f"{BUTTONS}{OWNER}:{name}"))
+    view.stop()
     return view
 
 
@@ -120,18 +96,19 @@ class RecorderCog(ParleyCog, name="Recorder"):
         """Attach, and take up the panels and reports that wait."""
         await super().cog_load()
         self.recordings = self.runtime.recordings
-        self.bot.add_dynamic_items(RecorderButton)
         self._tasks = Tasks("recorder cog")
-        self._acting: set[int] = set()  # monitored channels on which something is being done
+        self._monitored = Monitored(self.runtime, self._begin_automatically)
         for event in (RecordingRendered, RecordingFailed):
             self.runtime.hub.subscribe(event, self._on_finished, owner=self)
         self.runtime.hub.subscribe(RecordingStopped, self._on_stopped, owner=self)
         self.runtime.hub.subscribe(SessionMoved, self._on_moved, owner=self)
         self._tasks.start(self._take_up(), "take up")
+        self.runtime.returning.take(OWNER, self.pressed)
 
     async def cog_unload(self) -> None:
         """Let go; recordings go on."""
-        self.bot.remove_dynamic_items(RecorderButton)
+        self.runtime.returning.drop(OWNER)
+        await self._monitored.close()
         await self._tasks.cancel_all()
         await super().cog_unload()
 
@@ -157,6 +134,12 @@ class RecorderCog(ParleyCog, name="Recorder"):
 
     async def pressed(self, interaction: discord.Interaction, do: str) -> None:
         """A button of a panel was pressed."""
+        try:
+            await self._press(interaction, do)
+        except Exception as error:  # noqa: BLE001 - shown as a sentence, and in the log with its cause
+            await tell_error(interaction, error)
+
+    async def _press(self, interaction: discord.Interaction, do: str) -> None:
         if do in ("refuse", "agree"):
             await self._decide(interaction, "out" if do == "refuse" else "in")
             return
@@ -172,8 +155,7 @@ class RecorderCog(ParleyCog, name="Recorder"):
             await answer(interaction, _note(live, text or "", interaction))
         elif action == "stop":
             await interaction.response.defer(ephemeral=True, thinking=True)
-            if live.automatic:
-                self.recordings.auto.declined(live.record.channel_id)
+            self._monitored.declined(live)
             await self.recordings.stop(live.record.guild_id, STOPPED_BY.format(name=interaction.user.display_name))
             await answer(interaction, STOPPED)
         else:
@@ -207,19 +189,33 @@ class RecorderCog(ParleyCog, name="Recorder"):
         self, session: VoiceSession, here: discord.abc.Messageable | None, by: Named | None, *, automatic: bool = False
     ) -> None:
         """Record a session, announced: without an announcement there is no recording."""
-        here = here or session.channel
+        channel = session.channel
+        here = here or channel
         live = await record_session(
             self.recordings, session, started_by=by, report_channel_id=getattr(here, "id", None), automatic=automatic
         )
         panel = await _send(here, words.live_text(live, self.runtime.clock.monotonic()), self._panel_view(live))
-        told = await self._announce(session.channel, words.ANNOUNCED, session.channel.members)
+        told = await self._announce(channel, words.ANNOUNCED, channel.members)
         if panel is None and told is None:
             await self.recordings.discard(session.guild.id, UNANNOUNCED)
             raise RecordingError(UNANNOUNCED)
-        await mark(session.channel)
         if panel is not None:
             self.recordings.panels[live.id] = (panel.channel.id, panel.id)
             self._show(live.id)
+        await self._mark(channel)
+
+    async def _begin_automatically(self, session: VoiceSession) -> None:
+        await self._begin(session, None, None, automatic=True)
+
+    async def _mark(self, channel: VoiceRoom) -> None:
+        """Show that this channel is being recorded, and the one before no longer."""
+        before = self.bot.get_channel(self.recordings.announced.get(channel.guild.id, 0))
+        self.recordings.announced[channel.guild.id] = channel.id
+        await mark(channel, before if isinstance(before, VoiceRoom) else None)
+
+    async def _unmark(self, guild: discord.Guild) -> None:
+        channel = self.bot.get_channel(self.recordings.announced.pop(guild.id, 0))
+        await unmark(guild, channel if isinstance(channel, VoiceRoom) else None)
 
     async def _announce(
         self, channel: VoiceRoom, sentences: dict[str, str], people: Sequence[discord.Member]
@@ -273,20 +269,26 @@ class RecorderCog(ParleyCog, name="Recorder"):
             self.recordings.panels.pop(recording_id, None)
 
     async def _on_stopped(self, event: RecordingStopped) -> None:
-        guild, channel = self.bot.get_guild(event.guild_id), self.bot.get_channel(event.channel_id)
+        guild = self.bot.get_guild(event.guild_id)
         self._show(event.recording_id)
-        if guild is not None:
-            await unmark(guild, channel if isinstance(channel, VoiceRoom) else None)
+        if guild is not None and self.recordings.live(guild.id) is None:
+            await self._unmark(guild)
 
     async def _on_moved(self, event: SessionMoved) -> None:
+        await self._follow(event.guild_id)
+
+    async def _follow(self, guild_id: int) -> None:
         """Tell those who are recorded from now on; where that is not possible, the recording ends."""
-        live, channel = self.recordings.live(event.guild_id), self.bot.get_channel(event.channel_id)
-        if live is None or live.session_id != event.session_id or not isinstance(channel, VoiceRoom):
+        live, session = self.recordings.live(guild_id), self.runtime.voice.session(guild_id)
+        if live is None or session is None or live.session_id != session.id:
+            return
+        channel = session.channel
+        if channel.id == self.recordings.announced.get(guild_id):
             return
         if await self._announce(channel, words.ANNOUNCED, channel.members) is None:
-            await self.recordings.stop(event.guild_id, UNANNOUNCED_THERE)
+            await self.recordings.stop(guild_id, UNANNOUNCED_THERE)
         else:
-            await mark(channel)
+            await self._mark(channel)
 
     async def _on_finished(self, event: RecordingRendered | RecordingFailed) -> None:
         del event
@@ -317,16 +319,16 @@ class RecorderCog(ParleyCog, name="Recorder"):
         await _send(self.bot.get_partial_messageable(place, guild_id=record.guild_id), text, pings=pings, files=files)
 
     async def _take_up(self) -> None:
-        """What waits for somebody who tells and shows: reports, panels, marks of a crash, monitored channels."""
+        """What waits for somebody who tells and shows: reports, panels, moves, marks of a crash, monitored channels."""
         await self.bot.wait_until_ready()
         await self._on_finished(RecordingRendered(0, "", 0, ""))
         for recording_id in list(self.recordings.panels):
             self._show(recording_id)
         for guild in self.bot.guilds:
             if self.recordings.live(guild.id) is None:
-                await unmark(guild, None)
-            for channel in [*guild.voice_channels, *guild.stage_channels]:
-                self._consider(channel)
+                await self._unmark(guild)
+            await self._follow(guild.id)
+        self._monitored.look_everywhere()
 
     # People and monitored channels ------------------------------------------------------------------------------------
 
@@ -339,7 +341,7 @@ class RecorderCog(ParleyCog, name="Recorder"):
             return
         for channel in (before.channel, after.channel):
             if channel is not None:
-                self._consider(channel)
+                self._monitored.look(channel.id)
         live = self.recordings.live(member.guild.id)
         if live is None or after.channel is None:
             return
@@ -347,51 +349,6 @@ class RecorderCog(ParleyCog, name="Recorder"):
         asked = self.recordings.consent.decision(member.id) is not None
         if session is not None and session.channel.id == after.channel.id and not asked:
             await self._announce(after.channel, words.NEWCOMER, [member])
-
-    def _consider(self, channel: VoiceRoom) -> None:
-        """Look at a monitored channel. While the bot acts on it already, that looks again by itself."""
-        if self.recordings.auto.monitors(channel.id) and channel.id not in self._acting:
-            self._tasks.start(self._auto(channel), f"auto {channel.id}", replace=True)
-
-    async def _auto(self, channel: VoiceRoom) -> None:
-        """Do what the rules for a monitored channel say, now and once more when patience has run out."""
-        for wait_s in (0.0, self.recordings.auto.wait_s + 0.1):
-            await asyncio.sleep(wait_s)
-            while await self._act(channel):
-                continue  # people came and went meanwhile
-
-    async def _act(self, channel: VoiceRoom) -> bool:
-        auto = self.recordings.auto
-        people = sum(not member.bot for member in channel.members)
-        live = self.recordings.live(channel.guild.id)
-        ours = live is not None and live.automatic and live.record.channel_id == channel.id
-        decision = auto.decide(channel.id, people, ours, self.runtime.clock.monotonic())
-        if decision == "keep" or (decision == "start" and live is not None):
-            return False
-        self._acting.add(channel.id)
-        try:
-            await (self._auto_start(channel) if decision == "start" else self._auto_stop(channel))
-        except ParleyError as error:
-            auto.declined(channel.id)
-            _log.warning("recording %d by itself failed: %s", channel.id, error.sentence, exc_info=error.__cause__)
-        finally:
-            self._acting.discard(channel.id)
-        return True
-
-    async def _auto_start(self, channel: VoiceRoom) -> None:
-        session = self.runtime.voice.session(channel.guild.id)
-        if session is None:
-            session = await self.runtime.voice.join(channel)
-        if session.channel.id != channel.id:
-            raise RecordingError("I am in another voice channel of that server.")
-        await self._begin(session, None, None, automatic=True)
-
-    async def _auto_stop(self, channel: VoiceRoom) -> None:
-        session = self.runtime.voice.session(channel.guild.id)
-        await self.recordings.stop(channel.guild.id, TOO_FEW)
-        joined = session is not None and session.started_by is None
-        if joined and channel.id not in self.runtime.config.voice.auto_join:
-            await self.runtime.voice.leave(channel.guild.id)
 
     async def _decide(self, interaction: discord.Interaction, decision: Literal["in", "out"]) -> None:
         # the refusal holds at once; what follows on disk may take longer than Discord waits for an answer

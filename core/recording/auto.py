@@ -13,19 +13,15 @@ AutoDecision = Literal["start", "stop", "keep"]
 class AutoRecord:
     """Decides for the monitored channels. Asked whenever somebody comes or goes, and again when `wait_s` has passed.
 
-    A recording that people stopped by hand is not begun again before the channel was nearly empty once.
+    A recording that people ended by hand is not begun again before too few people were left in the channel once.
     """
 
     def __init__(self, section: RecordingSection) -> None:
-        self._channels = frozenset(section.auto_channels)
+        self.channels = frozenset(section.auto_channels)
         self._least = section.auto_min_members
         self.wait_s = section.auto_stop_s
         self._few_since: dict[int, float] = {}  # by channel: since when too few are there
         self._declined: set[int] = set()
-
-    def monitors(self, channel_id: int) -> bool:
-        """Whether this channel is monitored at all."""
-        return channel_id in self._channels
 
     def decide(self, channel_id: int, people: int, recording: bool, now_s: float) -> AutoDecision:
         """What to do now.
@@ -36,7 +32,7 @@ class AutoRecord:
             recording: Whether it is being recorded by `AutoRecord`'s own decision.
             now_s: The clock.
         """
-        if channel_id not in self._channels:
+        if channel_id not in self.channels:
             return "keep"
         if people >= self._least:
             self._few_since.pop(channel_id, None)
@@ -47,6 +43,7 @@ class AutoRecord:
             return "keep"
         return "stop" if now_s - since >= self.wait_s or people == 0 else "keep"
 
-    def declined(self, channel_id: int) -> None:
-        """Somebody stopped the recording by hand, or it could not start."""
-        self._declined.add(channel_id)
+    def declined(self, channel_id: int, people: int) -> None:
+        """Somebody ended it by hand, or it could not start, with so many people there."""
+        if channel_id in self.channels and people >= self._least:
+            self._declined.add(channel_id)

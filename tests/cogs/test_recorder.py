@@ -15,6 +15,7 @@ import pytest
 from core.audio.wav import WavReader
 from core.recording.metadata import read_metadata
 from core.recording.words import ANNOUNCED
+from core.voice.marking import STATUS
 from loopback.world.permissions import Permission
 
 if TYPE_CHECKING:
@@ -160,6 +161,58 @@ async def test_a_reload_loses_no_packet_and_the_panel_goes_on(scene: Any) -> Non
     assert len(found.segments) == 1
 
 
+async def slow_reload(scene: Any, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Let the next reload keep the recorder away for half a second; the event says when it is."""
+    cog, gone = scene.bot.get_cog("Parley Recorder"), asyncio.Event()
+    unload = cog.cog_unload
+
+    async def slowly() -> None:
+        await unload()
+        gone.set()
+        await asyncio.sleep(0.5)
+
+    monkeypatch.setattr(cog, "cog_unload", slowly)
+    return gone
+
+
+async def test_buttons_pressed_in_the_middle_of_a_reload_work_once(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = await recording(scene)
+    bob = await scene.person("Bob")
+    shown = await panel(scene, ada)
+    gone = await slow_reload(scene, monkeypatch)
+    reload = await ada.slash(scene.text, "reload", cog="recorder")
+    await gone.wait()
+    note, refusal = await ada.press(shown, "Note"), await bob.press(shown, "Don't record me")
+    assert (await note.modal())["title"] == "Note"
+    assert "not recorded any more" in (await refusal.answered()).content
+    assert "Reloaded" in (await reload.answered()).content
+    assert "Noted" in (await (await ada.submit(note, text="Remember this")).answered()).content
+
+    gone = await slow_reload(scene, monkeypatch)
+    reload = await ada.slash(scene.text, "reload", cog="recorder")
+    await gone.wait()
+    pause = await ada.press(shown, "Pause")
+    assert "Paused" in (await pause.answered()).content
+    assert live(scene).paused
+    assert "Reloaded" in (await reload.answered()).content
+
+    gone = await slow_reload(scene, monkeypatch)
+    reload = await ada.slash(scene.text, "reload", cog="recorder")
+    await gone.wait()
+    stop = await ada.press(shown, "Stop")
+    assert "Stopped" in (await stop.answered()).content
+    assert live(scene) is None
+    assert "Reloaded" in (await reload.answered()).content
+
+
+async def test_a_button_whose_cog_is_gone_is_answered_with_a_sentence(scene: Any) -> None:
+    ada = await recording(scene)
+    shown = await panel(scene, ada)
+    await scene.bot.unload_extension("cogs.recorder")
+    assert "not there right now" in (await (await ada.press(shown, "Stop")).answered()).content
+    assert live(scene) is not None
+
+
 async def test_nobody_spoke_is_said_and_leaves_no_files(scene: Any) -> None:
     ada = await recording(scene)
     await scene.run(ada, "voice record", action="stop")
@@ -282,6 +335,34 @@ async def test_people_of_the_channel_the_bot_is_moved_to_are_told(scene: Any) ->
     scene.world.voice.move(scene.guild, scene.bot_user.id, other)
     await ada.wait_for_message(other, lambda m: m.content == ANNOUNCED["announce"], 10)
     assert live(scene) is not None
+
+
+async def test_the_recording_notes_the_name_of_the_channel_it_goes_on_in(scene: Any) -> None:
+    await recording(scene)
+    library = scene.world.add_voice_channel(scene.guild, "Library")
+    await scene.until(lambda: scene.bot.get_channel(library.id) is not None)
+    scene.world.voice.move(scene.guild, scene.bot_user.id, library)
+    recording_id = live(scene).id
+    await scene.until(lambda: scene.runtime.recordings.announced.get(scene.guild.id) == library.id)
+    await scene.runtime.recordings.stop(scene.guild.id, "Enough.")
+    notes = (await scene.runtime.recordings.rendered(recording_id)).notes
+    assert [note.text for note in notes] == ["The recording goes on in “Library”."]
+
+
+async def test_a_mark_on_the_channel_moves_with_the_bot_and_goes_with_the_recording(scene: Any) -> None:
+    everyone, (own,) = scene.guild.roles[scene.guild.id], [r for r in scene.guild.roles.values() if r.name == "bot"]
+    everyone.permissions &= ~Permission.CHANGE_NICKNAME
+    own.permissions = Permission.SET_VOICE_CHANNEL_STATUS | Permission.MANAGE_CHANNELS
+    library = scene.world.add_voice_channel(scene.guild, "Library")
+    ada = await recording(scene)
+    await scene.until(lambda: scene.voice.status == STATUS)
+    scene.world.voice.move(scene.guild, scene.bot_user.id, library)
+    await scene.until(lambda: library.status == STATUS)
+    assert scene.voice.status is None
+    await scene.run(ada, "voice record", action="stop")
+    await scene.until(lambda: library.status is None)
+    assert scene.voice.status is None
+    assert not scene.guild.members[scene.bot_user.id].nick
 
 
 async def test_an_unannounced_recording_leaves_nothing(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:

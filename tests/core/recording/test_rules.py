@@ -43,8 +43,7 @@ def auto() -> AutoRecord:
 
 def test_a_monitored_channel_starts_with_enough_people_and_stops_after_too_few_for_long() -> None:
     rules = auto()
-    assert rules.monitors(5)
-    assert not rules.monitors(6)
+    assert rules.channels == {5}
     assert rules.decide(6, 10, False, 0) == "keep"
     assert rules.decide(5, 1, False, 0) == "keep"
     assert rules.decide(5, 2, False, 1) == "start"
@@ -63,10 +62,17 @@ def test_an_empty_channel_stops_at_once() -> None:
 
 def test_what_people_stopped_is_not_begun_again_before_they_went() -> None:
     rules = auto()
-    rules.declined(5)
+    rules.declined(5, 3)
     assert rules.decide(5, 3, False, 0) == "keep"
+    assert rules.decide(5, 4, False, 0) == "keep"
     assert rules.decide(5, 1, False, 1) == "keep"
     assert rules.decide(5, 2, False, 2) == "start"
+
+
+def test_what_is_stopped_with_too_few_people_there_begins_with_the_next_who_come() -> None:
+    rules = auto()
+    rules.declined(5, 1)
+    assert rules.decide(5, 2, False, 0) == "start"
 
 
 def test_the_right_to_record_is_a_roles_or_comes_with_channels() -> None:
