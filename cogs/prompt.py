@@ -114,7 +114,7 @@ class PromptCog(ParleyCog, name="Prompt"):
         """Say once in each channel why nobody answers there."""
         if message.channel.id not in self._explained:
             self._explained.add(message.channel.id)
-            await _reply(message, NO_MODEL)
+            await _tell(message, NO_MODEL)
 
     async def answer_now(self, message: discord.Message) -> None:
         """Answer a message that waited for the end of a session, in text; return when the answer is out.
@@ -160,7 +160,7 @@ class PromptCog(ParleyCog, name="Prompt"):
                 sink = LiveText(_Reply(last), self.runtime.clock)
                 await conversation.submit(prompt, sink, session=session, put_off=lambda: self._waits(*messages))
         except ParleyError as error:
-            await _reply(last, error.sentence)
+            await _tell(last, error.sentence)
             return
         await self._acknowledge(last)
 
@@ -299,6 +299,14 @@ async def _reply(message: discord.Message, text: str) -> discord.Message:
         if error.code != NO_HISTORY:
             raise
     return await message.channel.send(text, allowed_mentions=NO_PINGS, suppress_embeds=True)
+
+
+async def _tell(message: discord.Message, text: str) -> None:
+    """Answer if Discord lets us."""
+    try:
+        await _reply(message, text)
+    except discord.HTTPException as error:  # no permission: a bot sees many channels in which it may not write
+        _log.info("the author of message %d could not be told: %s", message.id, error)
 
 
 class _Shown:

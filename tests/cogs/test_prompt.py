@@ -354,6 +354,23 @@ async def test_without_a_model_and_a_session_who_asks_is_told_once_why_nobody_an
     assert message.id < ada.dm(scene.bot_user).last_message_id
 
 
+async def test_who_cannot_be_told_costs_nothing_but_a_line_in_the_log(scene, caplog):
+    await scene.start(model=False)
+    ada = await scene.person()
+    scene.strip_bot()
+    scene.world.set_overwrite(scene.text, scene.bot_user, deny=Permission.SEND_MESSAGES)
+    faults: list[str] = []
+
+    async def on_error(event, *_args, **_options):
+        faults.append(event)
+
+    scene.bot.on_error = on_error  # a host's, who has nothing to do with it
+    caplog.set_level("INFO")
+    await ada.type(scene.text, f"<@{scene.bot_user.id}> hello?")
+    await scene.until(lambda: faults or "could not be told" in caplog.text)
+    assert faults == []
+
+
 async def test_a_burst_is_gathered_into_one_prompt(scene):
     await scene.start(prompt={"gather_idle_s": 0.3})
     ada = await scene.joined()
