@@ -172,8 +172,9 @@ class Conversation:
 
     async def _in_line(self, queue: _Queue, turn: Turn, session: VoiceSession | None, work: Work) -> None:
         async with queue.lock:
-            spoken = session is not None and not session.ended.is_set()
-            if not spoken and turn.put_off is not None and await turn.put_off():
+            if session is not None and session.ended.is_set():
+                session = None
+            if session is None and turn.put_off is not None and await turn.put_off():
                 turn.outcome = "silent"
                 return
             await self._carry(turn, session, work)
@@ -187,8 +188,6 @@ class Conversation:
         """Run one turn, tell its author what failed, and publish how it ended."""
         prompt = turn.prompt
         guild_id = prompt.guild_id or 0
-        if session is not None and session.ended.is_set():
-            session = None
         self.recent.append(turn)
         self._runtime.hub.publish(
             TurnStarted(guild_id, turn.id, prompt.channel_id, prompt.author_id, session is not None)
