@@ -17,7 +17,7 @@ COGS = ("cogs.voice", "cogs.recorder", "cogs.admin")
 
 async def watched(scene: Any, *people: str, **voice: Any) -> list[Any]:
     """A bot that records the usual voice channel by itself with two people there, and people in no channel yet."""
-    monitored = {"auto_channels": [scene.voice.id], "auto_min_members": 2, "auto_stop_s": 30}
+    monitored = {"auto_channels": [scene.voice.id], "auto_min_members": 2, "auto_stop_s": 600}
     await scene.start(cogs=COGS, model=False, recording={"min_free_mb": 1, **monitored}, voice=voice)
     return [await scene.person(name, roles=[scene.admin_role]) for name in people]
 
@@ -135,6 +135,22 @@ async def test_a_channel_that_cannot_be_recorded_is_left_again_and_not_tried_for
     await let_events_come(scene)
     assert len(ended) == 1
     assert scene.session is None
+
+
+async def test_a_recording_that_could_not_begin_is_not_tried_again_with_every_newcomer(
+    scene: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    (scene.folder / "data").mkdir(exist_ok=True)
+    (scene.folder / "data" / "recordings").write_bytes(b"in the way")
+    ada, bob, cy = await watched(scene, "Ada", "Bob", "Cy")
+    await ada.join(scene.voice)
+    await scene.run(ada, "voice join")
+    for newcomer in (bob, cy):
+        await newcomer.join(scene.voice)
+        await scene.until(lambda: "is not recorded" in caplog.text)
+        await let_events_come(scene)
+    assert caplog.text.count("is not recorded") == 1
+    assert scene.session is not None
 
 
 # Moves and reloads ----------------------------------------------------------------------------------------------------
