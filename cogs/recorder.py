@@ -108,9 +108,9 @@ class RecorderCog(ParleyCog, name="Recorder"):
     async def cog_unload(self) -> None:
         """Let go; recordings go on."""
         self.runtime.returning.drop(OWNER)
+        await super().cog_unload()
         await self._monitored.close()
         await self._tasks.cancel_all()
-        await super().cog_unload()
 
     # /voice record ----------------------------------------------------------------------------------------------------
 
@@ -163,8 +163,8 @@ class RecorderCog(ParleyCog, name="Recorder"):
                 live.recorder.pause(PAUSED_BY.format(name=interaction.user.display_name))
             else:
                 live.recorder.resume()
-            await answer(interaction, PAUSED if live.paused else RESUMED)
             self._show(live.id)
+            await answer(interaction, PAUSED if live.paused else RESUMED)
 
     async def _start(self, interaction: discord.Interaction) -> str:
         guild_id = _guild(interaction).id
