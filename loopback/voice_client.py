@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import davey
 import discord
+from discord.errors import ConnectionClosed
 from discord.voice_state import ConnectionFlowState, SocketReader, VoiceConnectionState
 
 from loopback.audio_file import read_audio
@@ -34,6 +35,7 @@ _VIDEO_RATE_HZ = 90_000
 _VIDEO_FRAME_BYTES = 700
 _LOOK_UP_S = 0.1
 _NO_SOCKET_S = 0.005
+_ABNORMAL_CLOSURE = 1006  # RFC 6455, 7.1.5
 
 
 class PersonVoiceClient(discord.VoiceClient):
@@ -113,8 +115,8 @@ class _Connection(VoiceConnectionState):
     """Mends faults of discord.py 2.7 that would cost a person the call.
 
     Its socket reader can sleep through a reconnect, see `_Reader`. It misses a change of state that comes in the moment
-    in which it begins to wait for one. And it cannot resume after close code 4015: it waits for a session description,
-    which op 9 does not bring.
+    in which it begins to wait for one. It gives up for good when its socket is replaced in the middle of a handshake. And
+    it cannot resume after close code 4015: it waits for a session description, which op 9 does not bring.
     """
 
     async def _wait_for_state(
@@ -128,6 +130,12 @@ class _Connection(VoiceConnectionState):
         if resume:
             await self.disconnect(cleanup=False)
         await super()._connect(reconnect, timeout, self_deaf, self_mute, resume=False)
+
+    async def _handshake_websocket(self) -> None:
+        try:
+            await super()._handshake_websocket()
+        except OSError as error:
+            raise ConnectionClosed(self.ws.ws, shard_id=None, code=_ABNORMAL_CLOSURE) from error  # and is tried again
 
     def _create_socket(self) -> None:
         old = self.socket

@@ -58,8 +58,9 @@ async def test_a_crashed_voice_server_is_come_back_to(studio: Studio, code: int)
     first = await studio.speak(ada, voice(0, 0.5))
     await studio.calm()
     epoch = studio.room.epoch
+    before = {client: client.ws for client in (ada.voice, ben.voice, studio.session.client)}
     await studio.discord.voice.crash(studio.voice.id, code)
-    await studio.until(lambda: ada.voice.is_connected() and ben.voice.is_connected() and studio.session.connected)
+    await studio.until(lambda: all(client.is_connected() and client.ws is not ws for client, ws in before.items()))
     await studio.until(lambda: (room := studio.discord.voice.room(studio.voice.id)) and len(room.sessions) == 3)
     await studio.settled(3)
     await asyncio.gather(ada.until_encrypted(), ben.until_encrypted())
@@ -104,7 +105,7 @@ async def test_a_bot_that_is_moved_goes_on_recording_where_it_is(studio: Studio)
     recorded = await studio.stop()
     assert_there(recorded, first, second)
     assert recorded.metadata.person(unheard.user_id) is None
-    assert [note.text for note in recorded.metadata.notes] == ["The recording goes on in another voice channel."]
+    assert [note.text for note in recorded.metadata.notes] == ["The recording goes on in “Library”."]
 
 
 async def test_who_leaves_and_comes_back_or_changes_devices_stays_on_one_track(studio: Studio) -> None:
