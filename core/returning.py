@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Returning:
         if pressed is not None:
             await pressed(interaction, what)
         else:
-            await interaction.response.send_message(AWAY, ephemeral=True)
+            await self._say_away(interaction)
 
     async def _call(self, interaction: Any, data: dict[str, Any]) -> None:
         await self._until(lambda: interaction.response.is_done() or self._is_there(data))
@@ -79,7 +80,13 @@ class Returning:
             _log.info("/%s came while its cog was away; it goes on now", data["name"])
             self._tree._from_interaction(interaction)
         elif interaction.type.value == COMMAND:
+            await self._say_away(interaction)
+
+    async def _say_away(self, interaction: Any) -> None:
+        try:
             await interaction.response.send_message(AWAY, ephemeral=True)
+        except Exception:  # noqa: BLE001 - a host may have answered meanwhile; its handler of errors is not for ours
+            _log.info("nobody could be told that a part is away", exc_info=True)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         """Wait until it is so, at most as long as people can be let wait."""
@@ -88,7 +95,12 @@ class Returning:
             await self._clock.sleep(LOOK_S)
 
     def _is_there(self, data: dict[str, Any]) -> bool:
-        command: Any = self._tree.get_command(data["name"])
+        """Whether discord.py finds the command, looked for as it does: a server's own first."""
+        tree, name, command = self._tree, data["name"], None
+        if "guild_id" in data:
+            command = tree.get_command(name, guild=SimpleNamespace(id=int(data["guild_id"])))
+        if command is None and ("guild_id" not in data or tree.fallback_to_global):
+            command = tree.get_command(name)
         options: list[dict[str, Any]] = data.get("options") or []
         while command is not None and options and options[0].get("type") in SUBCOMMANDS:
             find = getattr(command, "get_command", None)

@@ -30,7 +30,9 @@ _log = logging.getLogger(__name__)
 
 TURN_S = 0.25  # how often packets go into files: a killed process loses little more than this
 SYNC_S = 0.75  # how often files go onto the disk: a power cut loses this much more
-_SCATTER_S = 1.0  # by which a place may differ from arrival, with much to spare
+_SCATTER_S = (
+    2.5  # frames come that much later than they arrived, while they wait for a key or a name, with some to spare
+)
 METADATA_S = 5.0
 LIMITS_S = 2.0
 BREATH_S = 0.2  # people who are heard while the connection counts as away leave no gap as short as this
@@ -117,7 +119,7 @@ class Recorder:
         self.withheld = 0  # packets of people who may not be recorded
         self.overflowed = 0  # packets dropped because the disk hung for minutes
         self.reason: str | None = None  # why it ended, once it did
-        self.done: Future[None] = Future()
+        self.done = _promise()
         self._metadata = metadata
         self._consent = consent
         self._clock = clock
@@ -222,7 +224,7 @@ class Recorder:
 
     def forget(self, user_id: int) -> Future[None]:
         """Delete what was written of a person; done when the future is. Whether more comes, consent decides."""
-        done: Future[None] = Future()
+        done = _promise()
 
         def forget() -> None:
             try:
@@ -231,8 +233,10 @@ class Recorder:
                     person.discard()
                 self._forgotten[user_id] = Counter(self._undecryptable().get(user_id, {}))
                 self._write_metadata()
-            finally:
-                done.set_result(None)
+            except OSError as error:
+                done.set_exception(error)  # it may still be there: who asked must not believe it gone
+                raise
+            done.set_result(None)
 
         self._command(forget)
         return done
@@ -443,3 +447,10 @@ class Recorder:
                 self._commands.append(run)
                 return
         run()
+
+
+def _promise() -> Future[None]:
+    """A future that only the recorder's thread ends: nobody who gives up waiting cancels it."""
+    future: Future[None] = Future()
+    future.set_running_or_notify_cancel()
+    return future

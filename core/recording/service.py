@@ -8,7 +8,7 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.errors import RecordingError
+from core.errors import RecordingError, StoreError
 from core.events import RecordingRendered, RecordingStarted, RecordingStopped
 from core.recording.archive import Archive
 from core.recording.auto import AutoRecord
@@ -235,6 +235,7 @@ class Recordings:
         """
         live = self.required(guild_id)
         await self._end(live, reason, render=False)
+        await self._settled(live.id)  # somebody else may have ended it at the same moment, to keep it
         await self.archive.forget(live.id)
         await asyncio.to_thread(delete_folder, live.folder, self._root)
 
@@ -364,7 +365,10 @@ class Recordings:
         live.record = record
         names = {heard.user_id: heard.name for heard in live.heard()}
         self._live.pop(record.guild_id, None)
-        await self.archive.update(record, names)
+        try:
+            await self.archive.update(record, names)
+        except StoreError:  # its folder tells as much; the rest must go on
+            _log.exception("recording %s: the index does not know that it ended", record.id)
         reason = live.recorder.reason or reason
         self._hub.publish(RecordingStopped(record.guild_id, record.id, record.channel_id, str(live.folder), reason))
         _log.info("recording %s ended: %s", record.id, reason)

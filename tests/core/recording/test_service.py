@@ -18,7 +18,7 @@ import pytest_asyncio
 from core.audio.frames import RATE_HZ
 from core.audio.wav import WavReader
 from core.config.recording import RecordingSection
-from core.errors import RecordingError
+from core.errors import RecordingError, StoreError
 from core.events import (
     Event,
     RecordingRendered,
@@ -461,6 +461,42 @@ async def test_a_recording_can_be_thrown_away_as_if_it_had_not_been(house: House
     assert not live.folder.exists()
     assert service.archive.records(1) == []
     assert await service.count_of(1) == 0
+
+
+async def test_who_gives_up_waiting_for_a_deletion_does_not_end_the_recording(house: House) -> None:
+    service = await house.recordings()
+    live = await house.start(service)
+    await house.hear(Speaker(1).say(tone(1), 0), 2)
+    for _ in range(5):
+        deletion = asyncio.create_task(live.forget(1))
+        await asyncio.sleep(0)
+        deletion.cancel()
+        await asyncio.wait([deletion])
+        await house.written()
+    await house.hear(Speaker(2).say(tone(1), 2), 4)
+    assert live.recorder.reason is None
+    assert set(live.recorder.journals()) == {2}
+
+
+async def test_a_database_that_fails_at_the_end_costs_only_the_index(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = await house.recordings()
+    live = await house.start(service)
+    await house.hear(Speaker(1).say(tone(1), 0), 2)
+    update, failed = service.archive.update, []
+
+    async def fail_once(*args: Any) -> None:
+        if not failed:
+            failed.append(args)
+            raise StoreError("My database cannot be written.")
+        await update(*args)
+
+    monkeypatch.setattr(service.archive, "update", fail_once)
+    await service.stop(1, "Enough.")
+    assert (await service.rendered(live.id)).state == "finished"
+    await house.hub.settle()
+    assert [type(event) for event in house.events] == [RecordingStarted, RecordingStopped, RecordingRendered]
 
 
 async def test_a_session_takes_its_recording_along(house: House) -> None:
