@@ -194,15 +194,18 @@ class RecorderCog(ParleyCog, name="Recorder"):
         live = await record_session(
             self.recordings, session, started_by=by, report_channel_id=getattr(here, "id", None), automatic=automatic
         )
+        self.recordings.announced[session.guild.id] = channel.id  # a move meanwhile is announced by itself, once
         panel = await _send(here, words.live_text(live, self.runtime.clock.monotonic()), self._panel_view(live))
         told = await self._announce(channel, words.ANNOUNCED, channel.members)
         if panel is None and told is None:
+            self.recordings.announced.pop(session.guild.id, None)
             await self.recordings.discard(session.guild.id, UNANNOUNCED)
             raise RecordingError(UNANNOUNCED)
         if panel is not None:
             self.recordings.panels[live.id] = (panel.channel.id, panel.id)
             self._show(live.id)
-        await self._mark(channel)
+        if self.recordings.announced.get(session.guild.id) == channel.id:
+            await self._mark(channel)
 
     async def _begin_automatically(self, session: VoiceSession) -> None:
         await self._begin(session, None, None, automatic=True)
