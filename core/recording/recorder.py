@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from core.audio.frames import FRAME_S
-from core.recording.metadata import Gap, Named, Note, write_metadata
+from core.recording.gaps import Gaps
+from core.recording.metadata import Named, Note, write_metadata
 from core.recording.participant import Participant
 from core.recording.timeline import HOLD_S
 
@@ -24,18 +25,15 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.recording.consent import Consent
     from core.recording.journal import JournalWriter
-    from core.recording.metadata import Encryption, Metadata
+    from core.recording.metadata import Encryption, Gap, Metadata
 
 _log = logging.getLogger(__name__)
 
 TURN_S = 0.25  # how often packets go into files: a killed process loses little more than this
 SYNC_S = 0.75  # how often files go onto the disk: a power cut loses this much more
-_SCATTER_S = (
-    2.5  # frames come that much later than they arrived, while they wait for a key or a name, with some to spare
-)
+_SCATTER_S = 2.5  # what waited for a key or a name comes 2 s after it arrived
 METADATA_S = 5.0
 LIMITS_S = 2.0
-BREATH_S = 0.2  # people who are heard while the connection counts as away leave no gap as short as this
 QUEUE_LIMIT = 200_000  # packets that wait while a disk hangs: ten minutes of six people
 
 DISK_FULL = "The disk is full. What was recorded until then is safe."
@@ -65,14 +63,6 @@ class Heard:
     sound_s: float  # how much was received of them
     last_s: float  # when they were last heard, on the clock
     lost: int
-
-
-@dataclass(slots=True)
-class _OpenGap:
-    start_s: float
-    reason: str
-    pause: bool
-    heard: bool = False  # somebody, after its start
 
 
 class Recorder:
@@ -134,7 +124,7 @@ class Recorder:
         self._commands: deque[Callable[[], None]] = deque()
         self._people: dict[int, Participant] = {}
         self._forgotten: dict[int, Counter[str]] = {}  # undecryptable packets of whom was forgotten, as they were then
-        self._gaps: list[_OpenGap] = []
+        self._gaps = Gaps(self._gap_closed)
         self._finished = False
         self._finishing = threading.Lock()
         self._paused = False
@@ -305,8 +295,7 @@ class Recorder:
         self._attempt("the last packets were lost", lambda: self.turn(now_s))
         for person in self._people.values():
             self._attempt("the end of a track was lost", lambda person=person: person.close(self._open))
-        while self._gaps:
-            self._close_gap(self._gaps.pop(), now_s - self.started_s)
+        self._gaps.end_all(now_s - self.started_s)
         self._metadata.state = "rendering"
         self._metadata.ended_at = self._clock.now()
         self._metadata.duration_s = round(now_s - self.started_s, 3)
@@ -337,7 +326,7 @@ class Recorder:
         person = self._person(user_id)
         person.push(frame)
         if self._gaps and not person.bot:
-            self._heard_at(frame.arrival_s - self.started_s)
+            self._gaps.heard(frame.arrival_s - self.started_s)
 
     def _person(self, user_id: int) -> Participant:
         person = self._people.get(user_id)
@@ -400,40 +389,17 @@ class Recorder:
     # Gaps -------------------------------------------------------------------------------------------------------------
 
     def _gap_started(self, reason: str, *, pause: bool) -> None:
-        gap = _OpenGap(self._clock.monotonic() - self.started_s, reason, pause)
-        self._command(lambda: self._gaps.append(gap))
+        at_s = self._clock.monotonic() - self.started_s
+        self._command(lambda: self._gaps.begin(at_s, reason, pause=pause))
 
     def _gap_ended(self, *, pause: bool) -> None:
-        now_s = self._clock.monotonic() - self.started_s
+        at_s = self._clock.monotonic() - self.started_s
+        self._command(lambda: self._gaps.end(at_s, pause=pause))
 
-        def end() -> None:
-            for gap in [gap for gap in self._gaps if gap.pause == pause]:
-                self._gaps.remove(gap)
-                self._close_gap(gap, now_s)
-
-        self._command(end)
-
-    def _heard_at(self, at_s: float) -> None:
-        """Somebody is heard while the connection counts as away: media goes another way than what tells of it."""
-        for gap in self._gaps:
-            if not gap.pause and at_s > gap.start_s:
-                gap.heard = True
-                self._close_gap(gap, at_s)
-                gap.start_s = at_s
-
-    def _close_gap(self, gap: _OpenGap, end_s: float) -> None:
-        if gap.heard and end_s - gap.start_s < BREATH_S:
-            return
+    def _gap_closed(self, gap: Gap) -> None:
         for person in self._people.values():
-            person.away(self.started_s + gap.start_s, self.started_s + end_s)
-        self._metadata.gaps.append(
-            Gap(
-                start_s=round(gap.start_s, 3),
-                duration_s=round(max(0.0, end_s - gap.start_s), 3),
-                reason=gap.reason,
-                pause=gap.pause,
-            )
-        )
+            person.away(self.started_s + gap.start_s, self.started_s + gap.start_s + gap.duration_s)
+        self._metadata.gaps.append(gap)
 
     def _command(self, command: Callable[[], None]) -> None:
         """Have something done on the recorder's thread, its outcome in the metadata within a turn; here, once that ended."""
