@@ -193,7 +193,7 @@ async def _finished(folder: Path) -> dict[str, Any]:
 
 
 def _packets(metadata: dict[str, Any], sent: dict[str, int], relayed: dict[int, Endpoint]) -> dict[str, Any]:
-    people = {int(person["id"]): person["packets"] for person in metadata["people"]}
+    people = {int(person["id"]): person["packets"] for person in metadata["people"] if not person["bot"]}
     recorded = sum(packets["received"] for packets in people.values())
     arrived = sum(endpoint.received for endpoint in relayed.values())
     undecryptable = sum(sum(packets["undecryptable"].values()) for packets in people.values())
