@@ -151,22 +151,9 @@ class Recordings:
             loop.call_soon_threadsafe(self._ended_by_itself, guild_id, reason)
 
         try:
-            metadata = Metadata(
-                id=secrets.token_hex(5),
-                guild=guild,
-                channel=channel,
-                started_at=self._clock.now(),
-                started_by=started_by,
-                consent=ConsentPart(mode=self.consent.mode),
-                software=Software(version=self._version),
-            )
+            metadata = self._new_metadata(guild, channel, started_by)
             folder = await asyncio.to_thread(
-                make_folder,
-                self._root,
-                guild_id,
-                int(channel.id),
-                metadata.started_at,
-                self._section.min_free_mb,
+                make_folder, self._root, guild_id, int(channel.id), metadata.started_at, self._section.min_free_mb
             )
             sources = [source]
             if own_voice is not None and self._section.own_voice:
@@ -195,6 +182,17 @@ class Recordings:
         self._hub.publish(RecordingStarted(guild_id, live.id, record.channel_id, str(live.folder), record.started_by))
         _log.info("recording %s started in channel %d", live.id, record.channel_id)
         return live
+
+    def _new_metadata(self, guild: Named, channel: Named, started_by: Named | None) -> Metadata:
+        return Metadata(
+            id=secrets.token_hex(5),
+            guild=guild,
+            channel=channel,
+            started_at=self._clock.now(),
+            started_by=started_by,
+            consent=ConsentPart(mode=self.consent.mode),
+            software=Software(version=self._version),
+        )
 
     @property
     def _limits(self) -> Limits:
