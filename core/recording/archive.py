@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import RecordingError
 from core.recording.folders import PackJob, delete_folder, folder_size, pack
+from core.recording.locks import BUSY, RecordingLocks
 from core.recording.metadata import FILE, read_metadata
 from core.recording.privacy import export_person, take_person_out
 from core.store.recordings import RecordingRecord
@@ -30,7 +31,6 @@ _log = logging.getLogger(__name__)
 
 UNKNOWN = "There is no such recording. /recordings list shows what there is."
 GONE = "The files of that recording are gone."
-BUSY = "That recording is still being worked on. Please try again in a moment."
 UNMADE = "Its finished files could not be made. What was heard is safe in its folder; I try again at my next start."
 NOBODY = "Nothing is recorded of you."
 EXPORTS = "exports"
@@ -50,6 +50,7 @@ class Archive:
         clock: Clock,
         render_again: Callable[[RecordingRecord], Awaitable[None]],
     ) -> None:
+        self.locks = RecordingLocks()
         self._root = root
         self._section = section
         self._workers = workers
@@ -115,7 +116,7 @@ class Archive:
         return await asyncio.to_thread(folder_size, self.folder(self.record(recording_id)))
 
     async def delete(self, recording_id: str) -> None:
-        """Delete a recording and all its files.
+        """Delete a recording and all its files; what is just being packed of it is not handed out any more.
 
         Raises:
             RecordingError: There is none, it is being worked on, or it cannot be deleted.
@@ -123,12 +124,13 @@ class Archive:
         record = self.record(recording_id)
         if record.state in ("recording", "rendering"):
             raise RecordingError(BUSY)
-        try:
-            await asyncio.to_thread(delete_folder, self.folder(record), self._root)
-        except OSError as error:
-            raise RecordingError(f"Its files could not all be deleted: {error.strerror}.") from error
-        await asyncio.to_thread(self._drop_exports, recording_id)
-        await self.forget(recording_id)
+        async with self.locks.changing(recording_id):
+            try:
+                await asyncio.to_thread(delete_folder, self.folder(record), self._root)
+            except OSError as error:
+                raise RecordingError(f"Its files could not all be deleted: {error.strerror}.") from error
+            await asyncio.to_thread(self._drop_exports, recording_id)
+            await self.forget(recording_id)
 
     async def pack(self, recording_id: str, *, quality: Quality | None = None, user_id: int | None = None) -> Path:
         """One archive of a recording's finished files, or of one person's track, as they are or in another quality.
@@ -177,11 +179,12 @@ class Archive:
             await self._repository.save_people(recording_id, others)
             return False
         record = replace(record, state="rendering")
-        await self.update(record)  # if the process dies from here on, the next one makes the files anew
-        await asyncio.to_thread(take_person_out, folder, user_id)
-        await asyncio.to_thread(self._drop_exports, record.id)
-        await self._repository.save_people(recording_id, others)
-        await self._render_again(record)
+        async with self.locks.changing(recording_id):  # the mix holds them until it is made anew
+            await self.update(record)  # if the process dies from here on, the next one makes the files anew
+            await asyncio.to_thread(take_person_out, folder, user_id)
+            await asyncio.to_thread(self._drop_exports, record.id)
+            await self._repository.save_people(recording_id, others)
+            await self._render_again(record)
         return True
 
     async def add(self, metadata: Metadata, folder: Path, report_channel_id: int | None) -> RecordingRecord:
