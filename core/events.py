@@ -73,6 +73,22 @@ class SessionEnded(GuildEvent):
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class EncryptionChanged(GuildEvent):
+    """A running session's channel changed between end-to-end encryption and none. Version 0: there is none."""
+
+    session_id: str
+    channel_id: int
+    before: int  # DAVE protocol versions
+    protocol_version: int
+    at_s: float  # time.monotonic
+
+    @property
+    def weaker(self) -> bool:
+        """Whether people are protected less than before."""
+        return self.protocol_version < self.before
+
+
 # Presence -------------------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import discord
 
-from core.events import SessionInterrupted, SessionMoved, SessionResumed
+from core.events import EncryptionChanged, SessionInterrupted, SessionMoved, SessionResumed
 from core.tasks import Tasks
 from core.voice.checks import NO_SPEAK, VoiceRoom, name_of
 from core.voice.media import Media
@@ -156,6 +156,7 @@ class VoiceSession:
     def watch(self, lost: Callable[[], None]) -> None:
         """Start looking after the connection; `lost` is called once if it is gone for good."""
         self.client.changed = self._look
+        self.client.lasting.encryption_changed = self._encryption_changed
         self._tasks.start(self._watch(lost), "watch")
 
     async def notice(self, text: str) -> None:
@@ -256,6 +257,11 @@ class VoiceSession:
             self._hub.publish(SessionResumed(self.guild.id, self.id, self.channel.id, gap_s))
             if gap_s > 1:
                 self._tasks.start(self.notice(BACK.format(gap=gap_s)), "notice back")
+
+    def _encryption_changed(self, before: int, version: int) -> None:
+        _log.warning("session %s: the channel went from DAVE version %d to %d", self.id, before, version)
+        now_s = self._clock.monotonic()
+        self._hub.publish(EncryptionChanged(self.guild.id, self.id, self.channel.id, before, version, now_s))
 
     async def _come_back(self) -> None:
         _log.info("session %s connects anew", self.id)

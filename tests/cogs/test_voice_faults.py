@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import discord
 import pytest
 
 import core.voice.session as session_module
-from core.events import SessionEnded, SessionInterrupted, SessionMoved, SessionResumed
+from core.events import EncryptionChanged, SessionEnded, SessionInterrupted, SessionMoved, SessionResumed
 from core.speech.speaker import Speaker
 from loopback.services.speech_http import SpeechHttp
 from loopback.voice.faults import Network
@@ -322,3 +323,19 @@ async def test_a_host_bots_own_player_in_the_guild_is_respected(scene):
     assert scene.session is None
     await own.disconnect()
     assert "I am in" in await scene.run(ada, "voice join")
+
+
+async def test_end_to_end_encryption_that_goes_off_and_on_is_told_on_the_hub(scene):
+    await scene.start()
+    await scene.joined()
+    room = scene.discord.voice.room(scene.voice.id)
+    await room.wait_settled(2)
+    events = scene.events(EncryptionChanged)
+    before_s = time.monotonic()
+    room.set_protocol_version(0)
+    await scene.until(lambda: len(events) == 1)
+    room.set_protocol_version(1)
+    await scene.until(lambda: len(events) == 2)
+    assert [(event.before, event.protocol_version, event.weaker) for event in events] == [(1, 0, True), (0, 1, False)]
+    assert {(event.session_id, event.channel_id) for event in events} == {(scene.session.id, scene.voice.id)}
+    assert before_s < events[0].at_s < events[1].at_s < time.monotonic()

@@ -18,6 +18,8 @@ from core.voice.receive.receiver import Receiver
 from core.voice.receive.socket_reader import VoiceSocketReader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from discord.voice_state import SocketReader
 
     from core.voice.client import ParleyVoiceClient
@@ -82,12 +84,25 @@ class ParleyConnectionState(VoiceConnectionState):
     voice_client: ParleyVoiceClient
 
     def __init__(self, voice_client: ParleyVoiceClient) -> None:
+        self.encryption_changed: Callable[[int, int], None] = _unwatched
         self.transition_at_s = float("-inf")
+        self._dave_version = 0
         self.last_transition_id = 0
         self.refused_messages = 0
         self.receiver = Receiver(self, self._ask_for_recovery)
         self.reader = VoiceSocketReader(self, self.receiver)
         super().__init__(voice_client, hook=_hook)
+
+    @property
+    def dave_protocol_version(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] - discord.py sets it
+        """The DAVE version the channel is on; 0 is no end-to-end encryption. `encryption_changed` hears of changes."""
+        return self._dave_version
+
+    @dave_protocol_version.setter
+    def dave_protocol_version(self, version: int) -> None:
+        before, self._dave_version = self._dave_version, version
+        if version != before:
+            self.encryption_changed(before, version)
 
     @property
     def _socket_reader(self) -> VoiceSocketReader:  # pyright: ignore[reportIncompatibleVariableOverride] - see the setter
@@ -178,3 +193,7 @@ async def _hook(ws: DiscordVoiceWebSocket, msg: dict[str, Any]) -> None:
         await recv_gateway.hook(ws, msg)
     except Exception:  # noqa: BLE001 - a surprise in somebody's message must not end the polling of the voice gateway
         _log.exception("voice gateway: op %s was not understood", msg.get("op"))
+
+
+def _unwatched(_before: int, _version: int) -> None:
+    """Nobody wants to know yet."""
