@@ -56,7 +56,11 @@ class ParleyVoiceWebSocket(DiscordVoiceWebSocket):
 
     async def received_message(self, msg: dict[str, Any]) -> None:
         """One JSON message."""
+        state = cast("ParleyConnectionState", self._connection)
+        before = state.dave_protocol_version
         await super().received_message(msg)
+        if state.dave_protocol_version != before:
+            state.encryption_changed(before, state.dave_protocol_version)
         if msg["op"] == self.RESUMED:
             self.resumed = True
 
@@ -86,23 +90,11 @@ class ParleyConnectionState(VoiceConnectionState):
     def __init__(self, voice_client: ParleyVoiceClient) -> None:
         self.encryption_changed: Callable[[int, int], None] = _unwatched
         self.transition_at_s = float("-inf")
-        self._dave_version = 0
         self.last_transition_id = 0
         self.refused_messages = 0
         self.receiver = Receiver(self, self._ask_for_recovery)
         self.reader = VoiceSocketReader(self, self.receiver)
         super().__init__(voice_client, hook=_hook)
-
-    @property
-    def dave_protocol_version(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] - discord.py sets it
-        """The DAVE version the channel is on; 0 is no end-to-end encryption. `encryption_changed` hears of changes."""
-        return self._dave_version
-
-    @dave_protocol_version.setter
-    def dave_protocol_version(self, version: int) -> None:
-        before, self._dave_version = self._dave_version, version
-        if version != before:
-            self.encryption_changed(before, version)
 
     @property
     def _socket_reader(self) -> VoiceSocketReader:  # pyright: ignore[reportIncompatibleVariableOverride] - see the setter
@@ -115,6 +107,11 @@ class ParleyConnectionState(VoiceConnectionState):
     def is_connected(self) -> bool:
         """Whether sound can be sent: discord.py believes so even while it waits for another voice server."""
         return super().is_connected() and not getattr(self.ws, "lost", False)
+
+    @property
+    def sealed(self) -> bool:
+        """Whether what we send now is encrypted as the channel wants it: end to end, or if it has no DAVE, not."""
+        return self.can_encrypt or not self.dave_protocol_version
 
     def _ask_for_recovery(self) -> None:
         asyncio.run_coroutine_threadsafe(self.recover(), self.voice_client.loop)
