@@ -6,16 +6,16 @@ import asyncio
 import logging
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from sqlalchemy import Connection, event
+from alembic.util.exc import CommandError
+from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from core.errors import StoreError
+from core.store.opening import check, make_file, sentence, set_pragmas, tighten, upgrade
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -24,7 +24,8 @@ _log = logging.getLogger(__name__)
 
 BROKEN = "My database cannot be read or written. Is its disk full? The log says more."
 CLOSE_S = 2.0  # how long closing waits for what is being read or written
-MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+UNCLEAN = "What was deleted can still be found in the database's files; I try again within the hour."
+SCRUB_TRIES, SCRUB_WAIT_S = 4, 0.25
 
 
 class Store:
@@ -37,7 +38,8 @@ class Store:
             url: SQLAlchemy URL with an async driver.
             base: Where a relative SQLite path starts.
         """
-        self.url = _resolve(make_url(url), base or Path.cwd())
+        self._base = base or Path.cwd()
+        self.url = _resolve(make_url(url), self._base)
         self._engine: AsyncEngine | None = None
         self._sessions: async_sessionmaker[AsyncSession] | None = None
         self._under_way = 0
@@ -50,22 +52,24 @@ class Store:
         Raises:
             StoreError: The database cannot be opened or migrated.
         """
-        sqlite = self.url.get_backend_name() == "sqlite"
         try:
-            if sqlite and self.url.database:
-                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            if self._file is not None:
+                await asyncio.to_thread(make_file, self._file)
             self._engine = create_async_engine(self.url)
-            if sqlite:
-                event.listen(self._engine.sync_engine, "connect", _set_pragmas)
+            if self.url.get_backend_name() == "sqlite":
+                event.listen(self._engine.sync_engine, "connect", set_pragmas)
+            async with self._engine.connect() as connection:
+                await connection.run_sync(check)
+                if self._file is not None:
+                    await connection.exec_driver_sql("PRAGMA journal_mode = WAL")  # kept in the file
             async with self._engine.begin() as connection:
-                await connection.run_sync(_upgrade)
-        except (SQLAlchemyError, OSError) as error:
+                await connection.run_sync(upgrade)
+            if self._file is not None:
+                await asyncio.to_thread(tighten, self._file, self._base)
+        except (SQLAlchemyError, OSError, CommandError) as error:
             await self.close()
-            where = self.url.render_as_string(hide_password=True)
-            raise StoreError(
-                f"The database {where} cannot be opened; check [store] url and that its folder is writable."
-            ) from error
-        except asyncio.CancelledError:
+            raise StoreError(sentence(self.url, error)) from error
+        except (StoreError, asyncio.CancelledError):
             await self.close()
             raise
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
@@ -103,23 +107,37 @@ class Store:
             if not self._under_way:
                 self._idle.set()
 
+    async def scrub(self) -> None:
+        """Take what was deleted out of the database's files, byte for byte, also what older versions left in them.
+
+        SQLite alone: a server has files of its own.
+
+        Raises:
+            StoreError: It is there still, because the disk is full or somebody reads.
+        """
+        if self._engine is None or self._file is None:
+            return
+        try:
+            async with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+                await connection.execute(text("VACUUM"))
+                for attempt in range(SCRUB_TRIES):
+                    busy = await connection.scalar(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+                    if not busy:
+                        return
+                    await asyncio.sleep(SCRUB_WAIT_S * attempt)
+        except SQLAlchemyError as error:
+            raise StoreError(UNCLEAN) from error
+        raise StoreError(UNCLEAN)
+
+    @property
+    def _file(self) -> Path | None:
+        """The file of a SQLite database that has one."""
+        named = self.url.get_backend_name() == "sqlite" and self.url.database not in (None, "", ":memory:")
+        return Path(str(self.url.database)) if named else None
+
 
 def _resolve(url: URL, base: Path) -> URL:
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         return url
     path = Path(url.database)
     return url if path.is_absolute() else url.set(database=str(base / path))
-
-
-def _set_pragmas(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "busy_timeout = 5000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _upgrade(connection: Connection) -> None:
-    config = AlembicConfig()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")

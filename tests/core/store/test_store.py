@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -150,3 +152,33 @@ async def test_a_database_that_cannot_be_opened_is_said_plainly(tmp_path) -> Non
     (tmp_path / "data").write_text("a file where a folder should be")
     with pytest.raises(StoreError, match=r"cannot be opened; check \[store\] url"):
         await Store("sqlite+aiosqlite:///data/parley.db", base=tmp_path).open()
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["of this version", "left by an older version"])
+async def test_what_is_deleted_is_in_no_byte_of_the_databases_files(store, tmp_path, older) -> None:
+    history = HistoryRepository(store)
+    async with store.transaction() as session:
+        await session.execute(text(f"PRAGMA secure_delete = {'OFF' if older else 'ON'}"))
+    for n in range(200):
+        await history.add(7, Line("t", "user", f"Zebedee said {n} {'x' * 300}", NOW, 5, "Zebedee"))
+        await history.add(8, Line("t", "user", f"somebody else {n}", NOW, 6, "Bo"))
+    await history.clear(7)
+    await store.scrub()
+    files = {path.name: path.read_bytes() for path in (tmp_path / "data").iterdir()}
+    assert "parley.db" in files
+    assert [name for name, data in files.items() if b"Zebedee" in data] == []
+    assert len(await history.newest(8, 500)) == 200
+
+
+async def test_a_deletion_that_left_bytes_behind_is_not_called_done(store, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("core.store.store.SCRUB_WAIT_S", 0)
+    await HistoryRepository(store).add(7, Line("t", "user", "hello", NOW, 5, "Ada"))
+    async with store._engine.connect() as setting:
+        await setting.execute(text("PRAGMA busy_timeout = 10"))
+    with closing(sqlite3.connect(tmp_path / "data" / "parley.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM history").fetchall()
+        await HistoryRepository(store).clear(7)
+        with pytest.raises(StoreError, match="can still be found"):
+            await store.scrub()
+    await store.scrub()
