@@ -21,7 +21,7 @@ from core.monitored import Monitored
 from core.recording import words
 from core.recording.events import RecordingFailed
 from core.recording.metadata import Named
-from core.recording.rights import require_right
+from core.recording_rights import require_recording
 from core.returning import BUTTONS
 from core.session_recording import record_session
 from core.slash import NO_PINGS, ParleyCog, answer, subcommand, tell_error
@@ -123,7 +123,7 @@ class RecorderCog(ParleyCog, name="Recorder"):
         text: app_commands.Range[str, 1, 200] | None = None,
     ) -> None:
         """Start, stop, pause, go on, or note."""
-        _require_right(self, interaction)
+        self._require_right(interaction)
         if action == "start":
             await interaction.response.defer(ephemeral=True, thinking=True)
             await answer(interaction, await self._start(interaction))
@@ -143,11 +143,24 @@ class RecorderCog(ParleyCog, name="Recorder"):
         if do in ("refuse", "agree"):
             await self._decide(interaction, "out" if do == "refuse" else "in")
             return
-        _require_right(self, interaction)
+        self._require_right(interaction)
         if do == "note":
             await interaction.response.send_modal(NoteModal(self.recordings.required(_guild(interaction).id)))
         else:
             await self._do(interaction, do, None)
+
+    def _require_right(self, interaction: discord.Interaction) -> None:
+        """Refuse who may not record where it is about: where a recording began or is, or would begin."""
+        guild_id = interaction.guild_id or 0
+        live, session = self.recordings.live(guild_id), self.runtime.voice.session(guild_id)
+        voice = interaction.user.voice if isinstance(interaction.user, discord.Member) else None
+        if session is None and live is None:
+            about = [voice.channel if voice is not None else interaction.channel]
+        else:
+            about = [None if session is None else session.channel]
+        ids = [channel.id for channel in about if channel is not None]
+        ids += [] if live is None else [live.record.channel_id]
+        require_recording(self.runtime.config.recording, interaction.user, *ids)
 
     async def _do(self, interaction: discord.Interaction, action: str, text: str | None) -> None:
         live = self.recordings.required(_guild(interaction).id)
@@ -371,11 +384,6 @@ def _guild(interaction: discord.Interaction) -> discord.Guild:
     if interaction.guild is None:
         raise RecordingError("This works in a server only.")
     return interaction.guild
-
-
-def _require_right(cog: ParleyCog, interaction: discord.Interaction) -> None:
-    roles = [role.id for role in interaction.user.roles] if isinstance(interaction.user, discord.Member) else []
-    require_right(cog.runtime.config.recording, roles, interaction.permissions.manage_channels)
 
 
 async def _send(

@@ -15,7 +15,7 @@ from discord import app_commands
 
 from core.recording import words
 from core.recording.encode import Quality
-from core.recording.rights import may_record, require_right
+from core.recording_rights import RecordingRights
 from core.slash import NO_PINGS, ParleyCog, answer
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from discord.ext import commands
 
-    from core.store.recordings import Decision, RecordingRecord
+    from core.store.recordings import Decision
 
 NONE_YET = "Nothing was recorded on this server yet."
 DELETED = "Deleted, with all its files."
@@ -57,21 +57,15 @@ class RecordingsCog(ParleyCog, name="Recordings"):
 
     async def _choices(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
         """Complete recordings, from memory, for who may see them."""
-        if interaction.guild_id is None or not self._may(interaction):
-            return []
-        found = [
-            (words.choice(record), record.id)
-            for record in self.runtime.recordings.archive.records(interaction.guild_id)
-        ]
+        found = [(words.choice(record), record.id) for record in self._rights.visible(interaction.user)]
         text = partial.casefold()
         fits = [(name, value) for name, value in found if text in name.casefold() or text in value]
         return [app_commands.Choice(name=name, value=value) for name, value in fits[:CHOICES]]
 
     @recordings.command(name="list", description="Show what was recorded here.")
     async def list_recordings(self, interaction: discord.Interaction) -> None:
-        """The newest recordings of this server."""
-        self._require_right(interaction)
-        records = self.runtime.recordings.archive.records(interaction.guild_id or 0)
+        """The newest recordings of this server that the caller may see."""
+        records = self._rights.listed(interaction.user)
         lines = [words.list_line(record) for record in records[:LISTED]]
         if len(records) > LISTED:
             lines.append(f"and {len(records) - LISTED} more")
@@ -82,7 +76,7 @@ class RecordingsCog(ParleyCog, name="Recordings"):
     @app_commands.autocomplete(recording=_choices)
     async def get(self, interaction: discord.Interaction, recording: str) -> None:
         """Send what fits the upload limit, and say where the rest is."""
-        record = self._record(interaction, recording)
+        record = self._rights.record(interaction.user, recording)
         await interaction.response.defer(ephemeral=True, thinking=True)
         metadata = await self.runtime.recordings.archive.details(record.id)
         folder = self.runtime.recordings.archive.folder(record)
@@ -109,7 +103,7 @@ class RecordingsCog(ParleyCog, name="Recordings"):
         mono: bool = False,
     ) -> None:
         """Pack it and send it, or say where it lies."""
-        record = self._record(interaction, recording)
+        record = self._rights.record(interaction.user, recording)
         await interaction.response.defer(ephemeral=True, thinking=True)
         section = self.runtime.config.recording
         wanted = format or ("wav" if mono else None)
@@ -126,7 +120,7 @@ class RecordingsCog(ParleyCog, name="Recordings"):
     @app_commands.autocomplete(recording=_choices)
     async def delete(self, interaction: discord.Interaction, recording: str) -> None:
         """Delete one recording."""
-        record = self._record(interaction, recording)
+        record = self._rights.record(interaction.user, recording)
         await interaction.response.defer(ephemeral=True, thinking=True)
         await self.runtime.recordings.archive.delete(record.id)
         await answer(interaction, DELETED)
@@ -176,21 +170,9 @@ class RecordingsCog(ParleyCog, name="Recordings"):
 
     # Within -----------------------------------------------------------------------------------------------------------
 
-    def _may(self, interaction: discord.Interaction) -> bool:
-        return may_record(self.runtime.config.recording, _roles(interaction), interaction.permissions.manage_channels)
-
-    def _require_right(self, interaction: discord.Interaction) -> None:
-        manages = interaction.permissions.manage_channels
-        require_right(self.runtime.config.recording, _roles(interaction), manages)
-
-    def _record(self, interaction: discord.Interaction, recording_id: str) -> RecordingRecord:
-        """The recording that was chosen, for who may see it.
-
-        Raises:
-            RecordingError: They may not, or there is none of this id on this server.
-        """
-        self._require_right(interaction)
-        return self.runtime.recordings.archive.record(recording_id, interaction.guild_id or 0)
+    @property
+    def _rights(self) -> RecordingRights:
+        return RecordingRights(self.runtime.config.recording, self.runtime.recordings.archive)
 
     def _where(self, below: str) -> str:
         """A place as people who run the bot know it: from the folder that the configuration names."""
@@ -205,10 +187,6 @@ class RecordingsCog(ParleyCog, name="Recordings"):
         sent = await asyncio.to_thread(discord.File, file)
         await interaction.followup.send(file=sent, ephemeral=True, allowed_mentions=NO_PINGS)
         await asyncio.to_thread(file.unlink, missing_ok=True)
-
-
-def _roles(interaction: discord.Interaction) -> list[int]:
-    return [role.id for role in interaction.user.roles] if isinstance(interaction.user, discord.Member) else []
 
 
 def _limit(interaction: discord.Interaction) -> int:

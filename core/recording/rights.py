@@ -1,7 +1,8 @@
-"""Who may record, and see what was recorded."""
+"""Who may record, and see what was recorded: the one rule, asked at the moment of use."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.errors import RecordingError
@@ -11,12 +12,52 @@ if TYPE_CHECKING:
 
     from core.config.recording import RecordingSection
 
-NOT_ALLOWED = "Only people with {who} may record here, and see what was recorded."
+NOT_ALLOWED = "Only people with {who} in the recorded channel may record there, and see what was recorded."
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What somebody may do at this moment, on a server and in one of its channels."""
+
+    roles: frozenset[int] = frozenset()
+    manages_server: bool = False  # Manage Channels by their roles, everywhere
+    views_server: bool = False  # View Channels likewise: all that can be asked of a channel that is gone
+    manages_channel: bool = False  # overwrites of the channel taken into account, as all below
+    views_channel: bool = False
+    channel_exists: bool = True
+
+    @property
+    def views(self) -> bool:
+        """Whether the channel is one they see, or would see if it were still there."""
+        return self.views_channel if self.channel_exists else self.views_server
 
 
 def may_record(section: RecordingSection, roles: Iterable[int], manages_channels: bool) -> bool:
-    """Whether somebody with these roles may; who manages channels always may."""
+    """Whether somebody with these roles may; who manages the channel always may."""
     return manages_channels or not set(section.roles).isdisjoint(roles)
+
+
+def may_see(section: RecordingSection, standing: Standing) -> bool:
+    """Whether somebody may list, fetch, export, search and delete what was recorded in a channel.
+
+    They see that channel, and manage it, all channels of the server, or have a role that the configuration names. Of a
+    channel that is gone nobody can say who saw it: then only who sees and manages all channels may.
+    """
+    if not standing.channel_exists:
+        return standing.views_server and standing.manages_server
+    manages = standing.manages_server or standing.manages_channel
+    return standing.views_channel and may_record(section, standing.roles, manages)
+
+
+def may_anywhere(section: RecordingSection, standing: Standing) -> bool:
+    """Whether somebody has the right on the whole server, whatever channel it is about."""
+    return may_record(section, standing.roles, standing.manages_server)
+
+
+def refusal(section: RecordingSection) -> RecordingError:
+    """What to say to who may not: who may."""
+    who = " or ".join([*(f"<@&{role}>" for role in section.roles), "the permission “Manage Channels”"])
+    return RecordingError(NOT_ALLOWED.format(who=who))
 
 
 def require_right(section: RecordingSection, roles: Iterable[int], manages_channels: bool) -> None:
@@ -26,5 +67,4 @@ def require_right(section: RecordingSection, roles: Iterable[int], manages_chann
         RecordingError: With who may.
     """
     if not may_record(section, roles, manages_channels):
-        who = " or ".join([*(f"<@&{role}>" for role in section.roles), "the permission “Manage Channels”"])
-        raise RecordingError(NOT_ALLOWED.format(who=who))
+        raise refusal(section)

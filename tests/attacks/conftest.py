@@ -1,0 +1,5 @@
+"""Attacks are tried on the same Discord on localhost as the cogs are."""
+
+from __future__ import annotations
+
+from tests.cogs.conftest import scene as scene
