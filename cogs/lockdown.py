@@ -15,9 +15,8 @@ import discord
 from discord import app_commands
 
 from core.errors import LockdownError, ParleyError
-from core.events import SessionStarted
+from core.events import MemoryRanLow, SessionStarted
 from core.lockdown import Feature, Queue, describe
-from core.lockdown.events import MemoryRanLow
 from core.slash import NO_PINGS, ParleyCog, admins_only, answer, tell_error
 
 if TYPE_CHECKING:

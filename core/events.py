@@ -203,3 +203,12 @@ class FeatureReleased(Event):
 
     feature: str
     holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRanLow(Event):
+    """A memory is fuller than `[lockdown] memory_warning` allows; told again only after it had room in between."""
+
+    memory: str  # for people: "System memory", the name of a GPU
+    used_bytes: int
+    total_bytes: int

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from core.conversation.voices import VoiceWishes
     from core.llm.models import Models
     from core.lockdown.service import Lockdown
+    from core.machine.usage import Usage
+    from core.machine.workers import Workers
     from core.recording.service import Recordings
     from core.returning import Returning
     from core.status import Field
@@ -41,11 +43,9 @@ if TYPE_CHECKING:
     from core.store.settings import SettingsRepository
     from core.store.store import Store
     from core.studio.studio import Studio
-    from core.usage import Usage
     from core.voice.media import Track
     from core.voice.service import VoiceService
     from core.voice.sounds import Sounds
-    from core.workers import Workers
 
 _log = logging.getLogger(__name__)
 
@@ -208,7 +208,7 @@ class Runtime:
     @cached_property
     def usage(self) -> Usage:
         """What this process costs."""
-        from core.usage import Usage
+        from core.machine.usage import Usage
 
         return Usage()
 
@@ -247,7 +247,7 @@ class Runtime:
         self.history = HistoryRepository(self.store)
 
     def _open_workers(self) -> None:
-        from core.workers import Workers
+        from core.machine.workers import Workers
 
         self.workers = Workers(self.config.workers.processes, self.config.workers.scheduler)
         self._closing.append(("workers", self.workers.close))

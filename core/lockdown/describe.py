@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from core.lockdown.memory import Memory
     from core.lockdown.status import FeatureStatus, LockdownStatus, OwedUndo
+    from core.machine.memory import Memory
     from core.store.lockdown import Hold
 
 GIB = 2**30

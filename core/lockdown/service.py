@@ -15,10 +15,10 @@ from core.lockdown.answers import ShapeResponder, is_interaction, message_of
 from core.lockdown.feature import LOCKED, LOCKED_BY_HAND, Block, Feature, Lock, Pause, Queue
 from core.lockdown.hooks import HookCall, Hooks
 from core.lockdown.ledger import Ledger
-from core.lockdown.memory import MemoryReader, MemoryWatch
 from core.lockdown.status import FeatureStatus, LockdownStatus, OwedUndo, State
 from core.lockdown.steps import HookStep, LockStep, PauseStep, RouteStep, RouteSwitch, Step
 from core.lockdown.waiting import WaitingMessages
+from core.machine.memory import MemoryReader, MemoryWatch
 from core.store.lockdown import Entry, Hold, LedgerRepository, QueueRepository
 from core.tasks import Tasks
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from core.lockdown.memory import Memory
+    from core.machine.memory import Memory
     from core.store.lockdown import Hold, Kind
 
 State = Literal["free", "locked", "resuming", "answering"]

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from core.clock import Clock
     from core.config.recording import RecordingSection
+    from core.machine.workers import Workers
     from core.recording.encode import Quality
     from core.recording.metadata import Metadata
     from core.store.recordings import RecordingsRepository
-    from core.workers import Workers
 
 _log = logging.getLogger(__name__)
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.config.recording import RecordingSection
+    from core.machine.workers import Workers
     from core.recording.metadata import Metadata
     from core.recording.rendering import Track
-    from core.workers import Workers
 
 _log = logging.getLogger(__name__)
 

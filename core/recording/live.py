@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from core.audio.frames import OpusFrame
     from core.config.recording import RecordingSection
+    from core.machine.workers import Workers
     from core.recording.metadata import Named, Note
     from core.recording.recorder import Heard, Recorder
     from core.store.recordings import RecordingRecord
-    from core.workers import Workers
 
 _log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
+    from core.machine.workers import Workers
     from core.recording.segments import Utterance
     from core.recording.track import Missing
-    from core.workers import Workers
 
 _log = logging.getLogger(__name__)
 

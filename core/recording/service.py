@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.config.recording import RecordingSection
     from core.hub import Hub
+    from core.machine.workers import Workers
     from core.recording.live import FrameSource
     from core.recording.rendering import Rendering
     from core.store.recordings import Decision, RecordingRecord, RecordingsRepository
-    from core.workers import Workers
 
 _log = logging.getLogger(__name__)
 

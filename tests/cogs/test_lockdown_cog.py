@@ -8,9 +8,9 @@ import pytest
 
 from core.config import Environment
 from core.config.model import ModelSection
+from core.events import MemoryRanLow
 from core.lockdown import Block, Feature, Pause
-from core.lockdown.events import MemoryRanLow
-from core.lockdown.memory import Memory
+from core.machine.memory import Memory
 from core.speech.speaker import Speaker
 from launch.bot import ParleyBot
 from loopback.services.chat import Chat

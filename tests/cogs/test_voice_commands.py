@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from core.lockdown.memory import MemoryReader
-from core.usage import Usage
+from core.machine.memory import MemoryReader
+from core.machine.usage import Usage
 from loopback.interaction import Callback
 from loopback.world.permissions import Permission
 from tests.cogs.sounds import encoded, level, pitch_hz, tone, voice_pitch_hz, voiced, wav

@@ -208,9 +208,9 @@ async def test_the_status_line_can_be_left_alone(scene):
 
 
 async def test_the_cost_of_the_process_is_measured_between_two_looks(monkeypatch):
-    from core.usage import Usage
+    from core.machine.usage import Usage
 
-    monkeypatch.setattr("core.usage.SHORTEST_S", 0.05)
+    monkeypatch.setattr("core.machine.usage.SHORTEST_S", 0.05)
     usage = Usage()
     await asyncio.sleep(0.1)
     idle = usage.read()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.workers import Workers
+from core.machine.workers import Workers
 from loopback.server import Loopback
 from tests.journeys.studio import Studio
 

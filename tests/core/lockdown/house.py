@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.config.lockdown import LockdownSection
 from core.hub import Hub
-from core.lockdown.memory import Memory, MemoryReader
 from core.lockdown.service import Lockdown
+from core.machine.memory import Memory, MemoryReader
 from core.store.store import Store
 
 if TYPE_CHECKING:

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from core.errors import LockdownError
-from core.events import FeatureLocked, FeatureReleased
+from core.events import FeatureLocked, FeatureReleased, MemoryRanLow
 from core.lockdown import Block, Feature, Lock, Pause, Silence, lockable
-from core.lockdown.events import MemoryRanLow
-from core.lockdown.memory import Memory
+from core.machine.memory import Memory
 from tests.core.lockdown.house import House, Written, breathe, until
 
 PICTURES = Feature("pictures", "Pictures", Block("I am talking, no pictures now."))

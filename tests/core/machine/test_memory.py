@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 from core.hub import Hub
-from core.lockdown.memory import Memory, MemoryReader, MemoryWatch
+from core.machine.memory import Memory, MemoryReader, MemoryWatch
 from tests.core.lockdown.house import HandClock, until
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from core.errors import ConfigError
-from core.workers import Workers
+from core.machine.workers import Workers
 
 
 @pytest.fixture
@@ -35,6 +35,7 @@ async def test_a_killed_worker_is_replaced(workers) -> None:
     assert await workers.run(int, "7") == 7
 
 
-async def test_a_scheduler_without_dask_is_refused_with_how_to_get_it() -> None:
+async def test_a_scheduler_without_dask_is_refused_with_how_to_get_it(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ConfigError, match="pip install dask distributed"):
         await Workers(scheduler="tcp://127.0.0.1:1").run(int, "7")

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from core.lockdown.memory import SYSTEM, MemoryReader
+from core.machine.memory import SYSTEM, MemoryReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.lockdown.memory import Memory
+    from core.machine.memory import Memory
 
 MIB = 2**20
 SHORTEST_S = 1.0  # over less time than this, processor use means nothing

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.lockdown.events import MemoryRanLow
+from core.events import MemoryRanLow
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
