@@ -126,7 +126,7 @@ def _sound(session: VoiceSession) -> str:
     stats = player.stats
     queued_s = sum(line.queued_s for line in player.queued())
     parts = [
-        f"{stats.frames_sent} frames sent",
+        f"{stats.frames_sent - session.client.unsent_frames} frames sent",
         f"{stats.underruns} underruns",
         f"longest gap {stats.max_gap_ms:.0f} ms",
     ]

@@ -29,6 +29,8 @@ _log = logging.getLogger(__name__)
 BITRATE_BPS = 96_000
 EXPECTED_LOSS = 0.1
 
+_RTP_HEADER = struct.Struct(">BBHII")
+
 
 @dataclass(frozen=True, slots=True)
 class DaveStatus:
@@ -41,8 +43,15 @@ class DaveStatus:
     transport: str | None
 
 
+class NotSealed(ValueError):
+    """The channel is encrypted end to end, but its keys are not agreed on (yet): nothing may be sent."""
+
+
 class ParleyVoiceClient(VoiceRecvClient):
     """Speaks through `player`, hears through `receiver`. Both stay the same objects through moves and reconnects.
+
+    In a channel that is encrypted end to end nothing leaves before the keys are agreed on: sound waits. Only while nobody
+    else is there (`accompanied` is false) it passes, unsent.
 
     Use it as `await channel.connect(cls=ParleyVoiceClient)`. The reader, buffer and router of discord-ext-voice-recv
     (`listen`) are not used; its gateway hook keeps the maps from SSRC to user.
@@ -57,6 +66,8 @@ class ParleyVoiceClient(VoiceRecvClient):
         self._room: tuple[int, str | None] | None = None
         self._speaking: asyncio.Task[None] | None = None
         self._over = False
+        self.accompanied = True
+        self.unsent_frames = 0  # passed while nobody was there to hear them
         self.player = Player(self, _encoder, name=f"voice-{self.guild.id}")
         self.receiver = self.connection.receiver
 
@@ -99,21 +110,47 @@ class ParleyVoiceClient(VoiceRecvClient):
 
     def connected(self) -> bool:
         """See `playback.wire.Wire`."""
-        return self._connection.is_connected()
+        state = self.connection
+        return state.is_connected() and (state.sealed or not self.accompanied)
 
     def send_frame(self, opus: bytes) -> bool:
-        """See `playback.wire.Wire`. Builds the packet as discord.py does, DAVE included."""
+        """See `playback.wire.Wire`."""
         before = self.sequence
         self.sequence = (before + 1) & 0xFFFF
         try:
+            if not self.accompanied and not self.connection.sealed:
+                return self._pass_unsent(before)
             self._connection.send_packet(self._get_voice_packet(opus))
         except (OSError, ValueError) as error:
-            # The socket is full or gone, or the DAVE session began anew on the other thread: the same frame goes again.
+            # The socket is full or gone, or the DAVE group began anew on the other thread: the same frame goes again.
             self.sequence = before
             _log.debug("a frame was not sent: %s", error)
             return False
         self.timestamp = (self.timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
         return True
+
+    def _pass_unsent(self, sequence: int) -> bool:
+        """Nobody is here to agree on keys with, nor to hear: time passes as if the frame had gone out."""
+        self.sequence = sequence
+        self.timestamp = (self.timestamp + FRAME_SAMPLES) & 0xFFFFFFFF
+        self.unsent_frames += 1
+        return True
+
+    def _get_voice_packet(self, data: bytes) -> bytes:
+        """RTP, DAVE and transport encryption. discord.py's own sends plain Opus while there are no keys.
+
+        Raises:
+            NotSealed: There are none.
+            ValueError: The group began anew at this moment.
+        """
+        state = self.connection
+        if state.dave_protocol_version:  # looked at once: the event loop may change it at any time
+            session = state.dave_session
+            if session is None or not session.ready:
+                raise NotSealed("the channel's end-to-end keys are not agreed on")
+            data = session.encrypt_opus(data)
+        header = _RTP_HEADER.pack(0x80, 0x78, self.sequence, self.timestamp, self.ssrc)
+        return getattr(self, f"_encrypt_{self.mode}")(header, data)
 
     def announce(self, speaking: bool) -> None:
         """See `playback.wire.Wire`. Op 5 goes out on the event loop."""

@@ -25,7 +25,6 @@ _log = logging.getLogger(__name__)
 
 HANG_UP_S = 3.0  # how long Discord may take to confirm that we left
 CANCEL_AGAIN_S = 0.5
-SETTLE_S = 2.0  # how long a new connection may take to agree on end-to-end keys before sound goes out without
 HANDOVER_S = 2.0  # Discord asked us to another voice server: a gap this short is no interruption
 
 
@@ -119,12 +118,9 @@ class LastingVoiceClient(ParleyVoiceClient):
             self.over = True
             super().cleanup()
 
-    def connected(self) -> bool:
-        """See `playback.wire.Wire`. While a new connection still agrees on keys, sound waits: nobody could hear it."""
-        state = self.lasting
-        if not state.is_connected():
-            return False
-        return state.can_encrypt or not state.dave_protocol_version or time.monotonic() >= state.settled_by_s
+    def look_around(self) -> None:
+        """Note whether anybody else is in the channel; called on the event loop."""
+        self.accompanied = any(user_id != self.user.id for user_id in self.channel.voice_states)
 
 
 class LastingConnectionState(ParleyConnectionState):
@@ -137,7 +133,6 @@ class LastingConnectionState(ParleyConnectionState):
     def __init__(self, voice_client: LastingVoiceClient) -> None:
         self.kept = False
         self.removed = False
-        self.settled_by_s = float("-inf")
         self._asked_over_s = float("-inf")
         self._leaving = False
         self._was_connected = False
@@ -156,7 +151,6 @@ class LastingConnectionState(ParleyConnectionState):
         if connected != self._was_connected:
             self._was_connected = connected
             if connected:
-                self.settled_by_s = time.monotonic() + SETTLE_S
                 self._leaving = False  # whatever confirmation was to come has come before this, or never will
             self._owner.changed()
 

@@ -14,6 +14,7 @@ import discord
 from core.events import EncryptionChanged, SessionInterrupted, SessionMoved, SessionResumed
 from core.tasks import Tasks
 from core.voice.checks import NO_SPEAK, VoiceRoom, name_of
+from core.voice.keys import KeyWatch, Step
 from core.voice.media import Media
 
 if TYPE_CHECKING:
@@ -46,6 +47,14 @@ MOVED = "I was moved to {channel} and go on there."
 BACK = "I am back: the voice connection was away for {gap:.0f} s."
 BROKEN_OFF = "I stopped playing **{title}**. {why}"
 AWAY = "The voice connection broke; I am trying to come back."
+NO_KEYS = (
+    "This channel is encrypted end to end, and its keys are not agreed on yet. What I have to say waits until they are."
+)
+NO_KEYS_LEFT = (
+    "I cannot agree on this channel's end-to-end keys with the others, and do not speak without: "
+    "what I have to say is only written until that works. I go on trying."
+)
+KEYS = "The channel's end-to-end keys are agreed on; I can be heard again."
 
 
 @dataclass(slots=True)
@@ -89,6 +98,7 @@ class VoiceSession:
         self._pause_s = FIRST_TRY_S
         self._told = False
         self._rejoin_now = False
+        self._keys = KeyWatch()
         self._tasks = Tasks(f"session {session_id}")
         self.media = Media(connection.client.player, self._media_failed)
 
@@ -223,6 +233,7 @@ class VoiceSession:
             missed = not self.connected and not missed  # seen twice: a removal is told apart from a loss by then
             if not missed:
                 self._look()
+            await self._look_for_keys()
             if self._rejoin_now:
                 await self._come_back()
             away_since = self._away_since
@@ -262,6 +273,31 @@ class VoiceSession:
         _log.warning("session %s: the channel went from DAVE version %d to %d", self.id, before, version)
         now_s = self._clock.monotonic()
         self._hub.publish(EncryptionChanged(self.guild.id, self.id, self.channel.id, before, version, now_s))
+
+    async def _look_for_keys(self) -> None:
+        """Nothing is said without the channel's end-to-end keys: get them, and say what that means."""
+        self.client.look_around()
+        if not self.connected:
+            return
+        waiting = self.player.queued()
+        missing = self.client.accompanied and not self.client.lasting.sealed
+        for step in self._keys.look(self._clock.monotonic(), missing=missing, speaking=bool(waiting)):
+            _log.warning(
+                "session %s: the end-to-end keys are %s", self.id, f"missing: {step.value}" if missing else "here"
+            )
+            match step:
+                case Step.TELL:
+                    self._tasks.start(self.notice(NO_KEYS), "notice no keys")
+                case Step.RENEW:
+                    await self.client.lasting.recover()
+                case Step.RECONNECT:
+                    self._rejoin_now = True
+                case Step.GIVE_UP:
+                    self._tasks.start(self.notice(NO_KEYS_LEFT), "notice no keys left")
+                case Step.RECOVERED:
+                    self._tasks.start(self.notice(KEYS), "notice keys")
+        if self._keys.silent and waiting:
+            self.player.stop_all()
 
     async def _come_back(self) -> None:
         _log.info("session %s connects anew", self.id)

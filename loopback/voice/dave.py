@@ -241,7 +241,7 @@ class DeliveryService:
 
     def _gather(self) -> None:
         if self._gathering is None:
-            self._gathering = self.schedule(GATHER_S, self._propose)
+            self._gathering = self.schedule(GATHER_S + self.faults.proposal_delay_s, self._propose)
 
     def _propose(self) -> None:
         self._gathering = None

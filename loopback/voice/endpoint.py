@@ -65,7 +65,7 @@ class Channel:
 
 @dataclass(slots=True)
 class RelayCounters:
-    """Datagrams that went nowhere, by cause."""
+    """Datagrams that went nowhere, by cause, and how audio came, by user id."""
 
     malformed: int = 0
     foreign: int = 0
@@ -74,3 +74,7 @@ class RelayCounters:
     """Not authentic."""
     unsent: int = 0
     """The operating system refused them."""
+    sealed: Counter[int] = field(default_factory=Counter)
+    """Audio frames that were encrypted end to end."""
+    plain: Counter[int] = field(default_factory=Counter)
+    """Audio frames that were not; silence frames, which are exempt, count nowhere."""

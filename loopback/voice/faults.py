@@ -51,6 +51,8 @@ class VoiceFaults:
     """False: rooms opened from now on use protocol version 0. Running rooms: `Room.set_protocol_version`."""
     dave_required: bool = True
     """Clients without DAVE are refused with 4017; False: they downgrade the room instead."""
+    proposal_delay_s: float = 0.0
+    """Joins and leaves are proposed this much later, as when a killed client's ghost holds the group up."""
     corrupt_welcomes: int = 0
     """The next n Welcome messages (op 30) are damaged."""
     corrupt_commits: int = 0

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from loopback.voice import rtp
 from loopback.voice.endpoint import Address, Endpoint, RelayCounters
+from loopback.voice.member import MARKER
 from loopback.voice.transport import TransportError
 
 if TYPE_CHECKING:
@@ -152,6 +153,9 @@ class UdpRelay:
                 self.counters.forged += 1
             else:
                 endpoint.received += 1
+                if packet.payload_type == rtp.OPUS_PAYLOAD_TYPE and packet.payload != rtp.SILENCE:
+                    sealed = packet.payload.endswith(MARKER)
+                    (self.counters.sealed if sealed else self.counters.plain)[endpoint.user_id] += 1
                 if not endpoint.muted:
                     self._forward(endpoint, packet)
 
