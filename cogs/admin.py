@@ -16,7 +16,7 @@ from discord import app_commands
 
 from core.errors import ParleyError
 from core.faults import changed_since_start, describe
-from core.slash import ParleyCog, admins_only, answer, sync_everywhere, sync_here
+from core.slash import ParleyCog, admins_only, answer, is_owner, owner_only, require_owner, sync_everywhere, sync_here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,7 @@ STALE = "Only cogs are reloaded. Restart the bot for what has changed elsewhere:
 NO_SUCH_COG = "There is no such cog. Loaded are {names}."
 SYNCED = "Discord knows {count} command(s) {where} now."
 REMOVED = " Gone are {names}."
+EVERYWHERE_IS_THE_OWNERS = "Only the bot's owner can do this everywhere; for this server alone, choose `here`."
 CHOICES = 25  # what Discord shows at most
 FAULTS_CHARACTERS = 1600  # of the 2,000 of a message
 SHOWN_FILES = 5
@@ -41,7 +42,7 @@ WALKS = 100  # an import of a large package takes seconds, a walk less than a mi
 
 
 class AdminCog(ParleyCog, name="Admin"):
-    """Commands for the bot's owner and the administrators of its servers."""
+    """Commands for the bot's owner; a server's administrators may tell Discord about the commands there."""
 
     needed_intents = ()
 
@@ -56,7 +57,8 @@ class AdminCog(ParleyCog, name="Admin"):
 
     async def _names(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
         """Complete the names of loaded cogs."""
-        del interaction
+        if not await is_owner(interaction):
+            return []
         names = [_short(name) for name in self._loaded()]
         return [app_commands.Choice(name=name, value=name) for name in names if partial.casefold() in name][:CHOICES]
 
@@ -64,7 +66,7 @@ class AdminCog(ParleyCog, name="Admin"):
     @app_commands.describe(cog="Which one; all of them by default")
     @app_commands.autocomplete(cog=_names)
     @app_commands.default_permissions(administrator=True)
-    @admins_only()
+    @owner_only()
     async def reload(self, interaction: discord.Interaction, cog: str | None = None) -> None:
         """Reload one cog or all; a broken one leaves the old one running."""
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -82,6 +84,8 @@ class AdminCog(ParleyCog, name="Admin"):
     @admins_only()
     async def sync(self, interaction: discord.Interaction, here: bool = False) -> None:
         """Send the command tree to Discord; this is the only place that does so in somebody else's bot."""
+        if not here:
+            await require_owner(interaction, EVERYWHERE_IS_THE_OWNERS)
         await interaction.response.defer(ephemeral=True, thinking=True)
         if here and interaction.guild is None:
             raise ParleyError("Name no server in a direct message: run this on the server itself.")

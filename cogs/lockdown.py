@@ -17,7 +17,7 @@ from discord import app_commands
 from core.errors import LockdownError, ParleyError
 from core.events import MemoryRanLow, SessionStarted
 from core.lockdown import Feature, Queue, describe
-from core.slash import NO_PINGS, ParleyCog, admins_only, answer, tell_error
+from core.slash import NO_PINGS, ParleyCog, admins_only, answer, is_owner, owner_only, require_owner, tell_error
 
 if TYPE_CHECKING:
     from discord.ext import commands
@@ -28,15 +28,18 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-LOCKED_ALL = "Everything is locked{until}."
-LOCKED_ONE = "“{name}” is locked{until}."
-UNLOCKED = "What was locked by hand is free again{rest}."
-UNLOCKED_ONE = "“{name}” is free again{rest}."
-NOT_LOCKED = "Nothing was locked by hand{rest}."
+LOCKED_ALL = "Everything is locked{where}{until}."
+LOCKED_ONE = "“{name}” is locked{where}{until}."
+UNLOCKED = "What was locked by hand is free again{where}{rest}."
+UNLOCKED_ONE = "“{name}” is free again{where}{rest}."
+NOT_LOCKED = "Nothing was locked by hand{where}{rest}."
+HERE, EVERYWHERE = "", " on every server"
+BY_THE_OWNER = "the bot's owner by hand"
 NOT_OWED = "That is undone already, or never was to be."
 FORGET = "Do you want to forget {what}? I then try it no more, and it stays as it is now."
 FORGOTTEN = "Forgotten: {what}."
 KEPT = "It stays in the status, and I go on trying."
+OWNERS_WORD = "On every server, pausing what runs; for the bot's owner"
 SESSION_HOLDS = "; a voice session holds its locks until it ends"
 NO_PROMPT_COG = "Messages wait, but the prompt cog that answers them is not loaded."
 TEXT = "text"  # replies in ordinary channels and direct messages; PromptCog asks for it
@@ -159,12 +162,18 @@ class LockdownCog(ParleyCog, name="Lockdown"):
 
     @lockdown.command(name="status", description="What is locked, why, since when, and what is still to be undone.")
     async def status(self, interaction: discord.Interaction) -> None:
-        """Show everything."""
+        """Show what concerns this server, and to the bot's owner everything."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        status = await self.runtime.lockdown.status()
+        whole = await is_owner(interaction)
+        status = await self.runtime.lockdown.status(guild_id=None if whole else interaction.guild_id)
         embed = discord.Embed(title="Lockdown", description=describe.cut(describe.overview(status), 1000))
         for number, part in enumerate(describe.fields(describe.features(status))):
             embed.add_field(name="\u200b" if number else "Features", value=part, inline=False)
+        if not whole:  # hooks, routes and the machine are of the process
+            if hint := describe.problem_count(status):
+                embed.add_field(name="Problems", value=hint, inline=False)
+            await interaction.followup.send(embed=embed, ephemeral=True)
+            return
         if problems := describe.problems(status):
             embed.add_field(name="Problems", value=describe.cut(problems), inline=False)
         if status.route is not None:
@@ -173,45 +182,64 @@ class LockdownCog(ParleyCog, name="Lockdown"):
             embed.add_field(name="Memory", value=describe.cut(describe.memories(status.memories), 300))
         await interaction.followup.send(embed=embed, ephemeral=True)
 
-    @lockdown.command(name="on", description="Lock every feature by hand.")
-    @app_commands.describe(minutes="For how long; until you unlock it by default")
+    @lockdown.command(name="on", description="Lock every feature by hand, on this server.")
+    @app_commands.describe(minutes="For how long; until you unlock it by default", everywhere=OWNERS_WORD)
     @admins_only()
-    async def on(self, interaction: discord.Interaction, minutes: Minutes | None = None) -> None:
+    async def on(
+        self, interaction: discord.Interaction, minutes: Minutes | None = None, everywhere: bool = False
+    ) -> None:
         """Lock everything."""
+        guild_id, where = await _place(interaction, everywhere)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        await self.runtime.lockdown.lock(duration_s=_seconds(minutes), reason=_reason(interaction))
-        await answer(interaction, LOCKED_ALL.format(until=_until(minutes)))
+        reason = _reason(interaction, guild_id)
+        await self.runtime.lockdown.lock(guild_id=guild_id, duration_s=_seconds(minutes), reason=reason)
+        await answer(interaction, LOCKED_ALL.format(where=where, until=_until(minutes)))
 
-    @lockdown.command(name="off", description="Take back everything that was locked by hand.")
+    @lockdown.command(name="off", description="Take back everything that was locked by hand on this server.")
+    @app_commands.describe(everywhere=OWNERS_WORD)
     @admins_only()
-    async def off(self, interaction: discord.Interaction) -> None:
+    async def off(self, interaction: discord.Interaction, everywhere: bool = False) -> None:
         """Unlock everything; a session keeps what it holds."""
+        guild_id, where = await _place(interaction, everywhere)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        undone = await self.runtime.lockdown.unlock()
+        undone = await self.runtime.lockdown.unlock(guild_id=guild_id)
         rest = SESSION_HOLDS if self.runtime.voice.sessions else ""
-        await answer(interaction, (UNLOCKED if undone else NOT_LOCKED).format(rest=rest))
+        await answer(interaction, (UNLOCKED if undone else NOT_LOCKED).format(where=where, rest=rest))
 
-    @lockdown.command(name="feature", description="Lock or unlock one feature by hand.")
-    @app_commands.describe(name="Which one", locked="Whether it is locked", minutes="For how long it is locked")
+    @lockdown.command(name="feature", description="Lock or unlock one feature by hand, on this server.")
+    @app_commands.describe(
+        name="Which one",
+        locked="Whether it is locked",
+        minutes="For how long it is locked",
+        everywhere=OWNERS_WORD,
+    )
     @app_commands.autocomplete(name=_names)
     @admins_only()
     async def feature(
-        self, interaction: discord.Interaction, name: str, locked: bool = True, minutes: Minutes | None = None
+        self,
+        interaction: discord.Interaction,
+        name: str,
+        locked: bool = True,
+        minutes: Minutes | None = None,
+        everywhere: bool = False,
     ) -> None:
         """Lock or unlock one."""
+        guild_id, where = await _place(interaction, everywhere)
         await interaction.response.defer(ephemeral=True, thinking=True)
         lockdown = self.runtime.lockdown
         if locked:
-            await lockdown.lock(name, duration_s=_seconds(minutes), reason=_reason(interaction))
-            await answer(interaction, LOCKED_ONE.format(name=name, until=_until(minutes)))
+            reason = _reason(interaction, guild_id)
+            await lockdown.lock(name, guild_id=guild_id, duration_s=_seconds(minutes), reason=reason)
+            await answer(interaction, LOCKED_ONE.format(name=name, where=where, until=_until(minutes)))
             return
-        undone = await lockdown.unlock(name)
-        rest = "; something else still holds it" if lockdown.locked(name) else ""
-        await answer(interaction, (UNLOCKED_ONE if undone else NOT_LOCKED).format(name=name, rest=rest))
+        undone = await lockdown.unlock(name, guild_id=guild_id)
+        rest = "; something else still holds it" if lockdown.locked(name, guild_id=guild_id) else ""
+        await answer(interaction, (UNLOCKED_ONE if undone else NOT_LOCKED).format(name=name, where=where, rest=rest))
 
     async def _undos(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
         """Complete what is still to be undone, from memory."""
-        del interaction
+        if not await is_owner(interaction):
+            return []
         wanted = partial.casefold()
         owed = [owed for owed in self.runtime.lockdown.owed if wanted in describe.undo(owed).casefold()]
         return [app_commands.Choice(name=describe.undo(one)[:100], value=_key(one)) for one in owed][:CHOICES]
@@ -219,7 +247,7 @@ class LockdownCog(ParleyCog, name="Lockdown"):
     @lockdown.command(name="forget", description="Give up something that cannot be undone any more.")
     @app_commands.describe(undo="Which one, as /lockdown status shows it")
     @app_commands.autocomplete(undo=_undos)
-    @admins_only()
+    @owner_only()
     async def forget(self, interaction: discord.Interaction, undo: str) -> None:
         """Ask first: what is forgotten is never undone."""
         found = [owed for owed in self.runtime.lockdown.owed if _key(owed) == undo]
@@ -254,6 +282,11 @@ class ForgetQuestion(discord.ui.View):
         await interaction.response.edit_message(content=KEPT, view=None)
         self.stop()
 
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        """Still the bot's owner."""
+        await require_owner(interaction)
+        return True
+
     async def on_error(
         self, interaction: discord.Interaction, error: Exception, item: discord.ui.Item[ForgetQuestion]
     ) -> None:
@@ -274,8 +307,16 @@ def _until(minutes: int | None) -> str:
     return "" if minutes is None else f" for {minutes} min"
 
 
-def _reason(interaction: discord.Interaction) -> str:
-    return f"{interaction.user.mention} by hand"
+def _reason(interaction: discord.Interaction, guild_id: int | None) -> str:
+    return BY_THE_OWNER if guild_id is None else f"{interaction.user.mention} by hand"
+
+
+async def _place(interaction: discord.Interaction, everywhere: bool) -> tuple[int | None, str]:
+    """The server that is meant, None for all, and how the answer names it; all of them are the owner's alone."""
+    if everywhere:
+        await require_owner(interaction)
+        return None, EVERYWHERE
+    return interaction.guild_id, HERE
 
 
 async def setup(bot: commands.Bot) -> None:

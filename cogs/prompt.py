@@ -125,7 +125,7 @@ class PromptCog(ParleyCog, name="Prompt"):
         conversation = self.runtime.conversation
 
         async def put_off() -> bool:
-            return self.runtime.lockdown.locked(TEXT)
+            return self.runtime.lockdown.locked(TEXT, guild_id=message.guild.id if message.guild else None)
 
         sink = LiveText(_Reply(message), self.runtime.clock)
         turn = await conversation.submit(self._prompt_of(message), sink, put_off=put_off)

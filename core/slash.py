@@ -6,6 +6,7 @@ Discord is told about the commands, everywhere or on one server, without showing
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
@@ -36,6 +37,9 @@ UNEXPECTED = "Something went wrong on my side, and it is in the log under `{refe
 MESSAGE_LIMIT = 2000  # characters
 NO_PINGS = discord.AllowedMentions.none()
 
+OWNER_ONLY = "Only the bot's owner can do this: it concerns every server I am on."
+OWNER_S = 1.5
+NO_OWNER = "Discord did not tell me who owns me. Please try again."
 NO_SCOPE = "Discord lets me register no commands here. Invite me again with the scope “applications.commands”."
 TOO_MANY = "Discord has taken as many new commands as it takes in a day (200). Try again tomorrow."
 INVALID = "Discord refuses the commands: {reason}"
@@ -211,12 +215,45 @@ def _permissions(names: list[str]) -> str:
     return ", ".join(f"“{name.replace('_', ' ').replace('guild', 'server').title()}”" for name in names)
 
 
-async def is_admin(interaction: discord.Interaction) -> bool:
-    """Whether the caller owns the bot or administers the guild."""
+async def is_owner(interaction: discord.Interaction) -> bool:
+    """Whether the caller owns the bot, alone or as a member of its team; asked of Discord once, by discord.py.
+
+    Raises:
+        app_commands.CheckFailure: Discord does not tell.
+    """
     bot = interaction.client
-    if isinstance(bot, commands.Bot) and await bot.is_owner(interaction.user):
+    try:
+        async with asyncio.timeout(OWNER_S):  # discord.py tries again for longer than a person is let wait
+            return isinstance(bot, commands.Bot) and await bot.is_owner(interaction.user)
+    except (discord.HTTPException, TimeoutError) as error:
+        raise app_commands.CheckFailure(NO_OWNER) from error
+
+
+async def is_admin(interaction: discord.Interaction) -> bool:
+    """Whether the caller administers the guild or owns the bot."""
+    if interaction.guild is not None and interaction.permissions.administrator:
         return True
-    return interaction.guild is not None and interaction.permissions.administrator
+    return await is_owner(interaction)
+
+
+async def require_owner(interaction: discord.Interaction, sentence: str = OWNER_ONLY) -> None:
+    """Refuse everybody but the bot's owner what is of the process.
+
+    Raises:
+        app_commands.CheckFailure: It is somebody else.
+    """
+    if not await is_owner(interaction):
+        raise app_commands.CheckFailure(sentence)
+
+
+def owner_only() -> Callable[[F], F]:
+    """Check: the bot's owner, or a member of the team that owns it."""
+
+    async def predicate(interaction: discord.Interaction) -> bool:
+        await require_owner(interaction)
+        return True
+
+    return app_commands.check(predicate)
 
 
 def admins_only() -> Callable[[F], F]:

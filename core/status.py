@@ -43,7 +43,7 @@ def session_fields(runtime: Runtime, session: VoiceSession) -> list[Field]:
         Field("Latency, last turns", _latency(runtime, session)),
         Field("Sound", _sound(session)),
         Field("Queue", _queued(session, runtime.conversation.waiting(session))),
-        Field("Gives way", _gives_way(runtime.lockdown)),
+        Field("Gives way", _gives_way(runtime.lockdown, session.guild.id)),
         Field("Heard", _heard(session)),
         Field("This process", _cost(runtime)),
     ]
@@ -133,8 +133,8 @@ def _sound(session: VoiceSession) -> str:
     return ", ".join([*parts, f"{queued_s:.1f} s buffered", f"volume {player.volume:.0%}"])
 
 
-def _gives_way(lockdown: Lockdown) -> str:
-    locked = sum(lockdown.locked(feature.name) for feature in lockdown.features)
+def _gives_way(lockdown: Lockdown, guild_id: int) -> str:
+    locked = sum(lockdown.locked(feature.name, guild_id=guild_id) for feature in lockdown.features)
     return describe.short(locked, len(lockdown.faults), len(lockdown.owed))
 
 

@@ -49,6 +49,12 @@ def message_of(subject: Any) -> Any:
     return subject if hasattr(subject, "add_reaction") else subject.message
 
 
+def server_of(subject: Any) -> int | None:
+    """The server where something was used; None in a direct message, or without a subject."""
+    server = getattr(subject, "guild", None)
+    return getattr(subject, "guild_id", None) if server is None else getattr(server, "id", None)
+
+
 async def _respond(interaction: Any, message: str) -> None:
     if interaction.response.is_done():
         await interaction.followup.send(message, ephemeral=True)

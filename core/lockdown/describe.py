@@ -34,6 +34,12 @@ def problems(status: LockdownStatus) -> list[str]:
     return [f"⚠️ {fault}" for fault in status.faults] + [_owed(owed) for owed in status.owed]
 
 
+def problem_count(status: LockdownStatus) -> str:
+    """The same without saying of what: hooks, routes and machines are the owner's business. Empty if all is well."""
+    count = len(status.faults) + len(status.owed)
+    return f"⚠️ {count} thing(s) failed or are not undone yet; the bot's owner sees which." if count else ""
+
+
 def short(locked: int, faults: int, owed: int) -> str:
     """All of it in one line, with nothing said of what is as it should be."""
     parts = [f"🔒 {locked} feature(s)" if locked else "nothing locked"]

@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from core.errors import LockdownError, ParleyError, StoreError
 from core.events import FeatureLocked, FeatureReleased
-from core.lockdown.answers import ShapeResponder, is_interaction, message_of
-from core.lockdown.feature import LOCKED, LOCKED_BY_HAND, Block, Feature, Lock, Pause, Queue
+from core.lockdown.answers import ShapeResponder, is_interaction, message_of, server_of
+from core.lockdown.feature import LOCKED, LOCKED_BY_HAND, Block, Feature, Lock, Queue
 from core.lockdown.hooks import HookCall, Hooks
 from core.lockdown.ledger import Ledger
-from core.lockdown.status import FeatureStatus, LockdownStatus, OwedUndo, State
-from core.lockdown.steps import HookStep, LockStep, PauseStep, RouteStep, RouteSwitch, Step
+from core.lockdown.registered import Registered
+from core.lockdown.seen import Seen
+from core.lockdown.status import LockdownStatus, OwedUndo
+from core.lockdown.steps import HookStep, LockStep, RouteStep, feature_steps, session_steps
 from core.lockdown.waiting import WaitingMessages
 from core.machine.memory import MemoryReader, MemoryWatch
-from core.store.lockdown import Entry, Hold, LedgerRepository, QueueRepository
+from core.store.lockdown import Entry, Hold, LedgerRepository, QueueRepository, manual_id
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -29,32 +30,14 @@ if TYPE_CHECKING:
     from core.config.lockdown import LockdownSection
     from core.hub import Hub
     from core.lockdown.answers import Responder
+    from core.lockdown.steps import RouteSwitch, Step
     from core.store.lockdown import Kind
     from core.store.store import Store
 
 _log = logging.getLogger(__name__)
 
-MANUAL = "manual"
 IN_SESSION = "a voice session"
 BY_HAND = "locked by hand"
-
-
-@dataclass(slots=True, eq=False)
-class Registered:
-    """A feature as it stands now."""
-
-    feature: Feature
-    owner: object
-    locked: bool = False
-    in_use: int = 0
-
-    @property
-    def owner_name(self) -> str:
-        """Whose feature it is, the same before and after a reload."""
-        if isinstance(self.owner, str):
-            return self.owner
-        kind = type(self.owner)
-        return f"{kind.__module__}.{kind.__qualname__}"
 
 
 class Lockdown:
@@ -101,7 +84,7 @@ class Lockdown:
             retry_first_s=section.retry_first_s,
             retry_max_s=section.retry_max_s,
         )
-        self.waiting = WaitingMessages(QueueRepository(store), section, clock)
+        self.waiting = WaitingMessages(QueueRepository(store), section, clock, self._closed_in)
         self.memory = MemoryWatch(
             memory or MemoryReader(),
             hub,
@@ -118,7 +101,7 @@ class Lockdown:
         """
         now = self._clock.now()
         await self.waiting.open()
-        await self._ledger.open(lambda hold: hold.id.startswith(MANUAL) and (hold.until is None or hold.until > now))
+        await self._ledger.open(lambda hold: hold.by_hand and (hold.until is None or hold.until > now))
         for hold in self._ledger.holds.values():
             self._expire_later(hold)
 
@@ -178,10 +161,10 @@ class Lockdown:
             subject: The message, command context or interaction that wants to use it, to be answered or queued.
         """
         registered = self._features.get(name)
-        if registered is not None and not registered.locked:
-            return True
         if registered is None:
             return self._allow_unknown(name)
+        if not self.locked(name, guild_id=server_of(subject)):
+            return True
         await self._refuse(registered.feature, subject)
         return False
 
@@ -194,18 +177,24 @@ class Lockdown:
         """
         allowed = await self.allows(name, subject)
         registered = self._features.get(name) if allowed else None
+        server_id = server_of(subject)
         if registered is not None:
-            registered.in_use += 1
+            registered.uses[server_id] += 1
         try:
             yield allowed
         finally:
             if registered is not None:
-                registered.in_use -= 1
+                registered.uses[server_id] -= 1
 
-    def locked(self, name: str) -> bool:
-        """Whether a feature gives way now; nobody is told anything."""
+    def locked(self, name: str, *, guild_id: int | None = None) -> bool:
+        """Whether a feature gives way now: on every server, or on this one; nobody is told anything."""
         registered = self._features.get(name)
-        return registered is not None and registered.locked
+        return registered is not None and (registered.locked or guild_id in self._closed_in(name))
+
+    def _closed_in(self, name: str) -> set[int]:
+        """The servers whose administrators have locked a feature by hand, for themselves."""
+        holds = [hold for hold in self._ledger.holds.values() if hold.feature in (None, name)]
+        return {hold.server_id for hold in holds if hold.server_id is not None}
 
     def _allow_unknown(self, name: str) -> bool:
         if name not in self._unknown:
@@ -215,8 +204,9 @@ class Lockdown:
 
     async def _refuse(self, feature: Feature, subject: Any) -> None:
         policy = feature.policy
-        holders = [hold.id for hold in self._ledger.holds.values() if hold.covers(feature.name)]
-        by_hand = bool(holders) and all(holder.startswith(MANUAL) for holder in holders)
+        server_id = server_of(subject)
+        holders = [hold for hold in self._ledger.holds.values() if hold.covers(feature.name, server_id)]
+        by_hand = bool(holders) and all(hold.by_hand for hold in holders)
         usual = (LOCKED_BY_HAND if by_hand else LOCKED).format(title=feature.title)
         if subject is None:
             return
@@ -234,7 +224,7 @@ class Lockdown:
                 _log.exception("a message could not be kept for later")
                 await self._responder.answer(subject, policy.dropped, "")
                 return
-            if not self.locked(feature.name):  # unlocked while the message was being stored
+            if not self.locked(feature.name, guild_id=server_id):  # unlocked while the message was being stored
                 self._answer_later(feature.name)
 
     # Sessions and admins ----------------------------------------------------------------------------------------------
@@ -247,7 +237,7 @@ class Lockdown:
                 written; everything was undone.
         """
         hold = Hold(session_id, IN_SESSION, self._clock.now(), guild_id=guild_id, channel_id=channel_id)
-        steps = self._session_steps()
+        steps = session_steps(self._section, self._routes, self._hooks)
         for registered in self._features.values():
             steps += self._steps_of(registered.feature)
         try:
@@ -262,11 +252,20 @@ class Lockdown:
         if not self._sessions():
             self.memory.stop()
 
-    async def lock(self, name: str | None = None, *, duration_s: float | None = None, reason: str = BY_HAND) -> None:
+    async def lock(
+        self,
+        name: str | None = None,
+        *,
+        guild_id: int | None = None,
+        duration_s: float | None = None,
+        reason: str = BY_HAND,
+    ) -> None:
         """Lock one feature, or all of them, by hand; survives restarts.
 
         Args:
             name: The feature; None for all, later ones included.
+            guild_id: The server for whose people it is closed; nothing is paused then, since what runs is everybody's.
+                None closes it on every server, and pauses it.
             duration_s: When it ends by itself; None never.
             reason: What status shows.
 
@@ -280,14 +279,15 @@ class Lockdown:
             raise LockdownError(f"There is no feature called “{name}”. There are: {', '.join(sorted(self._features))}.")
         now = self._clock.now()
         until = None if duration_s is None else now + timedelta(seconds=duration_s)
-        hold = Hold(_manual(name), reason, now, feature=name, until=until)
-        await self._ledger.take(hold, [step for feature in chosen for step in self._steps_of(feature)])
+        hold = Hold(manual_id(name, guild_id), reason, now, feature=name, guild_id=guild_id, until=until)
+        steps = [step for feature in chosen for step in self._steps_of(feature)] if guild_id is None else []
+        await self._ledger.take(hold, steps)
         self._expire_later(hold)
 
-    async def unlock(self, name: str | None = None) -> bool:
-        """Take back what was locked by hand: one feature, or all. Gives whether anything was; sessions keep theirs."""
-        ids = [hold.id for hold in self._ledger.holds.values() if hold.id.startswith(MANUAL)]
-        mine = [id_ for id_ in ids if name is None or id_ == _manual(name)]
+    async def unlock(self, name: str | None = None, *, guild_id: int | None = None) -> bool:
+        """Take back what was locked by hand, of one server or for all of them; gives whether anything was."""
+        holds = [hold for hold in self._ledger.holds.values() if hold.by_hand and hold.server_id == guild_id]
+        mine = [hold.id for hold in holds if name is None or hold.id == manual_id(name, guild_id)]
         for id_ in mine:
             self._tasks.cancel(f"expire {id_}")
         await self._release(mine)
@@ -301,13 +301,13 @@ class Lockdown:
         """
         return await self._ledger.forget((kind, name))
 
-    async def status(self) -> LockdownStatus:
-        """Everything that is locked, owed or waiting, and the memories."""
-        holds = tuple(self._ledger.holds.values())
+    async def status(self, *, guild_id: int | None = None) -> LockdownStatus:
+        """Everything that is locked, owed or waiting, and the memories; or, of locks and queues, what one server sees."""
+        seen = Seen(self._ledger, self.waiting, guild_id)
         return LockdownStatus(
-            holds,
-            [self._feature_status(registered, holds) for registered in self._features.values()],
-            self.owed,
+            seen.holds(),
+            seen.features(self._features.values()),
+            seen.owed(),
             self.faults,
             None if self._routes is None else self._routes.current,
             await self.memory.read(),
@@ -316,10 +316,7 @@ class Lockdown:
     @property
     def owed(self) -> Sequence[OwedUndo]:
         """The undos that failed or wait for their cog."""
-        return [
-            OwedUndo(owed.entry.kind, owed.entry.name, owed.entry.attempts, owed.entry.error, owed.next_try_at)
-            for owed in self._ledger.owed
-        ]
+        return Seen(self._ledger, self.waiting).owed()
 
     @property
     def faults(self) -> Sequence[str]:
@@ -334,29 +331,20 @@ class Lockdown:
     # Inside -----------------------------------------------------------------------------------------------------------
 
     async def _release(self, holders: Sequence[str]) -> None:
+        opened = [hold for id_ in holders if (hold := self._ledger.holds.get(id_)) and hold.server_id is not None]
         await self._ledger.release(holders)
+        for name in self._features:
+            if any(hold.covers(name, hold.server_id) for hold in opened):  # messages of that server may wait
+                self._answer_later(name)
         for name in self._features:  # doors that were closed without the ledger, since it could not be written
             if not any(hold.covers(name) for hold in self._ledger.holds.values()):
                 self._switch(name, False)
 
     def _sessions(self) -> list[Hold]:
-        return [hold for hold in self._ledger.holds.values() if not hold.id.startswith(MANUAL)]
-
-    def _session_steps(self) -> list[Step]:
-        steps: list[Step] = []
-        if self._section.route:
-            if self._routes is None:
-                raise LockdownError("[lockdown] route is set, but no model is configured.")
-            steps.append(RouteStep(self._routes, self._section.route, self._routes.current))
-        steps += [HookStep.of(self._hooks, hook) for hook in self._section.hooks]
-        return steps
+        return [hold for hold in self._ledger.holds.values() if not hold.by_hand]
 
     def _steps_of(self, feature: Feature) -> list[Step]:
-        steps: list[Step] = [LockStep(feature.name, self._switch)]
-        if isinstance(feature.policy, Pause):
-            policy = feature.policy
-            steps.append(PauseStep(feature, policy.on_pause, policy.on_resume, self._section.callback_timeout_s))
-        return steps
+        return feature_steps(feature, self._switch, self._section.callback_timeout_s)
 
     def _current_steps(self, name: str) -> list[Step]:
         registered = self._features.get(name)
@@ -408,25 +396,3 @@ class Lockdown:
             return
         await self._clock.sleep((hold.until - self._clock.now()).total_seconds())
         await self._release([hold.id])
-
-    def _feature_status(self, registered: Registered, holds: Sequence[Hold]) -> FeatureStatus:
-        feature = registered.feature
-        state: State = "locked" if registered.locked else "free"
-        if not registered.locked and any(owed.entry.thing == ("pause", feature.name) for owed in self._ledger.owed):
-            state = "resuming"
-        elif not registered.locked and self.waiting.replaying(feature.name):
-            state = "answering"
-        return FeatureStatus(
-            feature.name,
-            feature.title,
-            type(feature.policy).__name__.lower(),
-            state,
-            [hold for hold in holds if hold.covers(feature.name)],
-            self.waiting.counts.get(feature.name, 0),
-            registered.in_use,
-            self._ledger.faults.get(("pause", feature.name)),
-        )
-
-
-def _manual(name: str | None) -> str:
-    return MANUAL if name is None else f"{MANUAL}:{name}"

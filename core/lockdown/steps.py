@@ -8,12 +8,13 @@ import json
 from typing import TYPE_CHECKING, Protocol
 
 from core.errors import LockdownError
+from core.lockdown.feature import Pause
 from core.lockdown.hooks import HookCall, Hooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from core.config.lockdown import HookSection
+    from core.config.lockdown import HookSection, LockdownSection
     from core.lockdown.feature import Callback, Feature
     from core.store.lockdown import Entry, Kind
 
@@ -174,6 +175,28 @@ class PauseStep:
         error = task.exception()
         if error is not None:
             raise LockdownError(f"“{self._title}” could not be {done} ({type(error).__name__}).") from error
+
+
+def session_steps(section: LockdownSection, routes: RouteSwitch | None, hooks: Hooks) -> list[Step]:
+    """What a session does besides locking features.
+
+    Raises:
+        LockdownError: A route is to be switched, and there is no model.
+    """
+    steps: list[Step] = []
+    if section.route:
+        if routes is None:
+            raise LockdownError("[lockdown] route is set, but no model is configured.")
+        steps.append(RouteStep(routes, section.route, routes.current))
+    return [*steps, *(HookStep.of(hooks, hook) for hook in section.hooks)]
+
+
+def feature_steps(feature: Feature, switch: Callable[[str, bool], None], limit_s: float) -> list[Step]:
+    """What locking a feature for every server does."""
+    steps: list[Step] = [LockStep(feature.name, switch)]
+    if isinstance(feature.policy, Pause):
+        steps.append(PauseStep(feature, feature.policy.on_pause, feature.policy.on_resume, limit_s))
+    return steps
 
 
 def _look_at(task: asyncio.Task[None]) -> None:

@@ -13,7 +13,7 @@ from core.store.lockdown import Queued
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from core.clock import Clock
     from core.config.lockdown import LockdownSection
@@ -67,13 +67,21 @@ class WaitingMessages:
     answered. So each message is answered exactly once where `answered` can tell, and at most once where it cannot.
     """
 
-    def __init__(self, repository: QueueRepository, section: LockdownSection, clock: Clock) -> None:
+    def __init__(
+        self,
+        repository: QueueRepository,
+        section: LockdownSection,
+        clock: Clock,
+        closed_in: Callable[[str], Collection[int]] = lambda _: (),
+    ) -> None:
+        """Nothing is read before `open`. `closed_in` gives the servers for which alone a feature is locked now."""
         self.outbox = Outbox(clock)
         self._marks = Marks(self.outbox, section.queue_reaction)
         self._repository = repository
         self._section = section
         self._clock = clock
-        self._counts: dict[str, int] = {}
+        self._closed_in = closed_in
+        self._counts: dict[tuple[str, int | None], int] = {}  # by feature and server
         self._policies: dict[str, Queue] = {}
         self._dropped: dict[str, int] = {}  # since the last answers
         self._failures: dict[str, int] = {}  # of the message whose turn it is
@@ -86,7 +94,14 @@ class WaitingMessages:
     @property
     def counts(self) -> Mapping[str, int]:
         """How many messages wait, by feature."""
-        return self._counts
+        found: dict[str, int] = {}
+        for (feature, _), count in self._counts.items():
+            found[feature] = found.get(feature, 0) + count
+        return found
+
+    def count(self, feature: str, guild_id: int) -> int:
+        """How many messages of one server wait."""
+        return self._counts.get((feature, guild_id), 0)
 
     async def open(self) -> None:
         """Count what the last process left."""
@@ -114,7 +129,8 @@ class WaitingMessages:
         )
         async with self._push:
             pushed = await self._repository.push(queued, policy.limit or self._section.queue_limit)
-            self._counts[feature] = self._counts.get(feature, 0) + pushed.new - len(pushed.dropped)
+            place = (feature, queued.guild_id)
+            self._counts[place] = self._counts.get(place, 0) + pushed.new - len(pushed.dropped)
         if pushed.dropped:
             if not self._dropped.get(feature):
                 _log.warning("queue %s is full: the oldest messages are dropped", feature)
@@ -134,7 +150,7 @@ class WaitingMessages:
         """Begin to answer what waits, if anything does; while that goes on, a second call changes who answers the rest."""
         self._policies[feature] = policy
         self._halted.discard(feature)
-        if self._counts.get(feature) and not self._closed:
+        if self.counts.get(feature) and not self._closed:
             self._tasks.start(self._replay(feature), feature)
 
     def halt(self, feature: str) -> None:
@@ -146,7 +162,7 @@ class WaitingMessages:
         return self._tasks.running(feature)
 
     async def _replay(self, feature: str) -> None:
-        _log.info("queue %s: %d messages are answered now", feature, self._counts.get(feature, 0))
+        _log.info("queue %s: %d messages are answered now", feature, self.counts.get(feature, 0))
         while (wait_s := await self._answer_next(feature)) is not None:
             await self._clock.sleep(wait_s)
         _log.info("queue %s: done for now; %d had been dropped", feature, self._dropped.pop(feature, 0))
@@ -197,9 +213,13 @@ class WaitingMessages:
 
     async def _next(self, feature: str) -> Queued | None:
         async with self._push:  # so that a message stored meanwhile is either seen here or begins a new replay
-            queued = None if feature in self._halted else await self._repository.oldest(feature)
-            if queued is None and feature not in self._halted:
-                self._counts[feature] = 0
+            if feature in self._halted:
+                return None
+            closed = self._closed_in(feature)
+            queued = await self._repository.oldest(feature, without=closed)
+            if queued is None:
+                for place in [place for place in self._counts if place[0] == feature and place[1] not in closed]:
+                    del self._counts[place]
             return queued
 
     async def _answer(self, queued: Queued, policy: Queue) -> bool:
@@ -210,7 +230,8 @@ class WaitingMessages:
             self._marks.gone(queued.message_id)
             return True
         if not queued.claimed or (policy.answered is not None and not await policy.answered(message)):
-            if queued.feature in self._halted:  # locked again while it was fetched
+            if queued.feature in self._halted or queued.guild_id in self._closed_in(queued.feature):
+                # locked again while it was fetched
                 return False
             await self._repository.claim(queued)
             await policy.replay(message)
@@ -227,4 +248,5 @@ class WaitingMessages:
 
     async def _strike(self, queued: Queued) -> None:
         await self._repository.strike(queued)
-        self._counts[queued.feature] = max(0, self._counts.get(queued.feature, 1) - 1)
+        place = (queued.feature, queued.guild_id)
+        self._counts[place] = max(0, self._counts.get(place, 1) - 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, cast
 
-from sqlalchemy import BigInteger, Integer, UniqueConstraint, delete, func, select, tuple_, update
+from sqlalchemy import BigInteger, Integer, UniqueConstraint, delete, func, or_, select, tuple_, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,13 +15,16 @@ from core.errors import StoreError
 from core.store.base import Base
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Collection, Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from core.store.store import Store
 
 Kind = Literal["route", "hook", "lock", "pause"]
+
+MANUAL = "manual"  # begins the id of a claim by hand
 
 
 class LockHolderRow(Base):
@@ -57,7 +60,11 @@ class LockEntryRow(Base):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A claim on every feature, or on one. `id` is that of a session, or begins with "manual"."""
+    """A claim on every feature, or on one. `id` is that of a session, or begins with `MANUAL`.
+
+    A session takes what is of the process, for every server. A claim by hand is of one server if it has a `guild_id`, and
+    then takes nothing: it closes doors for the people there.
+    """
 
     id: str
     reason: str
@@ -67,9 +74,25 @@ class Hold:
     channel_id: int | None = None
     until: datetime | None = None
 
-    def covers(self, feature: str) -> bool:
-        """Whether this claim is on a feature."""
-        return self.feature is None or self.feature == feature
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person made it."""
+        return self.id.startswith(MANUAL)
+
+    @property
+    def server_id(self) -> int | None:
+        """The one server it is for; None: all of them."""
+        return self.guild_id if self.by_hand else None
+
+    def covers(self, feature: str, guild_id: int | None = None) -> bool:
+        """Whether this claim is on a feature: for every server, or for this one."""
+        return self.feature in (None, feature) and self.server_id in (None, guild_id)
+
+
+def manual_id(feature: str | None, guild_id: int | None) -> str:
+    """The id of a claim by hand on a feature, or on all; of one server, or for all of them."""
+    place = MANUAL if guild_id is None else f"{MANUAL}@{guild_id}"
+    return place if feature is None else f"{place}:{feature}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +267,7 @@ class QueueRepository:
         self._store = store
 
     async def push(self, queued: Queued, limit: int) -> Pushed:
-        """Append a message; past `limit` the oldest go, one notice an author."""
+        """Append a message; past `limit` the oldest of its server go, one notice an author."""
         async with writing(self._store) as session:
             known = await session.scalar(
                 select(QueuedMessageRow.id).where(
@@ -265,21 +288,28 @@ class QueueRepository:
                 )
             )
             await session.flush()
-            over = await _count(session, queued.feature) - limit
+            here = (QueuedMessageRow.feature == queued.feature, _of_server(queued.guild_id))
+            count = await session.scalar(select(func.count()).select_from(QueuedMessageRow).where(*here))
+            over = (count or 0) - limit
             if over <= 0:
                 return Pushed(new=True)
-            waiting = select(QueuedMessageRow).where(
-                QueuedMessageRow.feature == queued.feature, ~QueuedMessageRow.claimed
-            )
+            waiting = select(QueuedMessageRow).where(*here, ~QueuedMessageRow.claimed)
             rows = list(await session.scalars(waiting.order_by(QueuedMessageRow.message_id).limit(over)))
             dropped = [_queued(row) for row in rows]
             to_tell = await self._not_told(session, dropped)
             await session.execute(delete(QueuedMessageRow).where(QueuedMessageRow.id.in_([row.id for row in rows])))
             return Pushed(new=True, dropped=dropped, to_tell=to_tell)
 
-    async def oldest(self, feature: str) -> Queued | None:
-        """The message whose turn it is: that was written first, whichever was kept first. Discord's ids tell."""
+    async def oldest(self, feature: str, *, without: Collection[int] = ()) -> Queued | None:
+        """The message whose turn it is: that was written first, whichever was kept first. Discord's ids tell.
+
+        Those of the servers of `without` are passed over.
+        """
         query = select(QueuedMessageRow).where(QueuedMessageRow.feature == feature)
+        if without:
+            query = query.where(
+                or_(QueuedMessageRow.guild_id.is_(None), QueuedMessageRow.guild_id.not_in(list(without)))
+            )
         async with writing(self._store) as session:
             row = await session.scalar(query.order_by(QueuedMessageRow.message_id).limit(1))
             return None if row is None else _queued(row)
@@ -298,11 +328,12 @@ class QueueRepository:
             if not await _count(session, queued.feature):
                 await session.execute(delete(QueueNoticeRow).where(QueueNoticeRow.feature == queued.feature))
 
-    async def counts(self) -> dict[str, int]:
-        """How many messages wait, by feature."""
-        query = select(QueuedMessageRow.feature, func.count()).group_by(QueuedMessageRow.feature)
+    async def counts(self) -> dict[tuple[str, int | None], int]:
+        """How many messages wait, by feature and server; None stands for direct messages."""
+        place = (QueuedMessageRow.feature, QueuedMessageRow.guild_id)
+        query = select(*place, func.count()).group_by(*place)
         async with writing(self._store) as session:
-            return {feature: count for feature, count in await session.execute(query)}
+            return {(feature, guild_id): count for feature, guild_id, count in await session.execute(query)}
 
     async def _not_told(self, session: AsyncSession, dropped: Sequence[Queued]) -> list[Queued]:
         """One message for each author who has no notice yet; the notices are written."""
@@ -324,6 +355,10 @@ async def writing(store: Store) -> AsyncGenerator[AsyncSession]:
             yield session
     except SQLAlchemyError as error:
         raise StoreError("The database could not be read or written.") from error
+
+
+def _of_server(guild_id: int | None) -> ColumnElement[bool]:
+    return QueuedMessageRow.guild_id.is_(None) if guild_id is None else QueuedMessageRow.guild_id == guild_id
 
 
 async def _count(session: AsyncSession, feature: str) -> int:

@@ -84,6 +84,7 @@ class Application:
     id: int
     user: User
     owner: User
+    team: tuple[tuple[User, str], ...] = ()  # its members with their roles ("admin", "developer", "read_only")
     privileged: frozenset[str] = frozenset({"members", "presences", "content"})
 
     @property
@@ -103,10 +104,21 @@ class Application:
             "bot_require_code_grant": False,
             "verify_key": "0" * 64,
             "owner": self.owner.to_json(),
-            "team": None,
+            "team": self._team_json(),
             "flags": self.flags,
             "redirect_uris": [],
             "interactions_endpoint_url": None,
             "approximate_guild_count": 1,
             "bot": self.user.to_json(),
         }
+
+    def _team_json(self) -> dict[str, Any] | None:
+        """Discord's team object, if a team owns the application."""
+        if not self.team:
+            return None
+        members = [
+            {"membership_state": 2, "permissions": ["*"], "team_id": str(self.id), "user": user.to_json(), "role": role}
+            for user, role in self.team
+        ]
+        name = f"The team of {self.user.name}"
+        return {"id": str(self.id), "icon": None, "name": name, "owner_user_id": str(self.owner.id), "members": members}

@@ -161,16 +161,20 @@ async def test_admins_lock_and_unlock_by_hand(scene):
     lockdown.register(Feature("pictures", "Pictures", Block("No.")), owner="test")
     lockdown.register(Feature("avatar", "Avatar", Block("No.")), owner="test")
     ada = await scene.person(roles=[scene.admin_role])
+
+    def locked(name: str) -> bool:
+        return lockdown.locked(name, guild_id=scene.guild.id)
+
     assert await scene.run(ada, "lockdown feature", name="pictures", minutes=5) == "“pictures” is locked for 5 min."
-    assert (lockdown.locked("pictures"), lockdown.locked("avatar")) == (True, False)
+    assert (locked("pictures"), locked("avatar")) == (True, False)
     assert f"<@{ada.user.id}> by hand holds “pictures”" in await status(scene, ada)
     assert await scene.run(ada, "lockdown on") == "Everything is locked."
-    assert lockdown.locked("avatar")
+    assert locked("avatar")
     assert await scene.run(ada, "lockdown feature", name="pictures", locked=False) == (
         "“pictures” is free again; something else still holds it."
     )
     assert await scene.run(ada, "lockdown off") == "What was locked by hand is free again."
-    assert not lockdown.locked("pictures")
+    assert not locked("pictures")
     assert await scene.run(ada, "lockdown off") == "Nothing was locked by hand."
     assert "There is no feature called “music”" in await scene.run(ada, "lockdown feature", name="music")
     choices = await ada.autocomplete(scene.text, "lockdown feature", "name", "pic")
@@ -182,9 +186,10 @@ async def test_an_undo_whose_cog_is_gone_is_forgotten_after_a_question(scene):
     lockdown, owner = scene.runtime.lockdown, object()
     lockdown.register(Feature("job", "Job", Pause(lambda: None, lambda: None)), owner=owner)
     ada = await scene.person(roles=[scene.admin_role])
-    await scene.run(ada, "lockdown on")
+    scene.bot_user.application.owner = ada.user
+    assert await scene.run(ada, "lockdown on", everywhere=True) == "Everything is locked on every server."
     lockdown.unregister(owner)
-    await scene.run(ada, "lockdown off")
+    await scene.run(ada, "lockdown off", everywhere=True)
     assert "Not undone yet: resuming “job”; it waits until its cog is loaded." in await status(scene, ada)
     (choice,) = await ada.autocomplete(scene.text, "lockdown forget", "undo", "jo")
     assert choice == {"name": "resuming “job”", "value": "pause:job"}
@@ -235,10 +240,11 @@ async def test_others_than_admins_are_refused(scene):
     lockdown = scene.runtime.lockdown
     lockdown.register(Feature("pictures", "Pictures", Block("No.")), owner="test")
     ada = await scene.person()
-    refused = (("on", {}), ("off", {}), ("feature", {"name": "pictures"}), ("forget", {"undo": "pause:job"}))
+    refused = (("on", {}), ("off", {}), ("feature", {"name": "pictures"}))
     for command, options in refused:
         assert "Only administrators" in await scene.run(ada, f"lockdown {command}", **options)
-    assert not lockdown.locked("pictures")
+    assert "Only the bot's owner" in await scene.run(ada, "lockdown forget", undo="pause:job")
+    assert not lockdown.locked("pictures", guild_id=scene.guild.id)
     assert "**Pictures**" in await status(scene, ada)
 
 

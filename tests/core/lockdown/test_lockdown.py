@@ -543,6 +543,30 @@ async def test_locking_a_feature_that_is_not_there_names_those_that_are(house: H
         await lockdown.lock("music")
 
 
+async def test_a_lock_of_one_server_survives_a_restart_ends_in_time_and_concerns_no_other(house: House) -> None:
+    lockdown = await house.open()
+    lockdown.register(PICTURES, owner=Cog())
+    await lockdown.lock("pictures", guild_id=7, duration_s=60)
+    await house.die(lockdown)
+    again = await house.open()
+    again.register(PICTURES, owner=Cog())
+    await again.settled()
+
+    def locked() -> tuple[bool, bool, bool]:
+        return again.locked("pictures", guild_id=7), again.locked("pictures", guild_id=8), again.locked("pictures")
+
+    assert locked() == (True, False, False)
+    assert [feature.state for feature in (await again.status(guild_id=7)).features] == ["locked"]
+    other = await again.status(guild_id=8)
+    assert ([feature.state for feature in other.features], other.holds) == (["free"], ())
+    await engage(again)
+    await again.release("s1")
+    assert locked() == (True, False, False)
+    await house.clock.turn(61)
+    await until(lambda: locked() == (False, False, False))
+    assert await house.rows("lock_holder") == []
+
+
 # Memory -------------------------------------------------------------------------------------------------------------------
 
 
