@@ -37,7 +37,14 @@ class HearingError(ParleyError):
 
 
 class ModelError(ParleyError):
-    """A language model cannot be reached, refuses, or answers nonsense."""
+    """A language model cannot be reached, refuses, answers nonsense, or stops in the middle.
+
+    `spoken` is what the voice says of it, where who only listens would take a torn answer for a whole one.
+    """
+
+    def __init__(self, sentence: str, *, spoken: str = "") -> None:
+        super().__init__(sentence)
+        self.spoken = spoken
 
 
 class AudioError(ParleyError):

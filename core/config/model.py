@@ -25,6 +25,14 @@ class RouteSection(Section):
     api_version: str = Field(default="2024-10-21", description="Azure only.")
     temperature: float | None = Field(default=None, ge=0, le=2)
     max_tokens: int | None = Field(default=None, ge=1)
+    limit_key: Literal["auto", "max_tokens", "max_completion_tokens"] = Field(
+        default="auto", description="How the server calls max_tokens; auto finds out from its refusal, once."
+    )
+    reasoning: Literal["auto", "starts_inside"] = Field(
+        default="auto",
+        description="auto leaves out thoughts that are marked at their beginning; starts_inside everything up to the first "
+        "end of a thought, for models whose answers begin inside one.",
+    )
     stop: list[str] = Field(default_factory=list[str])
     vision: bool = Field(default=False, description="Whether pictures may be sent.")
     first_token_timeout_s: float = Field(default=15, gt=0)

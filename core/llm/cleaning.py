@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from core.surrogates import ends_in_half, mended
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 
 class TextFilter(Protocol):
@@ -42,13 +44,32 @@ class Chain:
         return text
 
 
-def begun(text: str, marks: Iterable[str]) -> int:
+class Pairs:
+    """Joins surrogate pairs that were cut in two, and replaces halves that stay alone."""
+
+    def __init__(self) -> None:
+        self._held: str = ""
+
+    def feed(self, text: str) -> str:
+        """The text, but for a first half at its end, whose second half may follow."""
+        text, self._held = self._held + text, ""
+        if ends_in_half(text):
+            text, self._held = text[:-1], text[-1]
+        return mended(text)
+
+    def flush(self) -> str:
+        """A half that stayed alone, replaced."""
+        held, self._held = self._held, ""
+        return mended(held)
+
+
+def begun(text: str, marks: Sequence[str]) -> int:
     """How many characters at the end of the text may be the beginning of one of the (lower-case) marks."""
-    lowered = text.lower()
+    tail = text[-max(map(len, marks), default=0) :].lower()
     longest = 0
     for mark in marks:
         for length in range(min(len(mark) - 1, len(text)), longest, -1):
-            if lowered.endswith(mark[:length]):
+            if tail.endswith(mark[:length]):
                 longest = length
                 break
     return longest

@@ -21,9 +21,11 @@ def make_client(route: Route, key: str) -> AsyncOpenAI:
     It neither retries nor times out by itself except while connecting: `Models` does both, because only it knows
     whether text has already been passed on.
     """
-    from openai import AsyncAzureOpenAI, AsyncOpenAI, Timeout
+    from openai import AsyncAzureOpenAI, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
     timeout = Timeout(route.total_timeout_s * 2, connect=CONNECT_TIMEOUT_S)
+    # A redirect leads to a login or to another host, which has no business with our headers.
+    http = DefaultAsyncHttpxClient(follow_redirects=False, timeout=timeout)
     client: AsyncOpenAI
     if route.kind == "azure":
         client = AsyncAzureOpenAI(
@@ -33,6 +35,7 @@ def make_client(route: Route, key: str) -> AsyncOpenAI:
             default_headers=dict(route.extra_headers),
             max_retries=0,
             timeout=timeout,
+            http_client=http,
         )
     else:
         client = AsyncOpenAI(
@@ -41,6 +44,7 @@ def make_client(route: Route, key: str) -> AsyncOpenAI:
             default_headers=dict(route.extra_headers),
             max_retries=0,
             timeout=timeout,
+            http_client=http,
         )
     _ = client.chat.completions, client.models  # these import the rest of the SDK
     return client

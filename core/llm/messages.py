@@ -6,6 +6,8 @@ import base64
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from core.surrogates import mended
+
 Role = Literal["system", "user", "assistant"]
 
 
@@ -33,7 +35,7 @@ class Message:
     @property
     def text(self) -> str:
         """The content as the model reads it, the name in front."""
-        return f"{' '.join(self.name.split())}: {self.content}" if self.name else self.content
+        return mended(f"{' '.join(self.name.split())}: {self.content}" if self.name else self.content)
 
     def payload(self) -> dict[str, Any]:
         """The message as OpenAI's chat completions take it; pictures as data URLs."""

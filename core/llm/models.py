@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.errors import ModelError
-from core.llm.chunks import Piece, read_piece, whole_answer
-from core.llm.cleaning import Chain
+from core.llm.answers import BrokenOffError, WebPageError
+from core.llm.asking import ask, pause_after
+from core.llm.chunks import ServerSaidError
+from core.llm.cleaner import Cleaner
 from core.llm.client import make_client
-from core.llm.failures import empty, failure, missing_key, scrubbed
-from core.llm.opening import Opening
+from core.llm.failures import cut_short, empty, failure, missing_key, refusal, scrubbed, told
 from core.llm.patience import Patience
+from core.llm.quirks import Quirks
 from core.llm.routes import Route
-from core.llm.stops import Stops
-from core.llm.thinking import Thinking
-from core.llm.trimming import trim
+from core.surrogates import mended
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -28,16 +27,18 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
     from core.config.model import RouteSection
+    from core.llm.chunks import Piece
     from core.llm.messages import Message
 
 _log = logging.getLogger(__name__)
 
 DEFAULT = "default"
-END = object()
-SERVER_STOPS = 4  # more stop strings than this are refused by OpenAI; ours are kept here in any case
-RETRY_PAUSE_S = 0.25  # doubled with every try
+STRAY = (
+    "model route %s: its answers begin inside a thought that is not marked, and were spoken with it; set "
+    'reasoning = "starts_inside" for it'
+)
 CHECK_TIMEOUT_S = 5.0
-PASSING = (408, 409, 429)  # statuses worth another try, as all of 500 and above
+FAULTS = (ServerSaidError, BrokenOffError, WebPageError, ValueError, TypeError, AttributeError)  # of an answer's bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Models:
         self._environ = environ
         self._names = tuple(names)
         self._clients: dict[str, AsyncOpenAI] = {}
+        self._quirks: dict[str, Quirks] = {}
         self._making = asyncio.Lock()
         self._current = DEFAULT
 
@@ -112,25 +114,35 @@ class Models:
         chosen = self._find(route or self._current)
         if not chosen.vision and any(message.images for message in messages):
             raise ModelError(f"The model {chosen.model} cannot look at pictures.")
-        stops = Stops((*chosen.stop, *stop))
-        cleaner = Chain(Thinking(), stops, Opening((*self._names, *names)))
-        body = _body(chosen, messages, temperature, (*chosen.stop, *stop))
-        said = False
-        reason: str | None = None
-        async with aclosing(self._pieces(chosen, body)) as pieces:
-            async for piece in pieces:
-                reason = piece.finish_reason or reason
-                text = cleaner.feed(piece.text)
-                if text:
-                    said = True
-                    yield text
-                if stops.reached:
-                    break
+        stops = (*chosen.stop, *stop)
+        cleaner = Cleaner((*self._names, *names), stops, starts_inside=chosen.reasoning == "starts_inside")
+        answer = _Answer(chosen)
+        problem: ModelError | None = None
+        asked = _Asked(messages, temperature, stops)
+        try:
+            async with aclosing(self._pieces(chosen, asked)) as pieces:
+                async for piece in pieces:
+                    answer.take(piece)
+                    if piece.thought:
+                        cleaner.thinking.apart()
+                    text = cleaner.feed(piece.text)
+                    if text:
+                        answer.said = True
+                        yield text
+                    if cleaner.ended:
+                        break
+        except ModelError as error:  # what is still held back was said before it
+            problem = error
         rest = cleaner.flush()
         if rest:
+            answer.said = True
             yield rest
-        elif not said:
-            raise empty(chosen, reason)
+        if cleaner.thinking.stray:
+            _log.warning(STRAY, chosen.name)
+        answer.thought = answer.thought or cleaner.thinking.thought
+        problem = problem or answer.problem(complete=cleaner.ended)
+        if problem is not None:
+            raise problem
 
     async def check(self, route: str | None = None) -> ModelHealth:
         """Whether the server can be reached and knows the model. Never raises a `ModelError`; spends no tokens."""
@@ -172,26 +184,41 @@ class Models:
         for client in clients.values():
             await client.close()
 
-    async def _pieces(self, route: Route, body: dict[str, Any]) -> AsyncGenerator[Piece]:
-        """The raw pieces of an answer; tries again while nothing of it has come."""
+    async def _pieces(self, route: Route, asked: _Asked) -> AsyncGenerator[Piece]:
+        """The raw pieces of an answer; while nothing of it has come, tries again, and otherwise if the server says how."""
         client = await self._client(route)
-        key = self._key(route)
         from openai import OpenAIError
 
+        quirks = self._quirks.setdefault(route.name, Quirks.of(route))
         patience = Patience(route)
-        for attempt in itertools.count():
+        budget, shortened, tries = quirks.budget(route), False, 0
+        while True:
+            body = quirks.body(route, asked.messages, budget, asked.temperature, asked.stops)
             begun = False
             try:
-                async with aclosing(_ask(client, body, patience)) as pieces:
+                async with aclosing(ask(client, body, patience)) as pieces:
                     async for piece in pieces:
                         begun = begun or piece.begins
                         yield piece
                 return
-            except (OpenAIError, ValueError, TypeError, AttributeError) as error:  # the last three: garbage
-                pause_s = _pause(error, attempt)
-                if begun or pause_s is None or attempt >= route.retries or pause_s >= patience.left_s:
-                    raise failure(route, error, begun=begun) from scrubbed(error, key)
-                _log.info("model route %s: try %d failed (%s)", route.name, attempt + 1, type(error).__name__)
+            except (OpenAIError, *FAULTS) as error:
+                refused = told(error)
+                if refused is not None and not begun:
+                    if quirks.learn(refused, body):
+                        _log.info("model route %s: asked in another way from now on: %s", route.name, quirks)
+                        continue
+                    if refused.too_long and not shortened:
+                        shorter = quirks.shorten(refused, route, budget, asked.messages)
+                        shortened = shorter is not None
+                        budget = shorter or budget
+                        if shortened:
+                            _log.info("model route %s: the prompt was too long; trying %d tokens", route.name, budget)
+                            continue
+                pause_s = None if begun else pause_after(error, refused, tries)
+                if pause_s is None or tries >= route.retries or pause_s >= patience.left_s:
+                    raise failure(route, error, begun=begun) from scrubbed(error, self._key(route))
+                tries += 1
+                _log.info("model route %s: try %d failed (%s)", route.name, tries, type(error).__name__)
             await patience.wait(asyncio.sleep(pause_s))
 
     def _find(self, name: str) -> Route:
@@ -214,50 +241,37 @@ class Models:
             return self._clients[route.name]
 
 
-async def _ask(client: AsyncOpenAI, body: dict[str, Any], patience: Patience) -> AsyncGenerator[Piece]:
-    """One request. The server sees the connection end as soon as this generator is closed or cancelled."""
-    stream = await patience.wait(client.chat.completions.create(**body, stream=True))
-    try:
-        if "json" in stream.response.headers.get("content-type", ""):  # the server does not stream
-            yield whole_answer(await patience.wait(stream.response.aread()))
-            return
-        while (chunk := await patience.wait(anext(stream, END))) is not END:
-            piece = read_piece(chunk)
-            if piece.begins:
-                patience.begin()
-            yield piece
-    finally:
-        await stream.close()
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    messages: Sequence[Message]
+    temperature: float | None
+    stops: Sequence[str]
 
 
-def _body(route: Route, messages: Sequence[Message], temperature: float | None, stops: Sequence[str]) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "model": route.model,
-        "messages": [message.payload() for message in trim(messages, None, route.prompt_tokens)],
-    }
-    chosen = route.temperature if temperature is None else temperature
-    if chosen is not None:
-        body["temperature"] = chosen
-    if route.max_tokens is not None:
-        body["max_tokens"] = route.max_tokens
-    if stops:
-        body["stop"] = list(stops[:SERVER_STOPS])
-    if route.extra_body:
-        body["extra_body"] = dict(route.extra_body)
-    return body
+class _Answer:
+    """What is known of an answer, to tell at its end whether it is one."""
 
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._reason: str | None = None
+        self._refusal: list[str] = []
+        self.thought = False
+        self.said = False
 
-def _pause(error: Exception, attempt: int) -> float | None:
-    """How long to wait before another try, in seconds; None if another would end the same."""
-    from openai import APIConnectionError, APIStatusError
+    def take(self, piece: Piece) -> None:
+        """Note what a piece brought, besides text."""
+        self._reason = piece.finish_reason or self._reason
+        if piece.refusal:
+            self._refusal.append(piece.refusal)
+        self.thought = self.thought or piece.thought
 
-    pause_s = RETRY_PAUSE_S * 2**attempt
-    if isinstance(error, APIConnectionError):
-        return pause_s
-    if isinstance(error, APIStatusError) and (error.status_code in PASSING or error.status_code >= 500):
-        asked = error.response.headers.get("retry-after", "")
-        return max(pause_s, float(asked)) if asked.replace(".", "", 1).isdecimal() else pause_s
-    return None
+    def problem(self, *, complete: bool) -> ModelError | None:
+        """What the person has to be told, if anything. `complete`: a stop string ended it."""
+        if self._refusal:
+            return refusal(self._route, mended("".join(self._refusal)))
+        if not self.said:
+            return empty(self._route, self._reason, thought=self.thought)
+        return None if complete else cut_short(self._route, self._reason)
 
 
 def _unknown(route: Route, known: Sequence[str]) -> str:

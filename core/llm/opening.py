@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 ROLES = ("assistant", "ai", "bot")
 COLONS = ":\uff1a"  # the second one is the full-width colon of East Asian text
 MARKUP = "*_[]"
+MOST_MARKUP = 16  # characters of markup and blanks around a name
+MOST_PREFIXES = 8
 
 
 class Opening:
@@ -19,6 +21,8 @@ class Opening:
         self._names = {" ".join(name.casefold().split()) for name in (*ROLES, *names) if name.strip()}
         self._held: str = ""
         self._unclosed = 0  # marks that opened a dropped prefix; their counterparts right behind the colon go too
+        self._longest = max(map(len, self._names)) + MOST_MARKUP
+        self._dropped = 0
         self._open = True
 
     def feed(self, text: str) -> str:
@@ -28,7 +32,7 @@ class Opening:
         text = self._held + text
         self._held = ""
         while text := self._close(text).lstrip():
-            end = self._prefix(text)
+            end = self._prefix(text) if self._dropped < MOST_PREFIXES else None
             if end is None:
                 self._open = False
                 return text
@@ -38,6 +42,7 @@ class Opening:
             marks = len(text) - len(text.lstrip(MARKUP))
             self._unclosed = max(0, 2 * marks - sum(text[:end].count(mark) for mark in MARKUP))
             text = text[end:]
+            self._dropped += 1
         return ""
 
     def flush(self) -> str:
@@ -57,11 +62,13 @@ class Opening:
 
     def _prefix(self, text: str) -> int | None:
         """Where a prefix ends; 0 if the text is too short to tell; None if it has none."""
-        for place, character in enumerate(text):
+        for place, character in enumerate(text[: self._longest]):
             if character in COLONS:
                 return place + 1 if _plain(text[:place]) in self._names else None
             if character == "\n":
                 return None
+        if len(text) >= self._longest:
+            return None
         plain = _plain(text)
         return 0 if any(name.startswith(plain) for name in self._names) else None
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+CUT = "My answer was cut off here, because it took too long."
+
 
 class Patience:
     """Waits on a model's behalf. Only the waiting counts, not the time a reader takes between two pieces of text."""
@@ -46,7 +48,7 @@ class Patience:
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            raise ModelError(self._complaint()) from error
+            raise ModelError(self._complaint(), spoken=CUT if self._begun else "") from error
         finally:
             self._spent_s += time.monotonic() - started_s
 

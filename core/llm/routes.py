@@ -20,20 +20,24 @@ class Route:
 
     name: str
     model: str
-    base_url: str = ""  # up to and including /v1; empty is OpenAI's own; for Azure, the endpoint
+    base_url: str = field(
+        default="", repr=False
+    )  # up to and including /v1; empty is OpenAI's own; for Azure, the endpoint
     kind: Literal["openai", "azure"] = "openai"
     api_key_env: str = "OPENAI_API_KEY"
     api_version: str = "2024-10-21"  # Azure only
     temperature: float | None = None
     max_tokens: int | None = None
+    limit_key: Literal["auto", "max_tokens", "max_completion_tokens"] = "auto"  # how the server calls it
+    reasoning: Literal["auto", "starts_inside"] = "auto"  # the second: an answer begins inside a thought, unopened
     stop: tuple[str, ...] = ()
     first_token_timeout_s: float = 15
     total_timeout_s: float = 120
     context_tokens: int = 4096
     vision: bool = False
     retries: int = 2
-    extra_body: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    extra_headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    extra_body: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    extra_headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     @classmethod
     def of(cls, name: str, section: RouteSection) -> Route:
@@ -57,5 +61,9 @@ class Route:
     @property
     def prompt_tokens(self) -> int:
         """How long a prompt may be, with room left for the answer."""
+        return self.room_in(self.context_tokens)
+
+    def room_in(self, context_tokens: int) -> int:
+        """How long a prompt may be in a context of this length."""
         answer = self.max_tokens or 512
-        return self.context_tokens - min(answer, self.context_tokens // 2)
+        return context_tokens - min(answer, context_tokens // 2)

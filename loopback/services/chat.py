@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from aiohttp import web
 
+from loopback.services.chat_oddities import field_refusal, prompt_refusal, words_of
 from loopback.services.http_service import BEHAVIOUR, RECORDED, HttpService
 from loopback.services.service import Behaviour
 from loopback.services.small_talk import small_talk, tokens
@@ -34,15 +35,34 @@ ERROR_TYPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatBehaviour(Behaviour):
-    """How one completion is made. Without `text` or `deltas` the answer is small talk."""
+    """How one completion is made. Without `text` or `deltas` the answer is small talk.
+
+    From `parts` on stands what was seen of real servers.
+    """
 
     pace_s: float = 0.015
     text: str | None = None  # the answer, cut into tokens
     deltas: tuple[str, ...] | None = None  # the answer, cut exactly like this
     reasoning: str = ""  # sent before it as reasoning_content
-    finish_reason: str = "stop"
+    finish_reason: str | None = "stop"  # None: never told
     split_bytes: int = 0  # sends the event stream in writes of this size, whatever events they cut
     done: bool = True  # closes the stream with [DONE]
+    parts: bool = False  # content as a list of parts (Mistral)
+    thoughts: str = "reasoning_content"  # the field that `reasoning` is sent in; "parts": as a part of the content
+    refusal: str = ""  # sent in the field of that name, after the text (OpenAI)
+    noise: bytes = b""  # sent before every event: `retry:`, comments, `event: ping`, `data:` without data
+    opening: bytes = b""  # sent before everything, as a byte-order mark
+    line_end: bytes = b"\n"  # of the event stream
+    event_end: bytes = b"\n\n"  # some servers end an event with its line
+    ends_after: int | None = None  # closes the stream in good order after that many pieces, as if it were complete
+    whole: bool = False  # one JSON object, though a stream was asked for
+    answer_type: str = ""  # another Content-Type than the right one
+    body: bytes | None = None  # answered as it is, whatever was asked: web pages, errors with status 200
+    error_code: str | None = None  # the `code` of an error, instead of the usual one of its status
+    strict_roles: bool = False  # as Gemma's template in llama.cpp: 500 unless user and assistant take turns
+    system_role: bool = True  # False: as templates that know no system message
+    unsupported: tuple[str, ...] = ()  # fields that are refused with OpenAI's words, as reasoning models do
+    context_tokens: int = 0  # longer prompts (4 characters a token) are refused with llama.cpp's words
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +119,25 @@ class Chat(HttpService[ChatBehaviour]):
             web.post("/openai/v1" + MAIN, self._complete),
             web.get("/openai/models", self._list_models),
             web.get("/openai/v1/models", self._list_models),
+            web.get("/login", self._show_login),
         ]
 
     def failure(self, status: int, words: str) -> dict[str, Any]:
         """OpenAI's error object."""
         kind, code, usual = ERROR_TYPES.get(status, ("server_error", None, "The server had an error."))
         return {"error": {"message": words or usual, "type": kind, "param": None, "code": code}}
+
+    def refusal(self, behaviour: ChatBehaviour) -> web.Response:
+        """An error answer with the code, or the body, that its behaviour names."""
+        if behaviour.body is not None:
+            return _raw(behaviour)
+        body = self.failure(behaviour.status, behaviour.error)
+        if behaviour.error_code is not None:
+            body["error"]["code"] = behaviour.error_code
+        return web.json_response(body, status=behaviour.status, headers=behaviour.headers)
+
+    async def _show_login(self, _request: web.Request) -> web.Response:
+        return web.Response(text="<!DOCTYPE html><title>Log in</title>", content_type="text/html")
 
     async def _list_models(self, request: web.Request) -> web.Response:
         if not self._may_enter(request):
@@ -118,9 +151,11 @@ class Chat(HttpService[ChatBehaviour]):
         return web.json_response(_model(name)) if self._knows(name) else self.refused(404)
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
+        behaviour = cast("ChatBehaviour", request[BEHAVIOUR])
+        if behaviour.body is not None:
+            return _raw(behaviour)
         if not self._may_enter(request):
             return self.refused(401)
-        behaviour = cast("ChatBehaviour", request[BEHAVIOUR])
         azure = "deployment" in request.match_info
         if azure and "api-version" not in request.query:
             return self.refused(404, "Resource not found")
@@ -132,36 +167,47 @@ class Chat(HttpService[ChatBehaviour]):
             return self.refused(400, f"Invalid body: {error!r}")
         if not self._knows(model):
             return self.refused(404, f"The model `{model}` does not exist or you do not have access to it.")
-        if asked.get("stream"):
+        if refused := prompt_refusal(behaviour, asked) or field_refusal(behaviour, asked):
+            return web.json_response(refused.body, status=refused.status)
+        if asked.get("stream") and not behaviour.whole:
             return await self._stream(request, _Completion(model, asked, azure=azure), pieces, reason)
         completion = _Completion(model, asked, azure=azure)
-        message = {"role": "assistant", "content": "".join(pieces), "refusal": None}
+        content = words_of(behaviour, "".join(pieces))
+        message = {"role": "assistant", "content": content, "refusal": behaviour.refusal or None}
         if behaviour.reasoning:
-            message["reasoning_content"] = behaviour.reasoning
+            message[behaviour.thoughts] = behaviour.reasoning
         body = completion.object("chat.completion", [{"index": 0, "message": message, "finish_reason": reason}])
-        return web.json_response(body | {"usage": completion.usage(len(pieces))}, headers=behaviour.headers)
+        headers = {"Content-Type": behaviour.answer_type or "application/json", **behaviour.headers}
+        return web.Response(text=json.dumps(body | {"usage": completion.usage(len(pieces))}), headers=headers)
 
     async def _stream(
-        self, request: web.Request, completion: _Completion, pieces: list[str], reason: str
+        self, request: web.Request, completion: _Completion, pieces: list[str], reason: str | None
     ) -> web.StreamResponse:
         behaviour = cast("ChatBehaviour", request[BEHAVIOUR])
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **behaviour.headers})
+        kind = behaviour.answer_type or "text/event-stream"
+        response = web.StreamResponse(headers={"Content-Type": kind, **behaviour.headers})
         await response.prepare(request)
         answer = self.answer(request, response)
         opening = completion.delta({"role": "assistant", "content": ""})
         if completion.azure:
             opening = _event({**completion.object("", []), "prompt_filter_results": []}) + opening
-        lead = [completion.delta({"reasoning_content": part}) for part in tokens(behaviour.reasoning)]
-        body = [completion.delta({"content": part}) for part in pieces]
-        for number, event in enumerate([*lead, *body]):
-            await self._write(response, answer, event if number else opening + event, behaviour.split_bytes)
+        lead = [completion.delta(_thought(behaviour, part)) for part in tokens(behaviour.reasoning)]
+        body = [completion.delta({"content": words_of(behaviour, part)}) for part in pieces]
+        body += [completion.delta({"refusal": part}) for part in tokens(behaviour.refusal)]
+        events = [*lead, *body][: behaviour.ends_after]
+        for number, event in enumerate(events):
+            first = b"" if number else behaviour.opening + _shaped(behaviour, opening)
+            await self._write(response, answer, first + _shaped(behaviour, event), behaviour.split_bytes)
+        if behaviour.ends_after is not None:
+            return response
         await answer.finish()
         closing = completion.delta({}, reason)
-        if not lead and not body:
+        if not events:
             closing = opening + closing
         if completion.wants_usage:
             closing += _event(completion.object("", []) | {"usage": completion.usage(len(pieces))})
-        await response.write(closing + (b"data: [DONE]\n\n" if behaviour.done else b""))
+        closing += b"data: [DONE]\n\n" if behaviour.done else b""
+        await response.write(_shaped(behaviour, closing))
         return response
 
     async def _write(self, response: web.StreamResponse, answer: Any, event: bytes, split_bytes: int) -> None:
@@ -206,7 +252,7 @@ class _Completion:
         }
 
 
-def _answer(behaviour: ChatBehaviour, asked: dict[str, Any]) -> tuple[list[str], str]:
+def _answer(behaviour: ChatBehaviour, asked: dict[str, Any]) -> tuple[list[str], str | None]:
     """The pieces of the answer and why it ends, after the stop strings and the token limit that were asked for."""
     if behaviour.deltas is not None:
         return list(behaviour.deltas), behaviour.finish_reason
@@ -222,7 +268,31 @@ def _answer(behaviour: ChatBehaviour, asked: dict[str, Any]) -> tuple[list[str],
 
 
 def _event(data: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(data, ensure_ascii=False).encode() + b"\n\n"
+    text = json.dumps(data, ensure_ascii=False)
+    try:
+        return b"data: " + text.encode() + b"\n\n"
+    except UnicodeEncodeError:  # halves of surrogate pairs, which servers send as escapes
+        return b"data: " + json.dumps(data).encode() + b"\n\n"
+
+
+def _shaped(behaviour: ChatBehaviour, events: bytes) -> bytes:
+    """Events as this server writes them."""
+    if behaviour.noise:
+        events = b"".join(behaviour.noise + event + b"\n\n" for event in events.split(b"\n\n") if event)
+    if behaviour.event_end != b"\n\n":
+        events = events.replace(b"\n\n", behaviour.event_end)
+    return events if behaviour.line_end == b"\n" else events.replace(b"\n", behaviour.line_end)
+
+
+def _thought(behaviour: ChatBehaviour, part: str) -> dict[str, Any]:
+    if behaviour.thoughts == "parts":
+        return {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": part}]}]}
+    return {behaviour.thoughts: part}
+
+
+def _raw(behaviour: ChatBehaviour) -> web.Response:
+    headers = {"Content-Type": behaviour.answer_type or "text/html", **behaviour.headers}
+    return web.Response(body=behaviour.body, status=behaviour.status, headers=headers)
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -39,6 +39,10 @@ class HttpService(Service[B]):
         """An error answer."""
         return web.json_response(self.failure(status, words), status=status, headers=headers)
 
+    def refusal(self, behaviour: Any) -> web.Response:
+        """The error that a behaviour asks for."""
+        return self.refused(behaviour.status, behaviour.error, behaviour.headers)
+
     async def start(self) -> None:
         """Opens the port."""
         app = web.Application(middlewares=[self._meet], client_max_size=BODY_LIMIT)
@@ -113,7 +117,7 @@ class HttpService(Service[B]):
             if behaviour.silent or behaviour.refuse:
                 await asyncio.Event().wait()  # until the connection is gone
             if behaviour.status != 200:
-                return self.refused(behaviour.status, behaviour.error, behaviour.headers)
+                return self.refusal(behaviour)
             return await handler(request)
         except (asyncio.CancelledError, ConnectionError):
             recorded.disconnected = True

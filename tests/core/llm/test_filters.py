@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.llm.cleaning import Chain
+from core.llm.cleaner import Cleaner
+from core.llm.cleaning import Chain, Pairs
 from core.llm.opening import Opening
+from core.llm.special_tokens import SpecialTokens
 from core.llm.stops import Stops
 from core.llm.thinking import Thinking
 
@@ -30,7 +32,7 @@ def passed(make: Callable[[], TextFilter], text: str) -> str:
     ("text", "clean"),
     [
         ("<think>hm, 2 < 3</think>Yes.", "Yes."),
-        ("Well <THINK>hm</Think>yes <thinking>again</thinking>no.", "Well yes no."),
+        ("<THINK>hm</Think> <thinking>again</thinking>no.", "no."),
         ("<think>never closed", ""),
         ("thought already</think>Yes.", "thought alreadyYes."),
         ("a < b and <thin air> and </x>", "a < b and <thin air> and </x>"),
@@ -113,3 +115,79 @@ def test_filters_chain_and_what_one_holds_back_reaches_the_next() -> None:
     assert passed(make, "<think>\nhm\n</think>\n\nParley: Hello ## there <b ### gone") == "Hello ## there <b "
     assert passed(make, "Parley") == "Parley"
     assert passed(make, "<think>only</think>") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("[THINK]hm[/THINK]Yes.", "Yes."),
+        ("<seed:think>hm, </think no</seed:think>\n\nYes.", "Yes."),
+        ("<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Yes.<|return|>", "Yes."),
+        ("<|channel|>analysis hm, <|chan <|channel|>final Yes.", "Yes."),
+        ("<|START_THINKING|>hm<|END_THINKING|><|START_RESPONSE|>Yes.<|END_RESPONSE|>", "Yes."),
+        ("◁think▷hm◁/think▷Yes.", "Yes."),
+        ("<|im_start|>assistant\n<think>\n\n</think>\n\nYes.<|im_end|>", "Yes."),
+        ("Parley: <think>hm</think> Parley: Yes.", "Yes."),
+        ("</think>Yes.", "Yes."),
+        ("The tag <think> opens, </think> closes; `</think>`.", "The tag <think> opens, </think> closes; `</think>`."),
+        ("Use `<think>` and\n</think>\nthen [THINK].", "Use `<think>` and\n</think>\nthen [THINK]."),
+        ('`</think>` ends a thought. It is "</think>".', '`</think>` ends a thought. It is "</think>".'),
+        ("I muse\n</think>\nYes.", "I muse\n\nYes."),
+        ("<think>never <answer", ""),
+        ("<|channel|>analysis<|message|>never", ""),
+        ("Yes.</s>", "Yes."),
+        ("Yes.<|im_end|>\n<|im_start|>user\nAnd you?", "Yes.\n"),
+        ('He said "yes."<end_of_turn>', 'He said "yes."'),
+        ("<|start_header_id|>assistant<|end_header_id|>\n\nYes.<|eot_id|>", "Yes."),
+        ("Yes</s> and no", "Yes and no"),
+        ('The token `</s>` ends, as does "<|im_end|>" here.', 'The token `</s>` ends, as does "<|im_end|>" here.'),
+        ("`unclosed code</s>", "`unclosed code"),
+        ("2 < 3 <| 4 and [in] [/x", "2 < 3 <| 4 and [in] [/x"),
+        ("<｜Assistant｜>Yes.<｜end▁of▁sentence｜>", "Yes."),
+        ("  \n", ""),
+    ],
+)
+def test_a_raw_answer_is_clean_however_it_is_cut(text: str, clean: str) -> None:
+    assert passed(lambda: Cleaner(["Parley"], []), text) == clean
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("hm, I see.\n</think>\n\nYes.", "Yes."),
+        ("hm[/THINK]Yes.", "Yes."),
+        ("<think>hm</think>Yes </think> no.", "Yes </think> no."),
+        ("hm</think><think>again</think>Yes.", "Yes."),
+        ("hm, never ended", ""),
+    ],
+)
+def test_an_answer_that_begins_inside_a_thought(text: str, clean: str) -> None:
+    assert passed(lambda: Cleaner([], [], starts_inside=True), text) == clean
+
+
+def test_halves_of_pairs_are_joined_or_replaced() -> None:
+    assert passed(Pairs, "a\ud83e\udd56b\ud83ec\udd56\ud83e") == "a\U0001f956b\ufffdc\ufffd\ufffd"
+
+
+@pytest.mark.parametrize(
+    "piece", ["<", "<think>", "</think>", "[", "*", "_[", "`</s>", "<|im_", " ", "Assistant:", "\ud83e", "a</"]
+)
+@pytest.mark.parametrize("around", ["{}", "<think>{}", "x{}", "`{}"])
+def test_filters_do_as_much_for_each_token_of_a_long_answer(piece: str, around: str) -> None:
+    """Counted in characters that are looked at: a filter that keeps its past would look at all of it again."""
+    cleaner = Cleaner(["Parley"], ["STOP"])
+    cleaner.feed(around.partition("{")[0])
+    longest = 0
+    for _ in range(3000):
+        cleaner.feed(piece)
+        longest = max(longest, max(len(str(vars(each).get("_held", ""))) for each in cleaner.filters))
+    assert longest < 100
+
+
+def test_special_tokens_of_another_turn_end_the_answer() -> None:
+    tokens = SpecialTokens()
+    assert tokens.feed("Yes.<start_of_turn>us") == "Yes."
+    assert not tokens.ended
+    assert tokens.feed("er\nAnd?") == ""
+    assert tokens.ended
+    assert tokens.feed("more") + tokens.flush() == ""

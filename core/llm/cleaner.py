@@ -1,0 +1,40 @@
+"""All filters between a model's raw text and what may be spoken, in their order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.llm.cleaning import Chain, Pairs
+from core.llm.opening import Opening
+from core.llm.special_tokens import SpecialTokens
+from core.llm.stops import Stops
+from core.llm.thinking import Thinking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Cleaner:
+    """Takes an answer piece by piece; one for each answer."""
+
+    def __init__(self, names: Iterable[str], stops: Iterable[str], *, starts_inside: bool = False) -> None:
+        names = tuple(names)
+        self._stops = Stops(stops)
+        self._tokens = SpecialTokens()
+        self.thinking = Thinking(starts_inside=starts_inside)
+        # A name may stand in front of a thought and behind it; a stop string inside of one does not count.
+        self.filters = (Pairs(), Opening(names), self.thinking, self._stops, self._tokens, Opening(names))
+        self._chain = Chain(*self.filters)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will pass: a stop string came, or the turn of somebody else."""
+        return self._stops.reached or self._tokens.ended
+
+    def feed(self, text: str) -> str:
+        """What may be spoken now."""
+        return self._chain.feed(text)
+
+    def flush(self) -> str:
+        """What was held back."""
+        return self._chain.flush()
