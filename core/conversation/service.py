@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+KEYLESS = "this channel's end-to-end keys are not agreed on"
 FULL = "{count} prompts are waiting already. Please let me answer those first, or use `/voice stop`."
 VOICE_FAILED = "My voice failed ({reason}), so this one is text only."
 UNREAD = "My voice failed ({reason}), so nothing is read aloud until it works again."
@@ -241,7 +242,10 @@ class Conversation:
             names=session.names,
             mood=self.mood,
         )
-        if failed is None:
+        if session.silent and turn.outcome == "stopped":
+            turn.outcome = "text"
+            await self._tell_failure(session, failure(KEYLESS))
+        elif failed is None:
             self._told.pop(session.guild.id, None)
         elif not session.ended.is_set():
             await self._tell_failure(session, failure(failed.sentence.rstrip(".")))

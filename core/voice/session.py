@@ -159,6 +159,11 @@ class VoiceSession:
         return getattr(self.prompt_channel, "id", None)
 
     @property
+    def silent(self) -> bool:
+        """Whether nothing is said any more because the channel's end-to-end keys do not come."""
+        return self._keys.silent
+
+    @property
     def connected(self) -> bool:
         """Whether sound can be sent right now."""
         return self.client.is_connected()

@@ -163,6 +163,8 @@ async def test_keys_that_never_come_are_fought_for_and_then_it_only_writes(
     assert voice.session(guild_id=scene.guild.id, user_id=scene.bot_user.id) is not stay  # it came anew
     await scene.turns_over()
     assert await scene.reply(ada, message)  # in writing, as ever
+    scene.runtime.conversation.say(scene.session, "Nobody hears this.")
+    await scene.until(lambda: any("Nobody hears this." in told for told in scene.notices()))
     assert sealed(scene) == plain(scene) == 0
     voice.faults.proposal_delay_s = 0.0
     voice.room(scene.voice.id)._dave._restart(everybody=True)  # the ghost is gone
