@@ -201,6 +201,8 @@ class ParleyVoiceClient(VoiceRecvClient):
             return
         self._ssrc_to_id[ssrc] = user_id
         self._id_to_ssrc[user_id] = ssrc
+        if user_id == self.guild.me.id:  # nobody else speaks for the bot, whatever comes under its name
+            return
         self.receiver.announce(ssrc, user_id)
         self.connection.reader.wake()
 

@@ -78,7 +78,7 @@ async def test_a_group_that_begins_anew_in_mid_sentence_costs_time_and_nothing_e
         await asyncio.sleep(0.3)
     await said_whole(scene, turn)
     assert plain(scene) == 0
-    assert sealed(scene) >= turn.line.written_samples // 960
+    await scene.until(lambda: sealed(scene) >= turn.line.written_samples // 960)
 
 
 async def test_encryption_switched_on_in_mid_sentence_holds_what_comes_before_the_keys(scene: Any) -> None:
@@ -126,7 +126,7 @@ async def test_alone_nothing_is_sent_and_a_newcomer_hears_the_rest_encrypted(sce
     await ada.ears.wait_for_voice(scene.bot_user.id)
     await scene.turns_over()
     assert plain(scene) == 0
-    assert sealed(scene) > 50
+    await scene.until(lambda: sealed(scene) > 50)
     assert ada.ears.plain_frames == 0
     assert scene.notices() == []
 
@@ -142,7 +142,7 @@ async def test_music_waits_too(scene: Any) -> None:
     line.end()
     assert (await asyncio.wait_for(line.finished(), 30)).heard_samples == 48_000
     assert plain(scene) == 0
-    assert sealed(scene) >= 50
+    await scene.until(lambda: sealed(scene) >= 50)
 
 
 async def test_keys_that_never_come_are_fought_for_and_then_it_only_writes(

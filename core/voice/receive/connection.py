@@ -58,6 +58,8 @@ class ParleyVoiceWebSocket(DiscordVoiceWebSocket):
         """One JSON message."""
         state = cast("ParleyConnectionState", self._connection)
         before = state.dave_protocol_version
+        if msg["op"] == self.DAVE_PREPARE_TRANSITION and not msg["d"]["protocol_version"]:
+            state.regroup()  # the others may go over to plain frames sooner than we
         await super().received_message(msg)
         if state.dave_protocol_version != before:
             state.encryption_changed(before, state.dave_protocol_version)
@@ -126,7 +128,12 @@ class ParleyConnectionState(VoiceConnectionState):
     async def reinit_dave_session(self) -> None:
         """Begin a new group."""
         await super().reinit_dave_session()
+        self.regroup()
+
+    def regroup(self) -> None:
+        """There is another group from now on, or none: plain frames may come for a while."""
         self.transition_at_s = time.monotonic()
+        self.receiver.regroup()
 
     async def _execute_transition(self, transition_id: int) -> None:
         await super()._execute_transition(transition_id)

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 MARKER = b"\xfa\xfa"
 SMALLEST_TRAILER, LARGEST_TRAILER = 12, 16  # tag 8, nonce 1 to 5, size 1, marker 2
 
-PLAIN_GRACE_S = 10.0  # plain frames are still on their way this long after a transition
+PLAIN_GRACE_S = 10.0  # who has not begun to encrypt may send plain frames this long after a transition
 FAILURES = 36  # a run of failures that no transition explains; discord.js uses the same
 RUN_S = 0.7  # how long such a run lasts at least: 36 frames of one person
 NOT_READY_S = 5.0  # how long a group may take to form
@@ -60,6 +60,7 @@ class FrameDecryptor:
         self.recoveries = 0
         self._link = link
         self._recover = recover
+        self._encrypting: set[int] = set()  # who has sent encrypted frames in this group
         self._failures = 0
         self._failing_since_s = 0.0
         self._recovered_at_s = float("-inf")
@@ -83,7 +84,12 @@ class FrameDecryptor:
             raise
         self._failures = 0
         self._cool_down_s = COOL_DOWN_S
+        self._encrypting.add(user_id)
         return opus, False
+
+    def regroup(self) -> None:
+        """The group begins anew or ends."""
+        self._encrypting = set()
 
     def decrypt(self, user_id: int, payload: bytes) -> bytes:
         """The Opus of an encrypted frame, once: a second attempt at a frame that was opened is refused.
@@ -113,14 +119,19 @@ class FrameDecryptor:
         return None
 
     def _require_plain_allowed(self, user_id: int, at_s: float) -> None:
-        """Plain frames are right without DAVE, while a group forms or changes, and from who is not in it yet."""
+        """Plain frames are right without DAVE and while there is no group; in a group from members who begin to encrypt.
+
+        Nothing proves whose a plain frame is: the server, or whoever sits on the way, may have made it. So in a group it
+        must be a member's, and one who has sent encrypted frames does not fall back.
+        """
         link = self._link
         session = link.dave_session
         if link.dave_protocol_version == 0 or session is None or not session.ready:
             return
-        if at_s - link.transition_at_s < PLAIN_GRACE_S or str(user_id) not in session.get_user_ids():
-            return
-        raise Undecryptable("unencrypted")
+        if str(user_id) not in session.get_user_ids():
+            raise Undecryptable("outside_group")
+        if user_id in self._encrypting or at_s - link.transition_at_s >= PLAIN_GRACE_S:
+            raise Undecryptable("unencrypted")
 
     def _failed(self, at_s: float) -> None:
         """Count a failure; after a run of them that no transition explains, ask for a new start."""

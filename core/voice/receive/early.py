@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from core.voice.receive.missed import Stretch
 
 HELD_PACKETS = 100  # of an SSRC nobody has been named for yet: 2 s
 HELD_STREAMS = 64
@@ -28,15 +31,17 @@ class Unnamed:
     def __bool__(self) -> bool:
         return bool(self._held)
 
-    def hold(self, ssrc: int, packet: Packet) -> int:
-        """Keep a packet. Gives how many others had to go for it."""
-        gone = 0
+    def hold(self, ssrc: int, packet: Packet) -> list[tuple[int, Packet]]:
+        """Keep a packet. Gives the others, with their SSRCs, that had to go for it."""
+        gone: list[tuple[int, Packet]] = []
         held = self._held.get(ssrc)
         if held is None:
             if len(self._held) >= HELD_STREAMS:
-                gone = len(self._held.pop(next(iter(self._held))))
+                oldest = next(iter(self._held))
+                gone = [(oldest, other) for other in self._held.pop(oldest)]
             held = self._held[ssrc] = deque(maxlen=HELD_PACKETS)
-        gone += len(held) == HELD_PACKETS
+        if len(held) == HELD_PACKETS:
+            gone.append((ssrc, held[0]))
         held.append(packet)
         return gone
 
@@ -59,11 +64,11 @@ class Sealed:
     __slots__ = ("packets",)
 
     def __init__(self) -> None:
-        self.packets: deque[tuple[Packet, str]] = deque(maxlen=SEALED_PACKETS)
+        self.packets: deque[tuple[Packet, Stretch]] = deque(maxlen=SEALED_PACKETS)
 
-    def keep(self, packet: Packet, cause: str) -> None:
-        """Keep a frame that failed, and why."""
-        self.packets.append((packet, cause))
+    def keep(self, packet: Packet, stretch: Stretch) -> None:
+        """Keep a frame that failed, and where it is counted."""
+        self.packets.append((packet, stretch))
 
     def forget(self, now_s: float) -> None:
         """Let go of those whose key will not come any more."""

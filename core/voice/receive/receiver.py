@@ -18,6 +18,8 @@ from core.voice.receive.transport import FORGED, OVERHEAD, opener
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from core.voice.receive.missed import Missed
+
 _log = logging.getLogger(__name__)
 
 OPUS_PAYLOAD_TYPE = 120
@@ -127,6 +129,11 @@ class Receiver:
             user_id: dict(heard.undecryptable) for user_id, heard in list(self._heard.items()) if heard.undecryptable
         }
 
+    def missed(self, since_s: float = float("-inf")) -> dict[int, list[Missed]]:
+        """When frames came that could not be had, by user id: stretches of one cause that end after `since_s`."""
+        found = {user_id: heard.missed.since(since_s) for user_id, heard in list(self._heard.items())}
+        return {user_id: stretches for user_id, stretches in found.items() if stretches}
+
     # What the voice gateway says --------------------------------------------------------------------------------------
 
     def announce(self, ssrc: int, user_id: int) -> None:
@@ -141,8 +148,14 @@ class Receiver:
             self._leaving[ssrc] = (user_id, now_s + LEAVING_S)
             del self._users[ssrc]
 
+    def regroup(self) -> None:
+        """The DAVE group begins anew, or ends: who encrypted until now may send plain frames for a moment."""
+        self._dave.regroup()
+
     def reset(self) -> None:
         """Another channel: SSRCs of before mean nothing any more."""
+        if held := len(self._unnamed):
+            self._dropped["unmapped"] += held
         for stream in list(self._streams.values()):
             stream.heard.lost += stream.window.lost
         self._users = {}
@@ -263,9 +276,9 @@ class Receiver:
                 payload, plain = self._dave.open(user_id, payload, packet[2])
             except Undecryptable as failure:
                 cause = failure.args[0]
-                stream.heard.undecryptable[cause] += 1
+                stretch = stream.heard.refuse(cause, packet[2])
                 if cause in KEY_MAY_COME:
-                    stream.sealed.keep(packet, cause)
+                    stream.sealed.keep(packet, stretch)
                 return
             stream.heard.plain += plain
         self._deliver(ssrc, stream, user_id, packet, payload)
@@ -287,16 +300,14 @@ class Receiver:
         user_id, heard, sealed = stream.user_id, stream.heard, stream.sealed
         sealed.forget(now_s)
         while sealed.packets and user_id is not None:
-            packet, cause = sealed.packets[0]
+            packet, stretch = sealed.packets[0]
             try:
                 opus = self._dave.decrypt(user_id, packet[3])
             except Undecryptable:
                 return
             sealed.packets.popleft()
             heard.late_keyed += 1
-            heard.undecryptable[cause] -= 1
-            if not heard.undecryptable[cause]:
-                del heard.undecryptable[cause]
+            heard.admit(stretch)
             self._deliver(ssrc, stream, user_id, packet, opus)
 
     def _await_owner(self, ssrc: int, stream: _Stream, packet: Packet) -> None:
@@ -304,7 +315,11 @@ class Receiver:
 
         Discord names who begins to speak (op 5), not who was speaking when we came. Whose key opens a frame is its sender.
         """
-        self._dropped["unmapped"] += self._unnamed.hold(ssrc, packet)
+        for other, gone in self._unnamed.hold(ssrc, packet):
+            self._dropped["unmapped"] += 1
+            # Nobody's yet: it is counted for its person when that is known.
+            if gone[3] != OPUS_SILENCE and (lost := self._streams.get(other)) is not None and lost.user_id is None:
+                lost.heard.refuse("unmapped", gone[2])
         if packet[0] % IDENTIFIED_EVERY:
             return
         oldest = next((held for held in self._unnamed.of(ssrc) if is_encrypted(held[3])), None)
@@ -332,5 +347,8 @@ class Receiver:
     def _assign(self, stream: _Stream, user_id: int) -> None:
         """Count a stream for the person it belongs to from now on."""
         heard = self._heard.setdefault(user_id, Heard())
-        heard.late_mapped += stream.heard.late_mapped if stream.user_id is None else 0
+        if stream.user_id is None:
+            heard.late_mapped += stream.heard.late_mapped
+            heard.undecryptable.update(stream.heard.undecryptable)
+            heard.missed.take_over(stream.heard.missed)
         stream.user_id, stream.heard, stream.sealed = user_id, heard, Sealed()

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from core.voice.receive.missed import MissedFrames
+
+if TYPE_CHECKING:
+    from core.voice.receive.missed import Stretch
 
 
 @dataclass(slots=True)
 class Heard:
-    """What came from one person. `undecryptable` is counted by cause; `lost` never reached us."""
+    """What came from one person. `undecryptable` is counted by cause; `lost` never reached us.
+
+    Causes: `no_key` (of an epoch we have no key to, or damaged), `no_decryptor` (of somebody whose keys we never had),
+    `no_session`, `unencrypted` (plain, of a member of the group), `outside_group` (plain, of somebody else),
+    `unmapped` (more than could be kept until it was known whose they are), `passed_through`, `other`.
+    """
 
     packets: int = 0
     silent: int = 0
@@ -17,6 +28,19 @@ class Heard:
     late_mapped: int = 0  # held until it was known whose they are
     late_keyed: int = 0  # held until their key came; no longer counted as undecryptable
     undecryptable: Counter[str] = field(default_factory=lambda: Counter[str]())
+    missed: MissedFrames = field(default_factory=MissedFrames)  # the same, by time
+
+    def refuse(self, cause: str, at_s: float) -> Stretch:
+        """Count a frame that could not be had; gives where, for `admit`."""
+        self.undecryptable[cause] += 1
+        return self.missed.note(cause, at_s)
+
+    def admit(self, stretch: Stretch) -> None:
+        """A frame that was refused could be had after all."""
+        self.missed.undo(stretch)
+        self.undecryptable[stretch.cause] -= 1
+        if not self.undecryptable[stretch.cause]:
+            del self.undecryptable[stretch.cause]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,10 @@ import random
 import davey
 import pytest
 
+from core.audio.frames import OPUS_SILENCE
 from core.voice.receive.dave import FAILURES, is_encrypted
+from core.voice.receive.early import HELD_PACKETS
+from core.voice.receive.missed import STRETCHES
 
 from .conftest import ANNA, ANNAS, BEN, BENS, BOT, Desk
 
@@ -88,11 +91,53 @@ def test_plain_frames_are_heard_for_ten_seconds_after_a_transition(talk: Desk) -
     assert talk.receiver.stats.users[ANNA].plain == 1
 
 
-def test_plain_frames_of_a_newcomer_are_heard_until_they_are_in_the_group(desk: Desk) -> None:
+@pytest.mark.parametrize("since_transition_s", [0.1, 5, 60])
+def test_in_a_group_plain_frames_under_the_id_of_somebody_outside_are_nobodys(
+    desk: Desk, since_transition_s: float
+) -> None:
     desk.encrypt_end_to_end(ANNA)
+    desk.link.transition_at_s = desk.now_s - since_transition_s
     desk.receiver.announce(BENS, BEN)
-    desk.hear(OPUS, ssrc=BENS)
-    assert desk.payloads == [OPUS]
+    desk.hear(OPUS, ssrc=BENS, sequence=1)
+    assert desk.frames == []
+    assert desk.receiver.stats.users[BEN].undecryptable == {"outside_group": 1}
+    desk.hear(OPUS_SILENCE, ssrc=BENS, sequence=2)
+    assert desk.payloads == [OPUS_SILENCE]
+    desk.encrypt_end_to_end(ANNA, BEN)
+    desk.hear(desk.sessions[BEN].encrypt_opus(OPUS), ssrc=BENS, sequence=3)
+    assert desk.payloads == [OPUS_SILENCE, OPUS]
+
+
+def test_who_has_begun_to_encrypt_is_not_believed_a_plain_frame_any_more(talk: Desk) -> None:
+    talk.link.transition_at_s = talk.now_s
+    talk.hear(OPUS, sequence=1)  # on its way while the group was formed
+    talk.hear(talk.sessions[ANNA].encrypt_opus(OPUS), sequence=2)
+    talk.hear(b"made by the server" + OPUS, sequence=3)
+    talk.link.transition_at_s = talk.now_s = talk.now_s + 1  # somebody joins: another epoch of the same group
+    talk.hear(b"made by the server" + OPUS, sequence=4)
+    assert talk.payloads == [OPUS, OPUS]
+    assert talk.receiver.stats.users[ANNA].undecryptable == {"unencrypted": 2}
+    talk.receiver.regroup()  # the group begins anew
+    talk.hear(OPUS, sequence=5)
+    assert talk.payloads == [OPUS] * 3
+
+
+@pytest.mark.parametrize("passthrough", [False, True])
+def test_passthrough_opens_no_way_around_the_group(talk: Desk, passthrough: bool) -> None:
+    assert talk.link.dave_session is not None
+    talk.link.dave_session.set_passthrough_mode(passthrough, 10)
+    talk.receiver.announce(777, 42)
+    talk.hear(OPUS, sequence=1)
+    talk.hear(OPUS, ssrc=777, sequence=1)
+    assert talk.frames == []
+
+
+def test_an_ssrc_that_is_given_to_another_makes_nobody_speak_in_their_name(talk: Desk) -> None:
+    talk.receiver.announce(ANNAS, BEN)  # the server says that Anna's stream is Ben's
+    talk.hear(talk.sessions[ANNA].encrypt_opus(OPUS), sequence=1)
+    talk.hear(OPUS, sequence=2)
+    assert talk.frames == []
+    assert talk.receiver.stats.users[BEN].undecryptable == {"no_key": 1, "unencrypted": 1}
 
 
 def test_without_dave_plain_frames_are_right_and_late_encrypted_ones_still_decrypt(talk: Desk) -> None:
@@ -141,6 +186,57 @@ def test_a_group_that_never_forms_is_asked_for_again(talk: Desk) -> None:
     assert talk.recoveries == 0
     fail(talk, 100, over_s=2, first=2000)
     assert talk.recoveries == 1
+
+
+def test_what_could_not_be_had_is_told_by_person_cause_and_time(talk: Desk) -> None:
+    began_s = talk.now_s
+    for number in range(10):
+        talk.hear(OPUS, sequence=number)
+        talk.now_s += 0.02
+    talk.now_s += 5
+    late_s = talk.now_s
+    fail(talk, 5, over_s=0.1, first=100)
+    talk.hear(OPUS, ssrc=BENS)
+    missed = talk.receiver.missed()
+    assert [(each.cause, each.frames) for each in missed[ANNA]] == [("unencrypted", 10), ("no_key", 5)]
+    assert missed[ANNA][0].start_s == began_s
+    assert missed[ANNA][0].end_s == pytest.approx(began_s + 0.18)
+    assert missed[ANNA][1].start_s == late_s
+    assert [(each.cause, each.frames) for each in missed[BEN]] == [("unencrypted", 1)]
+    assert talk.receiver.missed(late_s - 1)[ANNA] == missed[ANNA][1:]
+
+
+def test_what_a_late_key_opens_was_not_missed(desk: Desk) -> None:
+    desk.encrypt_end_to_end(ANNA)
+    inside, desk.link.dave_session = desk.link.dave_session, davey.DaveSession(1, BOT, 99)
+    desk.hear(desk.sessions[ANNA].encrypt_opus(OPUS), sequence=1)
+    assert [each.cause for each in desk.receiver.missed()[ANNA]] == ["no_decryptor"]
+    desk.link.dave_session = inside
+    desk.hear(desk.sessions[ANNA].encrypt_opus(OPUS), sequence=2)
+    assert desk.payloads == [OPUS, OPUS]
+    assert desk.receiver.missed() == {}
+
+
+def test_what_went_by_before_it_was_known_whose_it_is_counts_for_them(desk: Desk) -> None:
+    began_s = desk.now_s
+    for number in range(HELD_PACKETS + 7):
+        desk.hear(OPUS, ssrc=BENS, sequence=number)
+        desk.now_s += 0.02
+    desk.receiver.announce(BENS, BEN)
+    desk.receiver.settle(desk.now_s)
+    assert len(desk.frames) == HELD_PACKETS
+    (missed,) = desk.receiver.missed()[BEN]
+    assert (missed.cause, missed.frames, missed.start_s) == ("unmapped", 7, began_s)
+    assert desk.receiver.stats.users[BEN].undecryptable == {"unmapped": 7}
+
+
+def test_times_of_failures_take_bounded_memory(talk: Desk) -> None:
+    for number in range(1000):
+        talk.hear(OPUS, sequence=number)
+        talk.now_s += 2
+    missed = talk.receiver.missed()[ANNA]
+    assert len(missed) <= STRETCHES
+    assert sum(each.frames for each in missed) == 1000
 
 
 def test_a_new_session_object_is_followed(talk: Desk) -> None:

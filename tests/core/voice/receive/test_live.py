@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -167,6 +168,31 @@ async def test_somebody_leaves_while_nobody_listens(call: Call, anna: Person) ->
     await call.room().wait_settled(2)
     call.voice.receiver.subscribe(call.frames.append, owner=call)
     await call.both_are_heard(anna)
+
+
+async def test_nobody_speaks_in_the_bots_own_name(call: Call, anna: Person) -> None:
+    own = call.voice.user.id
+    assert call.voice.ssrc not in call.voice.receiver._users
+    call.voice._add_ssrc(own, 31337)  # what op 5 of a server that lies comes to
+    assert 31337 not in call.voice.receiver._users
+    await call.both_are_heard(anna)
+    assert not [frame for frame in call.frames if frame.user_id == own]
+
+
+async def test_frames_of_an_epoch_from_before_we_came_are_told_by_person_and_time(call: Call) -> None:
+    anna, _ben = await call.person("anna"), await call.person("ben")
+    await call.room().wait_settled(2)
+    call.loopback.voice.faults.proposal_delay_s = 1.0
+    talking = asyncio.create_task(anna.play(noise(2.5)))
+    began_s = time.monotonic()
+    await call.enter()
+    await call.room().wait_settled(3)
+    await talking
+    await until(lambda: len(call.heard(anna)) > 20)
+    (missed,) = call.voice.receiver.missed()[anna.user.id]
+    assert missed.cause in ("no_decryptor", "no_key", "no_session")
+    assert missed.frames == call.voice.receiver.stats.users[anna.user.id].undecryptable[missed.cause] > 10
+    assert began_s <= missed.start_s < missed.end_s < time.monotonic()
 
 
 async def test_a_camera_is_no_audio(call: Call, anna: Person) -> None:
