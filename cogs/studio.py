@@ -21,6 +21,7 @@ from core.conversation.live_text import split
 from core.errors import ParleyError, StoreError, StudioError
 from core.llm.messages import Image, Message
 from core.lockdown import Block, Feature, lockable
+from core.machine.lane import Owner
 from core.slash import NO_PINGS, ParleyCog
 from core.store.history import Line
 from core.studio.comfyui import Drawing, Progress
@@ -111,8 +112,10 @@ class StudioCog(ParleyCog, name="Studio"):
         async with self.runtime.lockdown.using(VISION, message) as allowed:
             if not allowed:
                 return
+            studio, owner = self.runtime.studio, Owner(message.guild.id if message.guild else 0, message.author.id)
             async with message.channel.typing():
-                pictures = await self.runtime.studio.look(await self._download(files))
+                with studio.looking(owner):
+                    pictures = await studio.look(await self._download(files), owner)
                 text = _text(message, self.bot.user) or WHAT_IS_IT
                 images = tuple(Image(picture.data, picture.media_type) for picture in pictures)
                 asked = [

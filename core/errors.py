@@ -65,3 +65,23 @@ class LockdownError(ParleyError):
 
 class StudioError(ParleyError):
     """A picture cannot be looked at or drawn."""
+
+
+class WorkerError(ParleyError):
+    """Work in another process was refused or did not come to its end."""
+
+
+class WorkersBusy(WorkerError):
+    """Too much waits already, of all or of whoever asks."""
+
+
+class WorkerDied(WorkerError):
+    """The process that did the work is gone, on this machine or another."""
+
+
+class WorkerOverdue(WorkerError):
+    """The work took longer than it may, and its process was ended."""
+
+
+class WorkerOverMemory(WorkerError):
+    """The work wanted more memory than it may have."""

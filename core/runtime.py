@@ -249,7 +249,8 @@ class Runtime:
     def _open_workers(self) -> None:
         from core.machine.workers import Workers
 
-        self.workers = Workers(self.config.workers.processes, self.config.workers.scheduler)
+        roots = {"recordings": self.config.path(self.config.recording.folder)}
+        self.workers = Workers(self.config.workers, roots=roots)
         self._closing.append(("workers", self.workers.close))
 
     async def _open_lockdown(self) -> None:
@@ -274,7 +275,7 @@ class Runtime:
             self.config.path(self.config.recording.folder),
             hub=self.hub,
             clock=self.clock,
-            workers=self.workers,
+            workers=self.workers.render,
             repository=RecordingsRepository(self.store),
             version=__version__,
         )
@@ -291,7 +292,7 @@ class Runtime:
             self.config.studio,
             self.config.path(workflow) if workflow else None,
             self.hub,
-            self.workers.run,
+            self.workers.strangers,
             gives_way=lambda: self.lockdown.locked(DRAWING),
         )
         self._closing.append(("studio", self.studio.close))

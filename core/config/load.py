@@ -18,8 +18,9 @@ from core.config.prompt import PromptSection
 from core.config.recording import RecordingSection
 from core.config.speech import SpeechSection
 from core.config.studio import StudioSection
-from core.config.system import LogSection, StoreSection, WorkersSection
+from core.config.system import LogSection, StoreSection
 from core.config.voice import VoiceSection
+from core.config.workers import WorkersSection
 from core.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -34,6 +34,15 @@ class StudioSection(Section):
     max_pictures: int = Field(default=4, ge=1, le=16, description="Pictures and frames that are looked at, a message.")
     max_file_mb: int = Field(default=25, ge=1, le=500, description="Larger files are not looked at.")
     max_megapixels: int = Field(default=50, ge=1, le=80, description="Larger pictures are not looked at.")
+    max_total_megapixels: int = Field(
+        default=1000,
+        ge=50,
+        le=100_000,
+        description="Unpacked of one animation or video, all frames together; of more, only the first frames are seen.",
+    )
     max_side_px: int = Field(default=1024, ge=64, le=4096, description="Pictures are made this small for the model.")
+    max_looks: int = Field(
+        default=4, ge=1, le=100, description="Messages whose pictures are looked at, at once; more are refused."
+    )
     max_video_s: float = Field(default=60, gt=0, description="Of a longer video only this much is looked at.")
     comfyui: ComfySection = ComfySection()

@@ -1,81 +1,86 @@
-"""Heavy work leaves this process: rendering, transcribing, analysing."""
+"""Heavy work leaves this process: rendering, strangers' files, models. Each kind has a lane of its own."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import multiprocessing
 import os
-from concurrent.futures import Executor, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
-from core.errors import ConfigError
+from core.config.workers import WorkersSection
+from core.machine.dask_lane import DaskLane
+from core.machine.lane import LaneLimits, ProcessLane
+from core.machine.prepare import open_decoders
+from core.machine.worker_main import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-_log = logging.getLogger(__name__)
+    from core.machine.lane import Lane
 
-P = ParamSpec("P")
 R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
+
+TRIES = 2  # rendering goes on where a dead worker's files end
 
 
 class Workers:
-    """Runs top-level functions of plain, picklable arguments in other processes.
+    """The lanes: `live`, `render`, `strangers` and `models`, named by what they are for. None waits for another.
 
-    A spawned process pool by default; a Dask scheduler's executor when an address is given. The pool starts with the
-    first job, and a pool that broke (a worker was killed) is replaced for the next one.
+    Each runs top-level functions of plain, picklable arguments in spawned processes of its own, which start with the
+    first job; `render` on a Dask scheduler's workers, if `[workers] scheduler` names one.
     """
 
-    def __init__(self, processes: int = 0, scheduler: str = "") -> None:
-        self._processes = processes or max(1, (os.cpu_count() or 2) - 1)
-        self._scheduler = scheduler
-        self._executor: Executor | None = None
-        self._client: Any = None
-        self._lock = asyncio.Lock()
+    live: ProcessLane
+    render: Lane
+    strangers: ProcessLane
+    models: ProcessLane
 
-    async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run `function` in a worker and give its result; its exception is raised here.
+    def __init__(self, section: WorkersSection | None = None, *, roots: Mapping[str, Path] | None = None) -> None:
+        """Set up the lanes; nothing starts.
 
-        A worker that dies takes its pool along: the job is tried once more on a fresh pool.
+        Args:
+            section: `[workers]`.
+            roots: Folders that other machines have too, by name; see `DaskLane`.
         """
-        for last in (False, True):
-            executor = await self._open()
-            try:
-                return await asyncio.wrap_future(executor.submit(function, *args, **kwargs))
-            except BrokenProcessPool:
-                _log.warning("a worker died during %s", function.__qualname__)
-                if self._executor is executor:
-                    self._executor = None
-                if last:
-                    raise
-        raise AssertionError("unreachable")
+        section = section or WorkersSection()
+        live, render, strangers, models = section.live, section.render, section.strangers, section.models
+        self.live = ProcessLane(
+            "live",
+            LaneLimits(live.processes, live.deadline_s, live.memory_mb, live.idle_s, ends_cancelled=False),
+        )
+        processes = section.processes or max(1, (os.cpu_count() or 2) - 1)
+        limits = LaneLimits(processes, render.deadline_s, render.memory_mb, render.idle_s, tries=TRIES)
+        if section.scheduler:
+            self.render = DaskLane(section.scheduler, limits, roots or {})
+        else:
+            self.render = ProcessLane("render", limits)
+        self.strangers = ProcessLane(
+            "strangers",
+            LaneLimits(
+                strangers.processes,
+                strangers.deadline_s,
+                strangers.memory_mb,
+                strangers.idle_s,
+                strangers.max_waiting,
+                strangers.max_waiting_guild,
+                strangers.max_waiting_person,
+            ),
+            Call(open_decoders),
+        )
+        self.models = ProcessLane(
+            "models",
+            LaneLimits(models.processes, models.deadline_s, models.memory_mb, models.idle_s, ends_cancelled=False),
+        )
+
+    async def run(self, function: Callable[[*Ts], R], *args: *Ts) -> R:
+        """Run `function` in the `render` lane and return its result; its exception is raised here.
+
+        Raises:
+            WorkerError: It took too long, wanted too much, or its process is gone.
+        """
+        return await self.render.run(function, *args)
 
     async def close(self) -> None:
         """Drop what has not begun, end the workers."""
-        executor, self._executor = self._executor, None
-        client, self._client = self._client, None
-        if executor is not None:
-            await asyncio.to_thread(executor.shutdown, wait=client is None, cancel_futures=True)
-        if client is not None:
-            await asyncio.to_thread(client.close)
-
-    async def _open(self) -> Executor:
-        async with self._lock:
-            if self._executor is None:
-                self._executor = await asyncio.to_thread(self._create)
-            return self._executor
-
-    def _create(self) -> Executor:
-        if not self._scheduler:
-            return ProcessPoolExecutor(self._processes, mp_context=multiprocessing.get_context("spawn"))
-        try:
-            import distributed  # pyright: ignore[reportMissingImports] - optional
-        except ImportError as error:
-            raise ConfigError(
-                "[workers] scheduler is set, but Dask is not installed: pip install dask distributed."
-            ) from error
-        client: Any = cast("Any", distributed).Client(self._scheduler)
-        self._client = client
-        return client.get_executor()
+        await asyncio.gather(*(lane.close() for lane in (self.live, self.render, self.strangers, self.models)))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from core.clock import Clock
     from core.config.recording import RecordingSection
-    from core.machine.workers import Workers
+    from core.machine.lane import Lane
     from core.recording.encode import Quality
     from core.recording.metadata import Metadata
     from core.store.recordings import RecordingsRepository
@@ -45,7 +45,7 @@ class Archive:
         self,
         root: Path,
         section: RecordingSection,
-        workers: Workers,
+        workers: Lane,
         repository: RecordingsRepository,
         clock: Clock,
         render_again: Callable[[RecordingRecord], Awaitable[None]],

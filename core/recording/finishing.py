@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.config.recording import RecordingSection
-    from core.machine.workers import Workers
+    from core.machine.lane import Lane
     from core.recording.metadata import Metadata
     from core.recording.rendering import Track
 
@@ -34,7 +34,7 @@ _RENDERED = (".wav", ".flac", ".mp3", ".new")
 _SAVED = "I was cut off while recording. What was on disk is safe."
 
 
-def new_rendering(folder: Path, section: RecordingSection, workers: Workers) -> Rendering:
+def new_rendering(folder: Path, section: RecordingSection, workers: Lane) -> Rendering:
     """A rendering of a folder, as the configuration wants it."""
     return Rendering(
         folder,
@@ -124,7 +124,7 @@ def give_up(folder: Path) -> dict[int, str]:
     return {int(person.id): person.name for person in metadata.people}
 
 
-async def finish(folder: Path, section: RecordingSection, workers: Workers, rendering: Rendering) -> Metadata:
+async def finish(folder: Path, section: RecordingSection, workers: Lane, rendering: Rendering) -> Metadata:
     """Complete a folder whose journals are closed; gives the metadata as written.
 
     Raises:
@@ -166,7 +166,7 @@ def _renamed(wav: str, quality: Quality) -> str:
     return f"{wav.removesuffix('.wav')}.{quality.format}"
 
 
-async def _convert(folder: Path, journals: set[str], names: dict[str, str], quality: Quality, workers: Workers) -> None:
+async def _convert(folder: Path, journals: set[str], names: dict[str, str], quality: Quality, workers: Lane) -> None:
     """Bring the rendered WAVs into the wanted quality; those that are of no more use go."""
     if quality.as_rendered:
         return
@@ -227,7 +227,7 @@ def _describe_person(person: Person, track: Track) -> None:
     ]
 
 
-async def _cut(folder: Path, metadata: Metadata, rendering: Rendering, workers: Workers) -> None:
+async def _cut(folder: Path, metadata: Metadata, rendering: Rendering, workers: Lane) -> None:
     """Write every utterance to a file of its own."""
     cuts: dict[str, list[tuple[int, int, str]]] = {}
     for number, segment in enumerate(metadata.segments, 1):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from core.audio.frames import OpusFrame
     from core.config.recording import RecordingSection
-    from core.machine.workers import Workers
+    from core.machine.lane import Lane
     from core.recording.metadata import Named, Note
     from core.recording.recorder import Heard, Recorder
     from core.store.recordings import RecordingRecord
@@ -45,7 +45,7 @@ class LiveRecording:
         recorder: Recorder,
         sources: Sequence[FrameSource],
         section: RecordingSection,
-        workers: Workers,
+        workers: Lane,
         session_id: str | None,
         automatic: bool,
         channel_name: Callable[[int], str],

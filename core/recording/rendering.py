@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
-    from core.machine.workers import Workers
+    from core.machine.lane import Lane
     from core.recording.segments import Utterance
     from core.recording.track import Missing
 
@@ -53,7 +53,7 @@ class Rendering:
     """Renders a recording's folder. Everything it knows can be found again from the journals."""
 
     def __init__(
-        self, folder: Path, workers: Workers, *, utterance_silence_s: float, silence_dbfs: float, mix: bool
+        self, folder: Path, workers: Lane, *, utterance_silence_s: float, silence_dbfs: float, mix: bool
     ) -> None:
         self.folder = folder
         self.tracks: dict[int, Track] = {}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.config.recording import RecordingSection
     from core.hub import Hub
-    from core.machine.workers import Workers
+    from core.machine.lane import Lane
     from core.recording.live import FrameSource
     from core.recording.rendering import Rendering
     from core.store.recordings import Decision, RecordingRecord, RecordingsRepository
@@ -58,7 +58,7 @@ class Recordings:
         *,
         hub: Hub,
         clock: Clock,
-        workers: Workers,
+        workers: Lane,
         repository: RecordingsRepository,
         version: str = "",
     ) -> None:

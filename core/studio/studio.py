@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from core.errors import StudioError
+from core.errors import StudioError, WorkerDied, WorkerError, WorkerOverdue, WorkerOverMemory
 from core.events import FeatureLocked
 from core.studio.comfyui import GARBAGE, ComfyUI, Drawing, Progress
-from core.studio.pictures import Limits, Picture, fit, look_at
+from core.studio.limits import Limits
+from core.studio.pictures import Picture, fit, look_at
 from core.studio.workflow import Wish, fill, read_workflow
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Generator, Sequence
     from pathlib import Path
 
     from core.config.studio import StudioSection
     from core.hub import Hub
+    from core.machine.lane import Lane, Owner
 
 _log = logging.getLogger(__name__)
 
@@ -34,9 +35,12 @@ TOO_LONG = "That is {length} characters; I draw what fits into {limit}."
 BUSY = "{count} drawing(s) are waiting already. Please try again in a while."
 GAVE_WAY = "I stopped drawing, because something else needs the machine now. Please ask me again later."
 CLOSING = "I stopped drawing, because I am being stopped myself. Please ask me again when I am back."
+LOOKING = "I am looking at {count} other messages' pictures already. Please try again in a moment."
+LOOKING_FOR_YOU = "I am still looking at the pictures you sent before. Please send these again afterwards."
+TOO_MUCH_WORK = "That file takes too much time or memory to look at. Please send a smaller one."
+NOT_LOOKED_AT = "I could not look at that file: what I open pictures with was ended by it. Please send another one."
+NOT_FITTED = "The picture is ready, but it could not be made small enough to upload here."
 SEEDS = 2**32
-
-Run = Callable[..., Awaitable[Any]]
 
 
 class Studio:
@@ -50,7 +54,7 @@ class Studio:
         section: StudioSection,
         workflow: Path | None,
         hub: Hub,
-        run: Run,
+        strangers: Lane,
         *,
         gives_way: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -60,12 +64,13 @@ class Studio:
             section: `[studio]`.
             workflow: The workflow file; None draws nothing.
             hub: Where it hears that drawing gives way.
-            run: Runs a function in a worker process: what strangers sent is unpacked there.
+            strangers: Where what strangers sent is unpacked.
             gives_way: Whether drawing is locked at this moment: it may have become so since it was asked for.
         """
         self._section = section
         self._workflow = workflow
-        self._run = run
+        self._strangers = strangers
+        self._looking: list[Owner] = []
         self._gives_way = gives_way
         self._comfyui = ComfyUI(section.comfyui)
         self._drawings = Tasks("drawings")
@@ -112,11 +117,29 @@ class Studio:
             task.cancel()
             await asyncio.wait([task])
 
-    async def look(self, files: Sequence[bytes]) -> list[Picture]:
+    @contextmanager
+    def looking(self, owner: Owner) -> Generator[None]:
+        """While somebody's pictures are fetched and looked at. Of all that is bounded, of each person it is one at a time.
+
+        Raises:
+            StudioError: They, or too many others, wait already.
+        """
+        if owner.user_id and any(each.user_id == owner.user_id for each in self._looking):
+            raise StudioError(LOOKING_FOR_YOU)
+        if len(self._looking) >= self._section.max_looks:
+            raise StudioError(LOOKING.format(count=len(self._looking)))
+        self._looking.append(owner)
+        try:
+            yield
+        finally:
+            self._looking.remove(owner)
+
+    async def look(self, files: Sequence[bytes], owner: Owner | None = None) -> list[Picture]:
         """The pictures and frames in some files, small enough for a model; at most `[studio] max_pictures`.
 
         Raises:
-            StudioError: A file is none, is damaged, or is too large.
+            StudioError: A file is none, is damaged, is too large, or takes too long.
+            WorkersBusy: Too many others look at something.
         """
         section = self._section
         limits = Limits(
@@ -125,10 +148,16 @@ class Studio:
             max_megapixels=section.max_megapixels,
             max_side_px=section.max_side_px,
             max_video_s=section.max_video_s,
+            max_total_megapixels=section.max_total_megapixels,
         )
         found: list[Picture] = []
         for data in files[: section.max_pictures]:
-            found += await self._run(look_at, data, limits)
+            try:
+                found += await self._strangers.run(look_at, data, limits, owner=owner)
+            except (WorkerOverdue, WorkerOverMemory) as error:
+                raise StudioError(TOO_MUCH_WORK) from error
+            except WorkerDied as error:
+                raise StudioError(NOT_LOOKED_AT) from error
         return found
 
     async def fitted(self, drawing: Drawing, limit_bytes: int) -> tuple[bytes, str]:
@@ -139,7 +168,10 @@ class Studio:
         """
         if len(drawing.data) <= limit_bytes:
             return drawing.data, drawing.name
-        data, media_type = await self._run(fit, drawing.data, limit_bytes)
+        try:
+            data, media_type = await self._strangers.run(fit, drawing.data, limit_bytes)
+        except WorkerError as error:
+            raise StudioError(NOT_FITTED) from error
         return data, f"{drawing.name.rpartition('.')[0] or 'drawing'}.{media_type.partition('/')[2]}"
 
     async def _filled(self, prompt: str, seed: int) -> dict[str, Any]:

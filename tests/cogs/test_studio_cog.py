@@ -196,9 +196,9 @@ async def test_a_lock_that_comes_between_the_asking_and_the_work_keeps_the_serve
     async def engage():
         await lockdown.engage("s1", guild_id=1, channel_id=2)
 
-    async def look_late(files):
+    async def look_late(files, owner):
         await engage()
-        return await look(files)
+        return await look(files, owner)
 
     def read_late(path):
         asyncio.run_coroutine_threadsafe(engage(), loop).result(5)

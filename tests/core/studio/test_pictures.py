@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from core.errors import StudioError
+from core.studio.limits import Limits
 from core.studio.media_type import sniff
-from core.studio.pictures import Limits, fit, look_at
+from core.studio.pictures import fit, look_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable

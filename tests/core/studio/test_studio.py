@@ -27,6 +27,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+class HereLane:
+    """A lane whose jobs are done on threads of this process."""
+
+    async def run(self, function: Callable[..., Any], *args: Any, **_options: Any) -> Any:
+        return await asyncio.to_thread(function, *args)
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
+
 class Bench:
     """A studio in front of a server."""
 
@@ -42,7 +52,7 @@ class Bench:
     def studio(self, *, workflow: bool = True, **comfyui: Any) -> Studio:
         section = StudioSection(comfyui=ComfySection(url=self.server.url, width=64, height=64, **comfyui))
         file = self.file if workflow else None
-        return Studio(section, file, self.hub, asyncio.to_thread, gives_way=lambda: self.locked)
+        return Studio(section, file, self.hub, HereLane(), gives_way=lambda: self.locked)
 
 
 @pytest.fixture
