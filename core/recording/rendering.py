@@ -43,7 +43,7 @@ class Track:
         self.utterances += result.utterances
         self.missing += result.missing
         for start, end in result.sounds:
-            if self.sounds and start <= self.sounds[-1][1]:
+            if self.sounds and start - self.sounds[-1][1] < RATE_HZ // 2:
                 self.sounds[-1] = (self.sounds[-1][0], end)
             else:
                 self.sounds.append((start, end))
@@ -75,7 +75,7 @@ class Rendering:
         async with self._lock:
             self._know(journals)
             await self._step(until)
-            await self._mix_up_to(until - _MIX_BEHIND)
+            await self._mix_up_to(self._settled(until) - _MIX_BEHIND)
 
     async def finish(self, journals: Mapping[int, str], length: int) -> int:
         """Complete every file at `length` samples, or where the last sound ends; gives that length.
@@ -88,7 +88,7 @@ class Rendering:
             done = min((track.state.position for track in self.tracks.values()), default=length)
             for until in range(done // STEP * STEP + STEP, length, STEP):
                 await self._step(until)
-                await self._mix_up_to(until - _MIX_BEHIND)
+                await self._mix_up_to(self._settled(until) - _MIX_BEHIND)
                 self.progress = until / (length + STEP)
             await self._step(None)
             length = max([length, *(track.sounds[-1][1] for track in self.tracks.values() if track.sounds)])
@@ -113,6 +113,9 @@ class Rendering:
         for user_id, journal in journals.items():
             if user_id not in self.tracks:
                 self.tracks[user_id] = Track(journal, f"{journal.removesuffix('.ogg')}.wav")
+
+    def _settled(self, until: int) -> int:
+        return min([until, *(track.state.settled for track in self.tracks.values())])
 
     async def _step(self, until: int | None) -> None:
         await self._each(lambda track: self._render(track, until))

@@ -48,8 +48,8 @@ class Segmenter:
                 self.start = start
             self.end = start + samples
 
-    def close(self, position: int | None = None) -> Iterator[Utterance]:
-        """Give the utterance under way if it is over by `position`, or in any case."""
-        if self.start >= 0 and (position is None or position - self.end > self.silence_samples):
+    def close(self) -> Iterator[Utterance]:
+        """Give the utterance under way: the track is over."""
+        if self.start >= 0:
             yield Utterance(self.start, self.end)
             self.start = self.end = -1

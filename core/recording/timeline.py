@@ -4,21 +4,23 @@ Every sender counts samples on a clock of its own: it starts anywhere, runs up t
 clients stands still through silence. What the network adds to the arrival of a packet says little; the middle of many
 arrivals says a lot. So a spurt begins where the median of its first packets says, weighed against where the sender's
 clock says; within the spurt packets follow each other to the sample, and a slow tracker takes drift out, one sample a
-packet at most, which a renderer can stretch unheard.
+packet at most, which a renderer can stretch unheard. When packets begin to come late and do not catch up, although
+their clock shows no gap, the sender's microphone stood still: the track moves to where they arrive.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
 from core.audio.frames import FRAME_SAMPLES, OPUS_SILENCE, RATE_HZ
-from core.audio.opus import packet_samples
+from core.audio.opus import MAX_PACKET_SAMPLES, packet_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from core.audio.frames import OpusFrame
 
@@ -38,6 +40,12 @@ _MEDIAN = 1.57  # variance of a median compared with that of a mean
 _SLEW_BEGIN, _SLEW_END = 0.002 * RATE_HZ, 0.0002 * RATE_HZ
 _PUSH_LIMIT = RATE_HZ // 2  # by which a clock that jumped back may push packets behind their time
 _LATE_KEPT = 512
+_SHORTEST = 120  # samples of the shortest packet
+_GUESSED = 5  # lost packets in a row whose lengths may be of any kind
+_WATCHED = 0.5 * RATE_HZ  # how long packets come late before that is believed to stay
+_STEADY = 0.2 * RATE_HZ  # how long, where a spurt is looked at as a whole
+_LATE = 0.045 * RATE_HZ  # what is less than this late is drift, or the network
+_CATCH_UP = 2 * RATE_HZ  # who would have caught up within that is waited for
 
 
 @dataclass(slots=True)
@@ -81,13 +89,37 @@ class _Clock:
     jitter: float = _JITTER
     runs: bool = False  # seen to run through silence
     freezes: bool = False  # seen to stand still through silence
+    late: deque[_Waiting] = field(default_factory=lambda: deque[_Waiting]())  # the last packets, while all are late
+
+    def residual(self, packet: _Waiting) -> float:
+        """By how many samples a packet came later than its timestamp says."""
+        return packet.arrival - packet.timestamp - self.offset
 
     def follow(self, packet: _Waiting) -> None:
         """Take one packet of a spurt into account: the offset moves by one sample, as a running median does."""
-        residual = packet.arrival - packet.timestamp - self.offset
+        residual = self.residual(packet)
         self.offset += 1 if residual > 0 else -1
         self.jitter += (min(abs(residual), 8 * _JITTER) - self.jitter) / 64
         self.heard += 1
+
+    def fell_behind(self, packet: _Waiting) -> bool:
+        """Whether packets have come late for so long, up to this one, that they will not catch up; the offset moves then."""
+        late = self.late
+        if self.residual(packet) <= _JUMP:
+            late.clear()
+            return False
+        late.append(packet)
+        while late and packet.timestamp - late[0].timestamp > _WATCHED:
+            late.popleft()
+        if packet.timestamp + packet.samples - late[0].timestamp < _WATCHED or _catches_up(late, self.offset):
+            return False
+        middle = median(self.residual(each) for each in late)
+        if middle <= _LATE:
+            return False
+        self.offset += middle
+        self.heard = 0
+        late.clear()
+        return True
 
     def is_ahead(self, packet: _Waiting) -> bool:
         """Whether a packet came most of its length too early for its timestamp."""
@@ -101,15 +133,20 @@ class _Clock:
             silence: Samples since the last packet before them.
             paused: Whether the timestamps themselves show a pause.
         """
-        residuals = [packet.arrival - packet.timestamp - self.offset for packet in window]
+        residuals = [self.residual(packet) for packet in window]
         middle = median(residuals)
         spread = _MEDIAN * (1.25 * max(self.jitter, _LEAST_JITTER)) ** 2
         known = spread / min(max(self.heard, 1), _MEMORY) + (_DRIFT * silence) ** 2
         seen = spread / len(window)
         limit = max(_JUMP, 4 * (known + seen) ** 0.5)
         jumped = middle < -limit or (middle > limit and min(residuals) > limit / 2)
-        if jumped and not paused and self.runs and not self.freezes and 0 < middle < _STALL_LIMIT:
-            jumped = False  # this clock runs through silence: the network held the packets back
+        if not paused and not self.freezes and 0 < middle < _STALL_LIMIT and middle > limit:
+            # either the network held packets back, or the microphone stood still
+            steady = window[-1].timestamp - window[0].timestamp >= _STEADY
+            catches_up = len(window) > 2 and _catches_up(window, self.offset)
+            jumped = jumped and not catches_up and (steady or not self.runs)
+            if not jumped:
+                return False
         if jumped:
             self.freezes = self.freezes or (not paused and middle > 0)
             self.heard = 0
@@ -209,12 +246,13 @@ class Timeline:
 
     def _place(self, stream: _Stream, packet: _Waiting, border: bool) -> Placed | None:
         last = stream.last
-        lost, apart = 0, True  # from what came before: by silence, absence or a change of clock
+        lost, missing, apart = 0, 0, True  # from what came before: by silence, absence or a change of clock
         if last is not None:
             steps = packet.sequence - last.sequence
-            paused = packet.timestamp - last.timestamp != steps * last.samples
+            paused = not _follows(last, packet)
+            missing = packet.timestamp - last.timestamp - last.samples
             # so many cannot have been sent meanwhile: the sender counts anew
-            anew = steps > 2 * (packet.arrival - last.arrival) / last.samples + 50
+            anew = steps > 2 * (packet.arrival - last.arrival) / min(last.samples, packet.samples) + 50
             away = self._was_away(last.arrival, packet.arrival)
             if steps > 1 and not anew and not away:
                 lost = steps - 1
@@ -229,6 +267,7 @@ class Timeline:
         assert clock is not None  # noqa: S101 - the first packet of a stream anchors it
         if last is not None and last.payload == packet.payload == OPUS_SILENCE and clock.is_ahead(packet):
             return None  # silence sent all at once, as some end a spurt, must not push away what follows
+        apart = (not border and clock.fell_behind(packet)) or apart
         clock.follow(packet)
         target = round(packet.timestamp + clock.offset)
         switched = self._speaking is not stream
@@ -240,7 +279,7 @@ class Timeline:
             position = max(target, self._end)
             self._slew = 0
         else:
-            position = self._follow(self._end + lost * packet.samples, target)
+            position = self._follow(self._end + missing, target)
         self._end = position + packet.samples
         return Placed(position, packet.samples, packet.payload, lost, apart or switched)
 
@@ -295,12 +334,31 @@ class Timeline:
         return _Stream(frame.sequence + (1 << 16), frame.rtp_timestamp + (1 << 32), arrival)
 
 
+def _follows(last: _Waiting, packet: _Waiting) -> bool:
+    """Whether the timestamps leave no gap but for packets that are lost, whose lengths may have been others."""
+    lost = packet.sequence - last.sequence - 1
+    missing = packet.timestamp - last.timestamp - last.samples
+    if lost == 0 or missing % _SHORTEST:
+        return missing == 0
+    longest = MAX_PACKET_SAMPLES if lost <= _GUESSED else max(last.samples, packet.samples)
+    return lost * _SHORTEST <= missing <= lost * longest
+
+
+def _catches_up(packets: Sequence[_Waiting], offset: float) -> bool:
+    """Whether late packets come ever less late, as those do that the network held back."""
+    third = max(1, len(packets) // 3)
+    late = [packet.arrival - packet.timestamp - offset for packet in packets]
+    first, last = median(late[:third]), median(late[-third:])
+    seen = packets[-1].arrival - packets[0].arrival
+    gained = first - last
+    return gained > _JUMP and last * seen < gained * _CATCH_UP
+
+
 def _is_border(last: _Waiting, packet: _Waiting) -> bool:
     """Whether a new spurt may begin here: the timestamps leave a gap, the arrival does, or there was silence."""
-    steps = packet.sequence - last.sequence
-    if packet.timestamp - last.timestamp != steps * last.samples:
+    if not _follows(last, packet):
         return True
-    pause = packet.arrival - last.arrival - steps * last.samples
+    pause = packet.arrival - last.arrival - (packet.timestamp - last.timestamp)
     return pause > _PAUSE - FRAME_SAMPLES or _breaks_silence(last, packet)
 
 
@@ -315,9 +373,8 @@ def _beginning(stream: _Stream, first: _Waiting) -> list[_Waiting]:
         packet = stream.waiting[sequence]
         if packet is first:
             continue
-        steps = packet.sequence - first.sequence
         ends = packet.payload == OPUS_SILENCE != first.payload  # and may come ahead of its time
-        if ends or packet.timestamp - first.timestamp != steps * first.samples or _is_border(window[-1], packet):
+        if ends or _is_border(window[-1], packet):
             break
         window.append(packet)
     return window

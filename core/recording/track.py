@@ -9,21 +9,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.audio.frames import CHANNELS, FRAME_SAMPLES, OPUS_SILENCE, RATE_HZ
-from core.audio.opus import MAX_PACKET_SAMPLES, Decoder, has_fec
+from core.audio.opus import MAX_PACKET_SAMPLES, Decoder, has_fec, inspect_packet
 from core.audio.wav import WavWriter
 from core.errors import AudioError
 from core.recording.journal import Entry, JournalReader
+from core.recording.marks import SHORTEST
 from core.recording.ogg import PRE_SKIP
 from core.recording.segments import Segmenter, Utterance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MAX_CONCEALED = 5  # frames in a row; what is guessed after that is noise
+MAX_CONCEALED = 5  # frames of 20 ms in a row; what is guessed after that is noise
 _STRETCH_LIMIT = 8  # samples a frame may be longer or shorter to make up for drift
 _HISTORY = 12  # packets decoded again, unheard, to take up where another worker stopped
 _TAIL = 480  # samples of fading where a spurt ends without a silence frame
 _BATCH = RATE_HZ + 2 * MAX_PACKET_SAMPLES
+_PART = 2 * RATE_HZ  # a track is rendered in parts that end on this grid, or before a pause as long as that:
+_PAUSE = RATE_HZ // 4  # each by a decoder of its own, so that the outcome does not depend on who rendered how much
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,9 @@ class TrackState:
 
     offset: int = 0  # in the journal
     sequence: int | None = None
+    shift: int = 0  # in the journal, from granule positions to true ones
     position: int = 0  # end of what was decoded, on the track
+    settled: int = 0  # up to here nothing of the track will change
     written: int = 0  # length of the WAV
     history: tuple[bytes, ...] = ()
     speaking: tuple[int, int] = (-1, -1)
@@ -83,7 +88,8 @@ def render_track(job: TrackJob, state: TrackState, until: int | None) -> TrackRe
         Path(job.journal).open("rb") as journal,
         WavWriter(Path(job.wav), resume_at=state.written) as wav,
     ):
-        return _Rendering(job, state, wav).run(JournalReader(journal, state.offset, state.sequence), until)
+        reader = JournalReader(journal, state.offset, state.sequence, state.shift)
+        return _Rendering(job, state, wav).run(reader, until)
 
 
 @dataclass(slots=True)
@@ -109,60 +115,93 @@ class _Rendering:
     segmenter: Segmenter = field(init=False)
 
     def run(self, reader: JournalReader, until: int | None) -> TrackResult:
-        """Render every entry before `until`."""
+        """Render every part that is over by `until`."""
         state, job = self.state, self.job
         threshold = round(32767 * 10 ** (job.silence_dbfs / 20))
         self.segmenter = Segmenter(round(job.utterance_silence_s * RATE_HZ), threshold, *state.speaking)
         self.begin = state.position
         self.history = list(state.history)
-        for payload in state.history:
-            self._decode(payload, 0)
-        self.filled = 0
-        offset, sequence = state.offset, state.sequence
+        read_to = (state.offset, state.sequence, state.shift)
+        part: list[Entry] = []
+        behind = read_to  # the part
         for entry in reader:
-            if until is not None and entry.position + entry.samples > until:
+            late = until is not None and entry.position + entry.samples > until
+            if part and _parts(part[-1], entry):
+                self._render(part)
+                part, read_to = [], behind
+            if late:
                 break
-            self._take(entry)
-            offset, sequence = entry.next_offset, reader.sequence
-        final = until is None
-        if final:
-            self._end_spurt(_TAIL)
-            if reader.damaged_end is not None:
-                at = self.begin + self.filled
-                self.missing.append(Missing(at, at, reader.damaged_end.size))
+            part.append(entry)
+            behind = (entry.next_offset, reader.sequence, reader.shift)
+        if part and (until is None or until - part[-1].position - part[-1].samples > _PAUSE + MAX_PACKET_SAMPLES):
+            self._render(part)
+            part, read_to = [], behind
+        if until is None:
+            self._finish(reader)
         self._write()
-        self.utterances += self.segmenter.close(None if final else until)
-        speaking = (self.segmenter.start, self.segmenter.end)
+        return self._result(read_to, self.begin if part or until is None else until, reader.complete)
+
+    def _finish(self, reader: JournalReader) -> None:
+        self._start_anew()
+        self._end_spurt(_TAIL)
+        if reader.damaged_end is not None:
+            at = self.begin + self.filled
+            self.missing.append(Missing(at, at, reader.damaged_end.size))
+        self._write()
+        if self.wav.samples:
+            self.wav.skip_to(self.begin - PRE_SKIP)  # the silence a spurt ends with belongs to it
+        self.utterances += self.segmenter.close()
+
+    def _result(self, read_to: tuple[int, int | None, int], settled: int, complete: bool) -> TrackResult:
+        state = self.state
+        offset, sequence, shift = read_to
         return TrackResult(
             replace(
                 state,
                 offset=offset,
                 sequence=sequence,
+                shift=shift,
                 position=self.begin,
+                settled=settled,
                 written=self.wav.samples,
                 history=tuple(self.history),
-                speaking=speaking,
+                speaking=(self.segmenter.start, self.segmenter.end),
                 packets=state.packets + self.packets,
                 concealed=state.concealed + self.concealed,
                 recovered=state.recovered + self.recovered,
                 damaged=state.damaged + self.damaged,
                 peak=max(state.peak, self.peak),
-                complete=reader.complete,
+                complete=complete,
             ),
             tuple(self.utterances),
             tuple(self.sounds),
             tuple(self.missing),
         )
 
+    def _render(self, part: list[Entry]) -> None:
+        self._start_anew()
+        for entry in part:
+            self._take(entry)
+        self._write()
+
+    def _start_anew(self) -> None:
+        """Have the decoder know what any other would know here: the last few packets."""
+        self.decoder.reset()
+        for payload in self.history:
+            self._decode(payload, 0)
+        self.filled = 0
+
     def _take(self, entry: Entry) -> None:
         expected = self.begin + self.filled
         gap = entry.position - expected
-        lost = entry.lost_before
+        lost, unit = entry.lost_samples, entry.samples
+        if entry.lost_before:
+            unit = entry.lost_samples // entry.lost_before // SHORTEST * SHORTEST
         if entry.damage is not None:
             self.missing.append(Missing(expected, max(entry.position, expected), entry.damage.size))
-            lost = max(lost, round(gap / entry.samples))
+            lost = max(lost, gap)
         if gap > _STRETCH_LIMIT:
-            self._bridge(entry, gap, lost)
+            self._bridge(entry, gap, lost, min(unit or entry.samples, FRAME_SAMPLES))
             gap = entry.position - (self.begin + self.filled)
         if self._decode(entry.payload, entry.samples):
             self.packets += 1
@@ -172,22 +211,25 @@ class _Rendering:
         if self.filled >= RATE_HZ:
             self._write()
 
-    def _bridge(self, entry: Entry, gap: int, lost: int) -> None:
-        """Fill what lies before `entry`: lost frames guessed or recovered, the rest silent."""
-        frames = min(lost, round(gap / entry.samples))
-        recover = entry.recoverable and frames > 0 and has_fec(entry.payload)
-        for _ in range(min(frames - recover, MAX_CONCEALED)):
-            self._conceal(entry.samples)
-        rest = entry.position - (self.begin + self.filled) - (entry.samples if recover else 0)
+    def _bridge(self, entry: Entry, gap: int, lost: int, unit: int) -> None:
+        """Fill what lies before `entry`: what was lost guessed or recovered, in units of a frame, the rest silent."""
+        lost = min(lost, round(gap / SHORTEST) * SHORTEST)
+        info = inspect_packet(entry.payload)
+        frame = entry.samples if info is None else info.frame_samples
+        copied = frame if entry.recoverable and lost >= frame and has_fec(entry.payload) else 0
+        guessed = min(lost - copied, MAX_CONCEALED * FRAME_SAMPLES)
+        for at in range(0, guessed, unit):
+            self._conceal(min(unit, guessed - at))
+        rest = entry.position - (self.begin + self.filled) - copied
         if rest > _STRETCH_LIMIT:
-            if frames <= MAX_CONCEALED:
-                self._end_spurt(min(_TAIL, rest // 120 * 120))
+            if lost <= MAX_CONCEALED * FRAME_SAMPLES:
+                self._end_spurt(min(_TAIL, rest // SHORTEST * SHORTEST))
             else:
                 self._fade()
             self._write()
-            self.begin = entry.position - (entry.samples if recover else 0)
-        if recover:
-            out = self.buffer[self.filled : self.filled + entry.samples]
+            self.begin = entry.position - copied
+        if copied:
+            out = self.buffer[self.filled : self.filled + copied]
             self.filled += self.decoder.recover_into(entry.payload, out)
             self.recovered += 1
 
@@ -211,7 +253,7 @@ class _Rendering:
 
     def _end_spurt(self, samples: int) -> None:
         """Let the sound fade where a spurt breaks off; senders that end with silence frames need none of it."""
-        if not self.history or self.history[-1] == OPUS_SILENCE or samples < 120:
+        if not self.history or self.history[-1] == OPUS_SILENCE or samples < SHORTEST:
             return
         tail = self.buffer[self.filled : self.filled + samples]
         self.decoder.conceal_into(tail)
@@ -264,3 +306,9 @@ class _Rendering:
             self.sounds[-1] = (self.sounds[-1][0], start + len(sound))
         else:
             self.sounds.append((start, start + len(sound)))
+
+
+def _parts(before: Entry, entry: Entry) -> bool:
+    """Whether a new part begins with `entry`."""
+    pause = entry.position - before.position - before.samples
+    return pause > _PAUSE or entry.position // _PART != before.position // _PART

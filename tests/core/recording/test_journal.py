@@ -76,9 +76,9 @@ def test_every_player_keeps_time_whether_it_goes_by_positions_or_by_counting(tmp
     ]
     true = [each + PRE_SKIP for each in true]
     found = peaks(by_position * 32767, 8000)
-    assert np.abs(np.array(found) - true).max() <= 2
+    assert np.abs(np.array(found) - true).max() <= 60  # to the nearest 2.5 ms
     found = peaks(np.concatenate(counted) * 32767, 8000)
-    assert np.abs(np.array(found) - true).max() <= 120
+    assert np.abs(np.array(found) - true).max() <= 60
 
 
 def test_a_journal_cut_anywhere_gives_every_packet_before_the_cut(tmp_path: Path) -> None:

@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.audio.frames import OPUS_SILENCE, RATE_HZ, OpusFrame
 from core.recording.timeline import Placed, Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def packet(
@@ -167,3 +174,83 @@ def test_a_flood_of_random_numbers_is_survived() -> None:
     assert np.diff([each.position for each in placed]).min() >= 959
     counts = timeline.counts
     assert counts.received + counts.duplicate + counts.late == 20_000
+
+
+def stalled(delay_s: Callable[[int], float], *, known: bool) -> list[OpusFrame]:
+    """Somebody speaks for 10 s; from packet 300 on everything comes later by `delay_s` of the packet's number behind it."""
+    frames = [packet(i, sequence=10, at_s=1 + i * 0.02 + (delay_s(i - 300) if i >= 300 else 0)) for i in range(500)]
+    if known:  # a pause before, through which the clock ran on
+        frames = [packet(i, clock=RATE_HZ * -3, at_s=-2 + i * 0.02) for i in range(10)] + frames
+    return frames
+
+
+def errors_ms(placed: list[Placed], true_s: Callable[[int], float]) -> dict[int, float]:
+    found = {int.from_bytes(each.payload[1:], "big"): each.position for each in placed[-500:]}
+    return {i: (position / RATE_HZ - true_s(i)) * 1000 for i, position in found.items()}
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("stall_s", [0.09, 0.4, 0.6, 0.8, 1.5])
+def test_a_microphone_that_stood_still_in_mid_word_moves_the_track_within_a_second(stall_s: float, known: bool) -> None:
+    rng = np.random.default_rng(3)
+    jitter = rng.normal(0.03, 0.01, 500).clip(0)
+    placed, timeline = place(stalled(lambda n: stall_s + jitter[n + 300] - 0.03, known=known))
+    errors = errors_ms(placed, lambda i: 1 + i * 0.02 + (stall_s if i >= 300 else 0))
+    assert max(abs(errors[i]) for i in range(300)) < 5
+    assert max(abs(errors[i]) for i in range(350, 500)) < 60
+    assert (timeline.counts.lost, len(errors)) == (0, 500)
+
+
+def test_a_microphone_that_hesitates_again_and_again_is_followed() -> None:
+    placed, _ = place(stalled(lambda n: 0.04 * (n // 10 + 1) if n < 100 else 0.4, known=True))
+    errors = errors_ms(placed, lambda i: 1 + i * 0.02 + (0.04 * ((i - 300) // 10 + 1) if i < 400 else 0.4))
+    assert max(abs(errors[i]) for i in range(450, 500)) < 60
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize(
+    "delay_s",
+    [
+        lambda n: max(0.0, 0.8 - n * 0.02),  # all at once
+        lambda n: max(0.0, 0.6 - n * 0.01),  # twice as fast as they were spoken
+        lambda n: max(0.0, 0.6 - n * 0.02 * 0.4),
+        lambda n: 0.3 if n % 5 == 0 else 0.0,  # one in five, again and again
+        lambda n: 0.2 if n < 15 else 0.0,
+        lambda n: max(0.0, 0.5 - (n % 60) * 0.02),
+    ],
+)
+def test_what_the_network_held_back_and_then_brings_moves_nothing(delay_s: Callable[[int], float], known: bool) -> None:
+    placed, timeline = place(stalled(delay_s, known=known))
+    errors = errors_ms(placed, lambda i: 1 + i * 0.02)
+    assert max(abs(error) for error in errors.values()) < 10
+    assert timeline.counts.lost == timeline.counts.late
+
+
+FRAMES = {b"\xe0": 120, b"\xe8": 240, b"\xf0": 480, b"\xf8": 960, b"\x10": 1920, b"\x18": 2880}
+
+
+def of_length(toc: bytes, count: int, number: int) -> bytes:
+    return bytes((toc[0] | 3, count)) + number.to_bytes(4, "big")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    packets=st.lists(
+        st.tuples(st.sampled_from(sorted(FRAMES)), st.integers(1, 6), st.booleans()), min_size=2, max_size=80
+    ),
+    clock=st.integers(0, 2**32 - 1),
+)
+def test_packets_of_any_length_keep_time_through_any_loss(packets: list[tuple[bytes, int, bool]], clock: int) -> None:
+    frames: list[OpusFrame] = []
+    true: list[int] = []
+    at = 0
+    for number, (toc, count, kept) in enumerate(packets):
+        count = min(count, 5760 // FRAMES[toc])
+        if kept or number == 0:
+            stamp = (clock + at) & 0xFFFFFFFF
+            frames.append(OpusFrame(1, 1, stamp, number, 1 + at / RATE_HZ, of_length(toc, count, number)))
+            true.append(at)
+        at += count * FRAMES[toc]
+    placed, timeline = place(frames)
+    assert [each.position - placed[0].position for each in placed] == pytest.approx(true, abs=3)
+    assert timeline.counts.lost == frames[-1].sequence + 1 - len(frames)
