@@ -18,7 +18,7 @@ import discord
 from discord import app_commands
 
 from core.conversation.live_text import split
-from core.errors import ParleyError, StoreError, StudioError
+from core.errors import ModelError, ParleyError, StoreError, StudioError
 from core.llm.messages import Image, Message
 from core.lockdown import Block, Feature, lockable
 from core.machine.lane import Owner
@@ -28,7 +28,7 @@ from core.studio.comfyui import Drawing, Progress
 from core.studio.studio import DRAWING, VISION
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from discord.ext import commands
 
@@ -125,10 +125,9 @@ class StudioCog(ParleyCog, name="Studio"):
                 if not await self.runtime.lockdown.allows(VISION, message):  # a session began while it was fetched
                     return
                 stream = self.runtime.models.stream(asked, route=route)
-                async with aclosing(stream) as pieces:
-                    answer = "".join([piece async for piece in pieces]).strip()
+                answer, torn = await _whole(stream)
             await self._remember(message, text, answer)  # first: who reads the answer may ask about it at once
-            for page in split(answer):
+            for page in split(f"{answer}\n\n{torn}" if torn else answer):
                 await _reply(message, page)
 
     async def _download(self, files: list[discord.Attachment]) -> list[bytes]:
@@ -225,6 +224,21 @@ def _upload_limit(guild: discord.Guild | None) -> int:
 
 def _progress(progress: Progress) -> str:
     return DRAWING_NOW.format(share=progress.step / progress.steps) if progress.steps else WAITING
+
+
+async def _whole(stream: AsyncGenerator[str]) -> tuple[str, str]:
+    """All of an answer, and why it breaks off if it does; an answer without a word is an error."""
+    said: list[str] = []
+    async with aclosing(stream) as pieces:
+        try:
+            async for piece in pieces:
+                said.append(piece)  # noqa: PERF401 - what came before an error counts
+        except ModelError as error:
+            if not said:
+                raise
+            _log.warning("a model broke off: %s", error.sentence, exc_info=error.__cause__)
+            return "".join(said).strip(), error.sentence
+    return "".join(said).strip(), ""
 
 
 async def _reply(message: discord.Message, text: str) -> discord.Message | None:

@@ -15,9 +15,18 @@ if TYPE_CHECKING:
 
 
 def messages(persona: str, history: Sequence[Line], prompt: Prompt) -> list[Message]:
-    """Persona, history and prompt as the model takes them; people are named in their messages."""
+    """Persona, history and prompt as the model takes them; people are named in their messages.
+
+    Of the history only what was answered: a prompt that the server refused would be refused again, and take the new one
+    with it.
+    """
     told = [Message("system", persona)] if persona else []
-    told += [Message(line.role, line.content, line.name if line.role == "user" else None) for line in history]
+    answered = {line.turn_id for line in history if line.role == "assistant" and line.content.strip()}
+    told += [
+        Message(line.role, line.content, line.name if line.role == "user" else None)
+        for line in history
+        if line.turn_id in answered
+    ]
     told.append(Message("user", prompt.told, prompt.author_name))
     return told
 

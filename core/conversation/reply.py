@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from core.errors import ParleyError, SpeechError
+from core.errors import ModelError, ParleyError, SpeechError
 from core.speech.heard import HeardText
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ class TextFork:
                 turn.reply_text += piece
                 self._pieces.put_nowait(piece)
                 await turn.sink.update(turn.reply_text)
+        except ModelError as error:
+            if error.spoken:
+                turn.note = error.spoken
+                self._pieces.put_nowait(f"\n\n{error.spoken}")
+            raise
         finally:
             self._pieces.put_nowait(None)
 
@@ -116,7 +121,7 @@ async def run(
     outcome: Outcome = "text"
     try:
         problem = await _pump(fork, source)
-        await turn.sink.finish(turn.reply_text)
+        await turn.sink.finish(told(turn, problem.sentence) if problem else turn.reply_text)
         if speaking is not None:
             try:
                 outcome = "spoken" if (await speaking).outcome == "played" else "stopped"
@@ -131,6 +136,11 @@ async def run(
             await asyncio.wait([speaking])
     turn.outcome = outcome
     return failed
+
+
+def told(turn: Turn, sentence: str) -> str:
+    """The written reply, with a sentence about it below."""
+    return "\n\n".join(part for part in (turn.reply_text.strip(), sentence) if part)
 
 
 async def _pump(fork: TextFork, source: AsyncIterator[str]) -> ParleyError | None:

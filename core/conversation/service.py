@@ -198,7 +198,7 @@ class Conversation:
         except ParleyError as error:
             turn.outcome = "failed"
             _log.warning("turn %s failed: %s", turn.id, error.sentence, exc_info=error.__cause__)
-            await turn.sink.finish("\n\n".join(part for part in (turn.reply_text.strip(), error.sentence) if part))
+            await turn.sink.finish(reply.told(turn, error.sentence))
         except asyncio.CancelledError:
             turn.outcome = "stopped"
             await turn.sink.finish(turn.reply_text)
@@ -206,7 +206,7 @@ class Conversation:
         except Exception:  # noqa: BLE001 - a fault in one turn must not end the queue; the log has the cause
             turn.outcome = "failed"
             _log.exception("turn %s failed", turn.id)
-            await turn.sink.finish("\n\n".join(part for part in (turn.reply_text.strip(), BROKEN) if part))
+            await turn.sink.finish(reply.told(turn, BROKEN))
         finally:
             self._runtime.hub.publish(
                 TurnEnded(

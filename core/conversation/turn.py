@@ -121,6 +121,7 @@ class Turn:
     heard: HeardText | None = None
     task: asyncio.Task[None] | None = None
     underruns: int = 0
+    note: str = ""  # said behind the reply, about it: why it breaks off
     put_off: Callable[[], Awaitable[bool]] | None = None  # asked when its turn in text comes: whether it waits on
 
     @property
@@ -128,7 +129,7 @@ class Turn:
         """What of the reply was really heard; as it was written if all of it was, or if there was no voice."""
         if self.line is None or self.heard is None or self.outcome in ("text", "spoken"):
             return self.reply_text
-        return self.heard.upto(self.line.heard_samples)
+        return _without(self.heard.upto(self.line.heard_samples), self.note)
 
     def stop(self) -> None:
         """Cut the sound now, then cancel everything behind it."""
@@ -136,3 +137,12 @@ class Turn:
             self.line.stop()
         if self.task is not None:
             self.task.cancel()
+
+
+def _without(heard: str, note: str) -> str:
+    """What was heard, less what was heard of the note behind it."""
+    words, noted = heard.split(), note.split()
+    for count in range(min(len(words), len(noted)), 0, -1):
+        if words[-count:] == noted[:count]:
+            return heard.rsplit(None, count)[0] if count < len(words) else ""
+    return heard

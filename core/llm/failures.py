@@ -35,10 +35,12 @@ def failure(route: Route, error: Exception, *, begun: bool) -> ModelError:
             return ModelError(f"{server} reported an error while it answered; try again in a moment.", spoken=cut)
         return ModelError(_refusal(route, server, refused), spoken=cut)
     if isinstance(error, APIConnectionError | BrokenOffError):
-        if begun or isinstance(error, BrokenOffError):
+        if begun:
             return ModelError(
                 f"The connection to the model server at {route.address} broke in the middle of the answer.", spoken=cut
             )
+        if isinstance(error, BrokenOffError) and error.__cause__ is None:
+            return ModelError(f"{server} ended its answer before it had begun; try again in a moment.")
         return ModelError(f"{server} cannot be reached; check that it runs and that the route's base_url is right.")
     if isinstance(error, WebPageError):
         return ModelError(
@@ -109,7 +111,8 @@ def empty(route: Route, reason: str | None, *, thought: bool = False) -> ModelEr
     if thought:
         return ModelError(
             f"The model {route.model} gave an empty answer: it only thought, and said nothing; try again or say it in "
-            "other words."
+            "other words.",
+            spoken="I have only thought about that, and have no answer.",
         )
     return ModelError(f"The model {route.model} gave an empty answer; try again or say it in other words.")
 

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Integer, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.store.base import Base
+from core.surrogates import mended
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -64,8 +65,8 @@ class HistoryRepository:
                     turn_id=line.turn_id,
                     role=line.role,
                     user_id=line.user_id,
-                    name=line.name,
-                    content=line.content,
+                    name=None if line.name is None else mended(line.name),
+                    content=mended(line.content),
                     at=line.at,
                 )
                 for line in lines

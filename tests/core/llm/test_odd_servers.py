@@ -176,7 +176,7 @@ async def test_a_refusal_is_shown_as_what_it_is(chat: Chat, models: Models) -> N
         ({"body": b'{"object": "error", "message": "x", "code": 404}'}, "does not know the model m"),
         ({"body": b'{"detail": "Not Found"}'}, "no chat answer"),
         ({"body": b"[]"}, "no chat answer"),
-        ({"body": b"", "answer_type": "text/event-stream"}, "broke in the middle"),
+        ({"body": b"", "answer_type": "text/event-stream"}, "ended its answer before it had begun"),
     ],
 )
 async def test_the_right_words_for_each_refusal(chat: Chat, models: Models, fault: dict[str, Any], words: str) -> None:
