@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.audio.frames import RATE_HZ
+from core.audio.mp3 import Mp3Writer
 from core.audio.wav import WavReader, WavWriter
+from core.errors import RecordingError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -18,9 +20,10 @@ if TYPE_CHECKING:
     from core.config.recording import TrackFormat
 
 _BLOCK = RATE_HZ
-_CODECS = {"flac": "flac", "ogg": "libopus", "mp3": "libmp3lame"}
+_CODECS = {"flac": "flac", "ogg": "libopus"}
+_OPTIONS = {"flac": {}, "ogg": {"compression_level": "4"}}  # of 10: nobody hears more at these rates, everybody waits
 _OPUS_MOST_KBPS = 256  # a channel; libopus refuses more
-_SAMPLE_FORMATS = {"flac": "s16", "ogg": "s16", "mp3": "s16p", "wav": "s16"}
+GIVEN_UP = "The work on {name} was given up."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +41,25 @@ class Quality:
         return self.format == "wav" and self.rate_hz == RATE_HZ and self.channels == 2
 
 
-def encode_file(source: str, target: str, quality: Quality) -> int:
+def encode_file(source: str, target: str, quality: Quality, while_exists: str = "") -> int:
     """Write a finished file in another quality, in constant memory; gives the new size. `target` is replaced whole.
+
+    Args:
+        source: The file.
+        target: The file in the other quality.
+        quality: What it is to be.
+        while_exists: The work is given up when this file is gone: nobody waits for it any more.
 
     Raises:
         OSError: A file cannot be read or written.
+        RecordingError: It was given up.
     """
     final = Path(target)
     work = final.with_name(f".{final.name}.new")
     try:
-        with closing(_frames(Path(source))) as frames:
-            if quality.format == "wav":
-                with WavWriter(work, rate_hz=quality.rate_hz, channels=quality.channels) as out:
+        with closing(_frames(Path(source), while_exists)) as frames:
+            if quality.format in ("wav", "mp3"):
+                with _writer(work, quality) as out:
                     for frame in _resampled(frames, quality, None):
                         out.write(frame.to_ndarray().reshape(-1, quality.channels))
             else:
@@ -60,13 +70,30 @@ def encode_file(source: str, target: str, quality: Quality) -> int:
     return final.stat().st_size
 
 
-def _frames(source: Path) -> Generator[Any]:
+def _writer(path: Path, quality: Quality) -> WavWriter | Mp3Writer:
+    if quality.format == "wav":
+        return WavWriter(path, rate_hz=quality.rate_hz, channels=quality.channels)
+    return Mp3Writer(path, rate_hz=quality.rate_hz, channels=quality.channels, bitrate_kbps=quality.bitrate_kbps)
+
+
+def require(while_exists: str) -> None:
+    """Give work up that nobody waits for any more.
+
+    Raises:
+        RecordingError: The file is gone that says somebody does.
+    """
+    if while_exists and not Path(while_exists).exists():
+        raise RecordingError(GIVEN_UP.format(name=Path(while_exists).parent.name))
+
+
+def _frames(source: Path, while_exists: str) -> Generator[Any]:
     """PyAV's frames of a file: of WAV by our own reader, which knows no limit of size, of anything else by PyAV."""
     import av
 
     if source.suffix == ".wav":
         with WavReader(source) as wav:
             for start in range(0, wav.samples, _BLOCK):
+                require(while_exists)
                 block = np.ascontiguousarray(wav.read(start, _BLOCK))
                 layout = "mono" if wav.channels == 1 else "stereo"
                 frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout=layout)
@@ -74,7 +101,9 @@ def _frames(source: Path) -> Generator[Any]:
                 yield frame
         return
     with av.open(str(source)) as container:
-        for frame in container.decode(audio=0):
+        for number, frame in enumerate(container.decode(audio=0)):
+            if number % 50 == 0:
+                require(while_exists)
             frame.pts = None
             yield frame
 
@@ -85,11 +114,11 @@ def _encode(frames: Iterable[Any], work: Path, quality: Quality) -> None:
     output: Any = av.open(str(work), "w", format=quality.format)
     with output as container:
         layout = "mono" if quality.channels == 1 else "stereo"
-        stream = container.add_stream(_CODECS[quality.format], rate=quality.rate_hz, layout=layout)
-        stream.format = _SAMPLE_FORMATS[quality.format]
-        if quality.format != "flac":
-            most_kbps = _OPUS_MOST_KBPS * quality.channels if quality.format == "ogg" else quality.bitrate_kbps
-            stream.bit_rate = min(quality.bitrate_kbps, most_kbps) * 1000
+        options = _OPTIONS[quality.format]
+        stream = container.add_stream(_CODECS[quality.format], rate=quality.rate_hz, layout=layout, options=options)
+        stream.format = "s16"
+        if quality.format == "ogg":
+            stream.bit_rate = min(quality.bitrate_kbps, _OPUS_MOST_KBPS * quality.channels) * 1000
         stream.open()
         for frame in _resampled(frames, quality, stream.frame_size or None):
             container.mux(stream.encode(frame))
@@ -100,7 +129,7 @@ def _resampled(frames: Iterable[Any], quality: Quality, frame_size: int | None) 
     import av
 
     layout = "mono" if quality.channels == 1 else "stereo"
-    resampler = av.AudioResampler(_SAMPLE_FORMATS[quality.format], layout, quality.rate_hz, frame_size=frame_size)
+    resampler = av.AudioResampler("s16", layout, quality.rate_hz, frame_size=frame_size)
     for frame in frames:
         yield from resampler.resample(frame)
     yield from resampler.resample(None)

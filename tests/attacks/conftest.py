@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
-from tests.cogs.conftest import scene as scene
+from tests.cogs.conftest import scene
+
+__all__ = ["scene"]
