@@ -103,6 +103,8 @@ async def record_session(
         automatic=automatic,
         channel_name=channel_name,
     )
+    for member in session.channel.members:
+        live.recorder.introduce(member.id, name_of(member.id))
     if session.ended.is_set():  # meanwhile: its end was told before this recording could hear of it
         await recordings.stop(guild.id, ENDED)
     return live

@@ -29,6 +29,7 @@ Application = Literal["audio", "voip", "lowdelay"]
 _APPLICATIONS: dict[Application, int] = {"voip": 2048, "audio": 2049, "lowdelay": 2051}
 _SET_BITRATE, _SET_COMPLEXITY, _SET_FEC, _SET_LOSS, _SET_DTX = 4002, 4010, 4012, 4014, 4016
 _GET_LOOKAHEAD, _RESET_STATE = 4027, 4028
+_CELT_SILENCE = b"\xff\xfe"
 _SILK_SAMPLES = (480, 960, 1920, 2880)
 _CELT_SAMPLES = (120, 240, 480, 960)
 
@@ -73,6 +74,16 @@ def packet_samples(payload: bytes) -> int:
         return 0
     samples = (payload[1] & 0x3F) * _FRAME_SAMPLES_BY_TOC[toc]
     return samples if samples <= MAX_PACKET_SAMPLES else 0
+
+
+def is_silence(payload: bytes) -> bool:
+    """Whether a packet holds no sound: empty frames, or what Celt writes for digital silence, once or several times."""
+    if len(payload) <= 2:
+        return True
+    if payload[0] < 0x80:
+        return False
+    frames = payload[1:] if payload[0] & 3 < 2 else payload[2:]
+    return len(frames) % 2 == 0 and frames == _CELT_SILENCE * (len(frames) // 2)
 
 
 def inspect_packet(payload: bytes) -> PacketInfo | None:

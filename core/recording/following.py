@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.events import SessionEnded, SessionInterrupted, SessionMoved, SessionResumed
+from core.events import PersonJoined, SessionEnded, SessionInterrupted, SessionMoved, SessionResumed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,6 +34,7 @@ class Following:
             owner: Of the subscriptions.
         """
         self._live, self._end = live, end
+        hub.subscribe(PersonJoined, self._on_joined, owner=owner)
         hub.subscribe(SessionInterrupted, self._on_interrupted, owner=owner)
         hub.subscribe(SessionResumed, self._on_resumed, owner=owner)
         hub.subscribe(SessionMoved, self._on_moved, owner=owner)
@@ -42,6 +43,11 @@ class Following:
     def _of(self, guild_id: int, session_id: str) -> LiveRecording | None:
         live = self._live(guild_id)
         return live if live is not None and live.session_id == session_id else None
+
+    def _on_joined(self, event: PersonJoined) -> None:
+        live = self._live(event.guild_id)
+        if live is not None:
+            live.recorder.introduce(event.user_id, event.name)
 
     def _on_interrupted(self, event: SessionInterrupted) -> None:
         live = self._of(event.guild_id, event.session_id)

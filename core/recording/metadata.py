@@ -6,11 +6,12 @@ import json
 import os
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from core.errors import RecordingError
+from core.recording.names import shown_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +20,15 @@ FILE = "metadata.json"
 SCHEMA_VERSION = 1
 
 State = Literal["recording", "rendering", "finished", "failed"]
+
+
+def _whole(text: object) -> object:
+    """Halves of characters, which no file can hold, as question marks."""
+    return text.encode(errors="replace").decode() if isinstance(text, str) else text
+
+
+Name = Annotated[str, BeforeValidator(lambda name: shown_name(name) if isinstance(name, str) else name)]
+Text = Annotated[str, BeforeValidator(_whole)]
 
 
 class _Part(BaseModel):
@@ -31,7 +41,7 @@ class Named(_Part):
     """Something of Discord's, by id and by the name it had. Ids are strings: JSON numbers do not hold them."""
 
     id: str = Field(pattern=r"^\d+$")
-    name: str
+    name: Name
 
 
 class Packets(_Part):
@@ -60,7 +70,7 @@ class Person(_Part):
     """One person on the recording."""
 
     id: str = Field(pattern=r"^\d+$")
-    name: str
+    name: Name
     bot: bool = Field(default=False, description="The recording bot itself: what it said and played.")
     first_seen_at: datetime
     offset_s: float = Field(default=0.0, description="Where the track begins; all begin with the recording.")
@@ -71,6 +81,7 @@ class Person(_Part):
     peak_dbfs: float | None = None
     packets: Packets = Field(default_factory=Packets)
     missing: list[Missing] = Field(default_factory=list[Missing])
+    fault: Text | None = Field(default=None, description="Why their track breaks off or is missing, as a sentence.")
 
     @property
     def never_heard(self) -> bool:
@@ -92,7 +103,7 @@ class Note(_Part):
 
     at_s: float
     at: datetime
-    text: str
+    text: Text
     by: Named | None = None
 
 
@@ -101,7 +112,7 @@ class Gap(_Part):
 
     start_s: float
     duration_s: float
-    reason: str
+    reason: Text
     pause: bool = Field(default=False, description="Asked for, not suffered.")
 
 

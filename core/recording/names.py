@@ -6,8 +6,22 @@ import re
 import unicodedata
 
 MAX_BYTES = 60
+MAX_SHOWN = 100
 NAMELESS = "someone"  # a name of emoji, dots or control characters alone
+_OVERRIDES = (
+    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # turn the direction of whatever stands behind them
+)
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)", re.IGNORECASE)  # on Windows
+
+
+def shown_name(name: str) -> str:
+    """A name as it may be kept in any file: no halves of characters, nothing that controls, at most 100 characters."""
+    kept = [
+        "\N{REPLACEMENT CHARACTER}" if "\ud800" <= character <= "\udfff" else character
+        for character in name[: 4 * MAX_SHOWN]
+        if unicodedata.category(character) not in ("Cc", "Zl", "Zp") and character not in _OVERRIDES
+    ]
+    return "".join(kept).strip()[:MAX_SHOWN]
 
 
 def safe_name(name: str, fallback: str = NAMELESS) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import logging
 from typing import TYPE_CHECKING, BinaryIO
 
-from core.audio.frames import OPUS_SILENCE, RATE_HZ
+from core.audio.frames import RATE_HZ
+from core.audio.opus import is_silence, packet_samples
 from core.recording.journal import JournalWriter
 from core.recording.metadata import Packets, Person
-from core.recording.names import safe_name
+from core.recording.names import safe_name, shown_name
 from core.recording.timeline import PacketCounts, Timeline
 
 if TYPE_CHECKING:
@@ -18,7 +20,11 @@ if TYPE_CHECKING:
 
     from core.audio.frames import OpusFrame
 
+_log = logging.getLogger(__name__)
+
 _BAD_NAME = (errno.ENAMETOOLONG, errno.EINVAL, errno.ENOENT)
+_OF_ONE_FILE = (errno.ENAMETOOLONG, errno.EINVAL, errno.EEXIST, errno.EILSEQ)  # the disk and the folder are well
+FAULT = "Their track broke off: {why}. Everybody else's goes on."
 
 
 class Participant:
@@ -26,10 +32,12 @@ class Participant:
 
     def __init__(self, user_id: int, name: str, first_seen_at: datetime, start_s: float, *, bot: bool = False) -> None:
         self.user_id = user_id
-        self.name = name
+        self.name = shown_name(name) or str(user_id)
         self.bot = bot
         self.journal: JournalWriter | None = None
         self.last_s = start_s  # when they were last heard
+        self.sound_samples = 0  # received, without silence
+        self.fault: str | None = None  # why nothing more is written of them
         self._first_seen_at = first_seen_at
         self._first_position: int | None = None
         self._timeline = Timeline(start_s)
@@ -46,9 +54,9 @@ class Participant:
 
     def push(self, frame: OpusFrame) -> None:
         """Take a packet."""
-        self._timeline.push(frame)
-        if frame.payload != OPUS_SILENCE:
+        if self._timeline.push(frame) and not is_silence(frame.payload):
             self.last_s = frame.arrival_s
+            self.sound_samples += packet_samples(frame.payload)
 
     def away(self, from_s: float, to_s: float) -> None:
         """Say that nobody listened to them for a while."""
@@ -62,7 +70,7 @@ class Participant:
         """
         for placed in self._timeline.drain(now_s):
             if self.journal is None:
-                if placed.payload == OPUS_SILENCE:
+                if is_silence(placed.payload):
                     continue
                 self.journal = open_journal(self)
                 self._first_position = placed.position
@@ -83,6 +91,33 @@ class Participant:
                 raise
             # a path too long for this file system, or a name it does not take: the id alone will do
             return JournalWriter(folder / f"{self.user_id}.ogg", *arguments)
+
+    def attempt(self, step: Callable[[], None]) -> bool:
+        """Do something for this person; a fault that is only theirs ends their track and nobody else's.
+
+        Returns:
+            Whether it went well.
+
+        Raises:
+            OSError: The disk is full or gone.
+        """
+        if self.fault is not None:
+            return False
+        try:
+            step()
+        except OSError as error:
+            if error.errno not in _OF_ONE_FILE:
+                raise
+            _log.error("the track of user %d breaks off: %s", self.user_id, error)
+            self.fault = FAULT.format(why="the file system does not take its name")
+        except Exception:  # noqa: BLE001 - whatever one person sends or is called must not cost the others anything
+            _log.exception("the track of user %d breaks off", self.user_id)
+            self.fault = FAULT.format(why="a fault of mine, which the log has")
+        else:
+            return True
+        if self.journal is not None:
+            self.journal.close()
+        return False
 
     def flush(self, sync: bool) -> None:
         """Bring the journal into its file; with `sync`, onto the disk.
@@ -118,6 +153,7 @@ class Participant:
             first_seen_at=self._first_seen_at,
             first_sound_s=None if self._first_position is None else round(self._first_position / RATE_HZ, 3),
             journal=None if self.journal is None else self.journal.path.name,
+            fault=self.fault,
             packets=Packets(
                 received=counts.received,
                 lost=counts.lost,

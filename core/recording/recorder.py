@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from core.audio.frames import FRAME_S
+from core.audio.frames import RATE_HZ
 from core.recording.gaps import Gaps
 from core.recording.metadata import Named, Note, write_metadata
 from core.recording.participant import Participant
@@ -60,9 +60,10 @@ class Heard:
 
     user_id: int
     name: str
-    sound_s: float  # how much was received of them
+    sound_s: float  # how much was received of them, without silence
     last_s: float  # when they were last heard, on the clock
     lost: int
+    fault: str | None = None  # why nothing more is written of them
 
 
 class Recorder:
@@ -95,7 +96,7 @@ class Recorder:
             metadata: What is known of the recording at its start; belongs to the recorder from now on.
             consent: Who may be recorded; asked for every packet.
             clock: The clock of the packets' arrival.
-            name_of: A person's name by user id, asked once a person.
+            name_of: A person's name by user id, or the id if nobody knows; asked with their first packet, on its thread.
             limits: When to end.
             on_ended: Told why, when the recording ends by itself.
             own_id: The bot's own user id; nobody is asked whether its voice may be recorded.
@@ -123,6 +124,7 @@ class Recorder:
         self._queue: deque[OpusFrame] = deque()
         self._commands: deque[Callable[[], None]] = deque()
         self._people: dict[int, Participant] = {}
+        self._names: dict[int, str] = {}
         self._forgotten: dict[int, Counter[str]] = {}  # undecryptable packets of whom was forgotten, as they were then
         self._gaps = Gaps(self._gap_closed)
         self._finished = False
@@ -146,7 +148,13 @@ class Recorder:
         if len(self._queue) >= QUEUE_LIMIT:
             self.overflowed += 1
             return
+        if frame.user_id not in self._names:
+            self._ask_name(frame.user_id)  # at once: who comes for a moment is gone when the packet's turn comes
         self._queue.append(frame)
+
+    def introduce(self, user_id: int, name: str) -> None:
+        """Say what somebody is called who may be heard: they may be gone, and nobody know them, when they are."""
+        self._names.setdefault(user_id, name)
 
     def start(self) -> None:
         """Let the thread begin."""
@@ -180,9 +188,16 @@ class Recorder:
     def heard(self) -> list[Heard]:
         """Everybody recorded so far."""
         return [
-            Heard(person.user_id, person.name, person.counts.received * FRAME_S, person.last_s, person.counts.lost)
+            Heard(
+                person.user_id,
+                person.name,
+                person.sound_samples / RATE_HZ,
+                person.last_s,
+                person.counts.lost,
+                person.fault,
+            )
             for person in list(self._people.values())
-            if person.journal is not None
+            if person.journal is not None or person.fault is not None
         ]
 
     def pause(self, reason: str = "Paused.") -> None:
@@ -218,6 +233,7 @@ class Recorder:
 
         def forget() -> None:
             try:
+                self._names.pop(user_id, None)
                 person = self._people.pop(user_id, None)
                 if person is not None:
                     person.discard()
@@ -261,8 +277,8 @@ class Recorder:
             self._take(self._queue.popleft())
         sync = now_s - self._synced_s >= SYNC_S
         for person in self._people.values():
-            person.journal_up_to(now_s, self._open)
-            person.flush(sync)
+            person.attempt(lambda person=person: person.journal_up_to(now_s, self._open))
+            person.attempt(lambda person=person: person.flush(sync))
         self._complete_s = max(0.0, now_s - self.started_s - HOLD_S - _SCATTER_S)
         if sync:
             self._synced_s = now_s
@@ -294,7 +310,10 @@ class Recorder:
         self._paused = True
         self._attempt("the last packets were lost", lambda: self.turn(now_s))
         for person in self._people.values():
-            self._attempt("the end of a track was lost", lambda person=person: person.close(self._open))
+            self._attempt(
+                "the end of a track was lost",
+                lambda person=person: person.attempt(lambda: person.close(self._open)),
+            )
         self._gaps.end_all(now_s - self.started_s)
         self._metadata.state = "rendering"
         self._metadata.ended_at = self._clock.now()
@@ -306,7 +325,7 @@ class Recorder:
         self._attempt("its metadata could not be written", self._write_metadata)
         self.done.set_result(None)
 
-    def _attempt(self, what_otherwise: str, step: Callable[[], None]) -> None:
+    def _attempt(self, what_otherwise: str, step: Callable[[], object]) -> None:
         try:
             step()
         except OSError as error:
@@ -324,17 +343,28 @@ class Recorder:
             self.withheld += 1
             return
         person = self._person(user_id)
-        person.push(frame)
+        person.attempt(lambda: person.push(frame))
         if self._gaps and not person.bot:
             self._gaps.heard(frame.arrival_s - self.started_s)
 
     def _person(self, user_id: int) -> Participant:
         person = self._people.get(user_id)
         if person is None:
-            name, bot = self._name_of(user_id), user_id == self._own_id
+            if user_id not in self._names:
+                self._ask_name(user_id)
+            name, bot = self._names.get(user_id, str(user_id)), user_id == self._own_id
             person = Participant(user_id, name, self._clock.now(), self.started_s, bot=bot)
             self._people[user_id] = person
         return person
+
+    def _ask_name(self, user_id: int) -> None:
+        try:
+            name = self._name_of(user_id)
+        except Exception:  # noqa: BLE001 - a name is not worth a track
+            _log.exception("recording %s: user %d has no name", self._metadata.id, user_id)
+            name = str(user_id)
+        if name != str(user_id):  # else somebody may know next time
+            self._names[user_id] = name
 
     def _may_write(self, user_id: int) -> bool:
         return user_id == self._own_id or self._consent.allows(user_id)
@@ -373,7 +403,7 @@ class Recorder:
         metadata.people = [
             person.describe(causes.get(person.user_id, {}))
             for person in self._people.values()
-            if person.journal is not None or person.user_id in causes
+            if person.journal is not None or person.fault is not None or person.user_id in causes
         ]
         write_metadata(self.folder, metadata)
         self._dirty = False

@@ -194,12 +194,12 @@ class Timeline:
         self._speaking: _Stream | None = None  # whose packet was placed last
         self._absences: list[tuple[float, float]] = []
 
-    def push(self, frame: OpusFrame) -> None:
-        """Take a packet as it arrives."""
+    def push(self, frame: OpusFrame) -> bool:
+        """Take a packet as it arrives; False if it is of no use: no Opus, or here already."""
         samples = packet_samples(frame.payload)
         if samples == 0:
             self.counts.malformed += 1
-            return
+            return False
         arrival = (frame.arrival_s - self._start_s) * RATE_HZ
         stream = self._streams.get(frame.ssrc)
         if stream is None or self._restarted(stream, frame, arrival):
@@ -208,7 +208,7 @@ class Timeline:
         timestamp = _unwrap(frame.rtp_timestamp, stream.newest_timestamp, 32)
         if sequence in stream.waiting or (stream.last is not None and sequence <= stream.last.sequence):
             self._count_unwanted(stream, sequence)
-            return
+            return False
         self.counts.received += 1
         stream.too_old = 0
         if sequence >= stream.newest_sequence:
@@ -216,6 +216,7 @@ class Timeline:
         stream.newest_arrival = max(stream.newest_arrival, arrival)
         stream.waiting[sequence] = _Waiting(sequence, timestamp, arrival, samples, frame.payload)
         heapq.heappush(stream.order, sequence)
+        return True
 
     def away(self, from_s: float, to_s: float) -> None:
         """Say that nobody listened for a while: what is missing from it was not lost."""

@@ -56,6 +56,8 @@ def live_text(live: LiveRecording, now_s: float) -> str:
     for person in heard[:SHOWN_PEOPLE]:
         mark = "🔊" if now_s - person.last_s < _SPEAKING_S else "▫️"
         lines.append(f"{mark} <@{person.user_id}> {clock(person.sound_s)}")
+        if person.fault is not None:
+            lines.append(f"⚠️ {person.fault}")
     if len(heard) > SHOWN_PEOPLE:
         lines.append(f"and {len(heard) - SHOWN_PEOPLE} more")
     if not heard:
@@ -90,6 +92,8 @@ def finished_text(metadata: Metadata, where: str) -> str:
             continue
         lost = _lost(person.packets.lost, person.packets.received)
         lines.append(f"▫️ <@{person.id}> {clock(person.speech_s)}{lost}")
+        if person.fault is not None:
+            lines.append(f"⚠️ {person.fault}")
     if len(speakers) > SHOWN_PEOPLE:
         lines.append(f"and {len(speakers) - SHOWN_PEOPLE} more")
     away_s = sum(gap.duration_s for gap in metadata.gaps if not gap.pause)

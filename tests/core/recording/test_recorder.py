@@ -12,6 +12,8 @@ import av
 import numpy as np
 import pytest
 
+from core.audio.frames import OPUS_SILENCE, OpusFrame
+from core.audio.opus import packet_samples
 from core.clock import SystemClock
 from core.recording.consent import Consent
 from core.recording.journal import JournalReader
@@ -270,6 +272,8 @@ def test_a_disk_that_fails_ends_it_cleanly_with_what_is_there(tmp_path: Path, co
 CHILD = """
 import sys, time
 from pathlib import Path
+from core.audio.frames import OPUS_SILENCE, OpusFrame
+from core.audio.opus import packet_samples
 from core.clock import SystemClock
 from core.recording.consent import Consent
 from core.recording.recorder import Limits, Recorder
@@ -356,3 +360,34 @@ def test_a_name_the_file_system_refuses_gives_way_to_the_id(tmp_path: Path) -> N
     feed(live, clock, Speaker(1).say(tone(0.5), 0), 1)
     live.stop("x").result(5)
     assert names_in(deep) == {"1.ogg", "metadata.json"}
+
+
+@pytest.mark.parametrize(
+    ("toc", "count", "samples"), [(0xE0, 1, 120), (0xF8, 3, 2880), (0xF8, 6, 5760), (0xF0, 1, 480)]
+)
+def test_the_panel_counts_sound_by_the_length_of_its_frames(tmp_path: Path, toc: int, count: int, samples: int) -> None:
+    clock = FakeClock()
+    live = recorder(tmp_path, clock)
+    payloads = [bytes((toc | 3, count)) + bytes(20)] * 100
+    payloads += [OPUS_SILENCE, b"\xfb\x03" + 3 * b"\xff\xfe", bytes((toc,))] * 20  # silence, as several say it
+    at = 0
+    for number, payload in enumerate([*payloads, payloads[0]]):
+        again = number == len(payloads)  # the network brings one twice
+        live.write(OpusFrame(1, 1, 0 if again else at, 0 if again else number, 1000 + at / 48_000, payload))
+        at += packet_samples(payload)
+    live.turn(clock.at_s + 30)
+    (heard,) = live.heard()
+    assert heard.sound_s == pytest.approx(100 * samples / 48_000)
+
+
+def test_who_comes_for_a_tenth_of_a_second_is_known_by_name(tmp_path: Path) -> None:
+    clock, there = FakeClock(), {1: "Ana"}
+    live = recorder(tmp_path, clock, name_of=lambda user_id: there.get(user_id, str(user_id)))
+    live.introduce(2, "Bo")  # came into the channel, and nobody knows them any more when their packets come
+    for frame in Speaker(1).say(tone(0.1), 0) + Speaker(2).say(tone(0.1), 0):
+        live.write(frame)
+    there.clear()  # gone before the recorder's thread turned
+    live.turn(clock.at_s + 2)
+    live.stop("x").result(5)
+    assert [person.name for person in read_metadata(tmp_path).people] == ["Ana", "Bo"]
+    assert names_in(tmp_path) == {"1_Ana.ogg", "2_Bo.ogg", "metadata.json"}

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.audio.frames import OPUS_SILENCE, RATE_HZ, OpusFrame
-from core.recording.track import TrackResult
 from tests.core.recording.people import Speaker, tone
 from tests.core.recording.test_track import record, render
+
+if TYPE_CHECKING:
+    from core.recording.track import TrackResult
 
 SOUNDS = {
     level: [frame.payload for frame in Speaker(1).say(tone(4, hz=hz, level=level), 0, silence=False)]
