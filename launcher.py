@@ -48,6 +48,10 @@ def _prepare_output(*, verbose: bool) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a console of few characters must not end the bot
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
+    from core.redaction import RedactingFilter
+
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RedactingFilter())
     for chatty in CHATTY:
         logging.getLogger(chatty).setLevel(logging.DEBUG if verbose else logging.WARNING)
     for telling in TELLING:

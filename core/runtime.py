@@ -294,6 +294,7 @@ class Runtime:
             self.hub,
             self.workers.strangers,
             gives_way=lambda: self.lockdown.locked(DRAWING),
+            environ=self.environ,
         )
         self._closing.append(("studio", self.studio.close))
 

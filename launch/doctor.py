@@ -135,7 +135,7 @@ async def _store(config: Config) -> AsyncIterator[Finding]:
     except ParleyError as error:
         yield Finding(Verdict.BAD, "database", error.sentence)
     else:
-        yield Finding(Verdict.GOOD, f"database {store.url.render_as_string(hide_password=True)}")
+        yield Finding(Verdict.GOOD, f"database {store.url.set(query={}).render_as_string(hide_password=True)}")
     finally:
         await store.close()
 

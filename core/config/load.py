@@ -22,17 +22,19 @@ from core.config.system import LogSection, StoreSection
 from core.config.voice import VoiceSection
 from core.config.workers import WorkersSection
 from core.errors import ConfigError
+from core.redaction import HIDDEN, redacted
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 CHECKOUT = Path(__file__).resolve().parents[2]  # every relative path of the configuration starts here
 PREFIX = "PARLEY_"  # PARLEY_VOICE__MAX_SESSIONS=2 overrides [voice] max_sessions
+SECRET_TABLES = ("headers", "extra_headers", "extra_body", "lock_body", "unlock_body")
 ENCODING = "utf-8-sig"  # some editors of Windows begin a file with a mark, which is no part of it
 NO_UTF8 = "{file} is not written in UTF-8. Save it anew in that encoding."
 NO_JSON = '{variable} in the environment holds no list or table. Those are written as JSON: [1, 2] or {{"key": 1}}.'
 NO_HEADER = (
-    "{file}: [lockdown.hooks] {hook}: header_env takes the value of “{header}” from the variable {variable}, which is not "
+    "{file}: {where}: header_env takes the value of “{header}” from the variable {variable}, which is not "
     "set. Put it into .env or into the environment."
 )
 
@@ -78,7 +80,12 @@ class Config(BaseSettings):
     """Everything that can be set, one attribute a table of `config.toml`."""
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
-        extra="forbid", frozen=True, env_prefix=PREFIX, env_nested_delimiter="__", validate_default=True
+        extra="forbid",
+        frozen=True,
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        validate_default=True,
+        hide_input_in_errors=True,
     )
 
     voice: VoiceSection = VoiceSection()
@@ -146,12 +153,15 @@ def require_secrets(config: Config, environ: Mapping[str, str], file: str = "con
     Keys of models and speech services are asked for when those are used: some servers take none.
 
     Raises:
-        ConfigError: A header of a hook has no value.
+        ConfigError: A header has no value.
     """
+    tables = [(f"[lockdown.hooks] {hook.name}", hook.header_env) for hook in config.lockdown.hooks]
+    if config.studio.comfyui.workflow:
+        tables.append(("[studio.comfyui]", config.studio.comfyui.header_env))
     faults = [
-        NO_HEADER.format(file=file, hook=hook.name, header=header, variable=variable)
-        for hook in config.lockdown.hooks
-        for header, variable in hook.header_env.items()
+        NO_HEADER.format(file=file, where=where, header=header, variable=variable)
+        for where, table in tables
+        for header, variable in table.items()
         if not environ.get(variable)
     ]
     if faults:
@@ -213,7 +223,12 @@ def _describe(fault: ErrorDetails) -> str:
         return f"{key} is missing: {fault['msg']}."
     message = fault["msg"].removeprefix("Value error, ")
     given = fault["input"]
-    shown = f" = {given!r}" if isinstance(given, str | int | float | bool) else ""
+    secret = any(
+        part in SECRET_TABLES or part.endswith("_env") for part in where
+    )  # a key may be where its name belongs
+    if isinstance(given, str) and where[-1].endswith("url") and "@" in given and "://" not in given:
+        given = f"{HIDDEN}@{given.rpartition('@')[2]}"  # an address whose scheme was forgotten
+    shown = f" = {redacted(repr(given))}" if isinstance(given, str | int | float | bool) and not secret else ""
     return f"{key}{shown}: {message[:1].lower()}{message[1:]}."
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from core.config.section import Section
+from core.config.section import Section, Variable
 
 URL = r"^(https?://\S+)?$"
 
@@ -24,8 +24,8 @@ class HookSection(Section):
     lock_body: dict[str, Any] | None = Field(default=None, description="Sent as JSON; nothing is sent without it.")
     unlock_body: dict[str, Any] | None = Field(default=None, description="Sent as JSON; nothing is sent without it.")
     headers: dict[str, str] = Field(default_factory=dict[str, str])
-    header_env: dict[str, str] = Field(
-        default_factory=dict[str, str], description="Header to the environment variable that holds its value."
+    header_env: dict[str, Variable] = Field(
+        default_factory=dict[str, Variable], description="Header to the environment variable that holds its value."
     )
     timeout_s: float = Field(default=5, gt=0, le=60)
     required: bool = Field(default=False, description="Whether a session is refused when the request fails.")

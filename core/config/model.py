@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from core.config.section import Section
+from core.config.section import VARIABLE, Section
 
 
 class RouteSection(Section):
@@ -19,6 +19,7 @@ class RouteSection(Section):
     model: str = Field(min_length=1, description="Name of the model; for Azure, of the deployment.")
     api_key_env: str = Field(
         default="",
+        pattern=VARIABLE,
         description="Environment variable that holds the key. Empty: OPENAI_API_KEY for OpenAI's own server, "
         "AZURE_OPENAI_API_KEY for Azure, none for any other.",
     )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from core.config.section import Section
+from core.config.section import VARIABLE, Section
 
 EngineName = Literal["espeak", "websocket", "openai", "elevenlabs", "wyoming", "piper"]
 
@@ -25,7 +25,9 @@ class OpenAISpeechSection(Section):
     model: str = "tts-1"
     voice: str = "alloy"
     api_key_env: str = Field(
-        default="SPEECH_API_KEY", description="Environment variable that holds the key, if one is needed."
+        default="SPEECH_API_KEY",
+        pattern=VARIABLE,
+        description="Environment variable that holds the key, if one is needed.",
     )
     rate_hz: int = Field(default=24000, ge=8000, le=192000, description="Rate of raw PCM whose rate is not announced.")
 
@@ -36,7 +38,7 @@ class ElevenLabsSection(Section):
     url: str = Field(default="wss://api.elevenlabs.io", pattern=r"^wss?://")
     voice_id: str = ""
     model: str = "eleven_flash_v2_5"
-    api_key_env: str = "ELEVENLABS_API_KEY"
+    api_key_env: str = Field(default="ELEVENLABS_API_KEY", pattern=VARIABLE)
     rate_hz: Literal[16000, 22050, 24000, 44100] = 24000
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from core.config.section import Section
+from core.config.section import Section, Variable
 
 
 class ComfySection(Section):
@@ -15,6 +15,15 @@ class ComfySection(Section):
         default="",
         description="Path of a workflow exported in API form. In its values, %prompt%, %negative%, %seed%, %width% and "
         "%height% are filled in.",
+    )
+    output_node: str = Field(
+        default="",
+        description="Id of the node whose picture is shown, where a workflow saves several. Empty: the last that is saved "
+        "and is no mask.",
+    )
+    headers: dict[str, str] = Field(default_factory=dict[str, str], description="Sent with every request.")
+    header_env: dict[str, Variable] = Field(
+        default_factory=dict[str, Variable], description="Header to the environment variable that holds its value."
     )
     negative: str = Field(default="", description="What %negative% becomes.")
     width: int = Field(default=1024, ge=64, le=4096)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from core.llm.routes import OPENAI
 
@@ -26,25 +28,38 @@ def make_client(route: Route, key: str) -> AsyncOpenAI:
     timeout = Timeout(route.total_timeout_s * 2, connect=CONNECT_TIMEOUT_S)
     # A redirect leads to a login or to another host, which has no business with our headers.
     http = DefaultAsyncHttpxClient(follow_redirects=False, timeout=timeout)
+    base_url, headers = without_user(route.base_url or OPENAI)
+    headers |= route.extra_headers
     client: AsyncOpenAI
     if route.kind == "azure":
         client = AsyncAzureOpenAI(
-            azure_endpoint=route.base_url,
+            azure_endpoint=base_url,
             api_version=route.api_version,
             api_key=key or NO_KEY,
-            default_headers=dict(route.extra_headers),
+            default_headers=headers,
             max_retries=0,
             timeout=timeout,
             http_client=http,
         )
     else:
         client = AsyncOpenAI(
-            base_url=route.base_url or OPENAI,
+            base_url=base_url,
             api_key=key or NO_KEY,
-            default_headers=dict(route.extra_headers),
+            default_headers=headers,
             max_retries=0,
             timeout=timeout,
             http_client=http,
         )
     _ = client.chat.completions, client.models  # these import the rest of the SDK
     return client
+
+
+def without_user(url: str) -> tuple[str, dict[str, str]]:
+    """The address without user and password, and these as a header: the SDK logs and names the addresses it asks."""
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    if not user:
+        return url, {}
+    name, _, password = user.partition(":")
+    pair = f"{unquote(name)}:{unquote(password)}".encode()
+    return urlunsplit(parts._replace(netloc=host)), {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}

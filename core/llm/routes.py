@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
+
+from core.redaction import address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,9 +50,8 @@ class Route:
     @property
     def address(self) -> str:
         """Where the server is, for people: no path, no user, no password, no query."""
-        parts = urlsplit(self.base_url or OPENAI)
-        port = f":{parts.port}" if parts.port else ""
-        return f"{parts.scheme}://{parts.hostname or ''}{port}"
+        scheme, _, place = address(self.base_url or OPENAI).partition("://")
+        return f"{scheme}://{place.partition('/')[0]}"
 
     @property
     def needs_key(self) -> bool:

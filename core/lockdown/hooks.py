@@ -25,10 +25,10 @@ class HookCall:
     """One request, without the secrets it will carry: those are read from the environment when it is sent."""
 
     name: str
-    url: str
+    url: str = field(repr=False)  # like headers and body, it may hold what nobody is to see
     method: str = "POST"
-    body: Any = None
-    headers: dict[str, str] = field(default_factory=dict[str, str])
+    body: Any = field(default=None, repr=False)
+    headers: dict[str, str] = field(default_factory=dict[str, str], repr=False)
     header_env: dict[str, str] = field(default_factory=dict[str, str])
     timeout_s: float = 5.0
 

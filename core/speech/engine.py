@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
 
 from core.errors import SpeechError
+from core.redaction import address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -96,9 +96,7 @@ def failure(engine: SpeechEngine, cause: str) -> SpeechError:
 
 def shown_address(url: str) -> str:
     """A URL without user, password and query, which may be secret."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}".rstrip("/")
+    return address(url)
 
 
 def create_engine(section: SpeechSection, environ: Mapping[str, str], base: Path) -> SpeechEngine:

@@ -11,14 +11,16 @@ import asyncio
 import json
 import logging
 import uuid
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 
 from core.errors import StudioError
-from core.studio.refusals import execution_error, refusal
+from core.studio.comfyui_http import GARBAGE, ComfyServer, EndedError
+from core.studio.outputs import chosen, table
+from core.studio.refusals import execution_error
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -32,13 +34,11 @@ POLL_S = 0.5  # how often the history is asked once the WebSocket is gone
 ABORT_TIMEOUT_S = 5.0
 PICTURE_LIMIT = 64 * 2**20
 
-DOWN = "I cannot draw right now: ComfyUI at {address} cannot be reached."
-SLOW = "I cannot draw right now: ComfyUI at {address} did not answer within {timeout:g} s."
-STATUS = "I cannot draw right now: ComfyUI at {address} answered with status {status}."
-GARBAGE = "I cannot draw right now: what answers at {address} is no ComfyUI."
 TOO_LONG = "The drawing was not ready within {timeout:g} s, so I stopped it."
 INTERRUPTED = "The drawing was interrupted."
+NO_OUTPUT = "The workflow gave no picture from node {node}; check output_node under [studio.comfyui]."
 NO_PICTURE = "The workflow ended without a picture; it needs a node that saves one."
+FAILED = "The drawing failed; the log of ComfyUI says why."
 LOST = "ComfyUI forgot the drawing; perhaps it was restarted."
 TOO_LARGE = "The drawing is too large to fetch."
 
@@ -64,10 +64,11 @@ class Drawing:
 class ComfyUI:
     """One ComfyUI server. Connections are opened for each drawing, so that nothing lingers while nobody draws."""
 
-    def __init__(self, section: ComfySection) -> None:
+    def __init__(self, section: ComfySection, environ: Mapping[str, str] | None = None) -> None:
+        """Name the server; `environ` holds the values of the headers that `header_env` names."""
         self._section = section
-        self._url = section.url.rstrip("/")
-        self.address = self._url.partition("://")[2]
+        self._server = ComfyServer(section, environ or {})
+        self.address = self._server.address
         self._tasks = Tasks("comfyui")
 
     async def draw(self, workflow: Mapping[str, Any]) -> AsyncGenerator[Progress | Drawing]:
@@ -78,9 +79,8 @@ class ComfyUI:
         """
         client_id = uuid.uuid4().hex
         deadline_s = asyncio.get_running_loop().time() + self._section.timeout_s
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._section.connect_timeout_s)
-        async with aiohttp.ClientSession(self._url, timeout=timeout) as http:
-            socket = await self._open(http, client_id)
+        async with self._server.open() as http:
+            socket = await self._server.socket(http, client_id)
             finished = False
             try:
                 prompt_id = await self._queue(http, workflow, client_id)
@@ -90,8 +90,8 @@ class ComfyUI:
                     while (progress := await self._next(told, deadline_s)) is not None:
                         yield progress
                 finished = True
-                yield await self._fetch(http, prompt_id)
-            except _EndedError:
+                yield await self._fetch(http, prompt_id, workflow)
+            except EndedError:
                 finished = True  # the server refused or ended it; there is nothing to stop
                 raise
             finally:
@@ -105,14 +105,10 @@ class ComfyUI:
         Raises:
             StudioError: It is not.
         """
-        async with aiohttp.ClientSession(self._url) as http:
-            await self._json(http, "GET", "/system_stats")
+        async with self._server.open() as http:
+            await self._server.json(http, "GET", "system_stats")
 
     # The steps of a drawing -------------------------------------------------------------------------------------------
-
-    async def _open(self, http: aiohttp.ClientSession, client_id: str) -> aiohttp.ClientWebSocketResponse:
-        async with self._reaching():
-            return await http.ws_connect("/ws", params={"clientId": client_id}, max_msg_size=PICTURE_LIMIT)
 
     async def _queue(self, http: aiohttp.ClientSession, workflow: Mapping[str, Any], client_id: str) -> str:
         """Put the workflow in line. Its answer is waited for even if the drawing is given up meanwhile.
@@ -122,7 +118,7 @@ class ComfyUI:
 
         async def ask() -> dict[str, Any] | StudioError:
             try:
-                return await self._json(http, "POST", "/prompt", {"prompt": workflow, "client_id": client_id})
+                return await self._server.json(http, "POST", "prompt", {"prompt": workflow, "client_id": client_id})
             except StudioError as error:
                 return error
 
@@ -172,93 +168,64 @@ class ComfyUI:
         entry = await self._entry(http, prompt_id)
         if entry is None:
             running, pending = await self._lines(http)
-            known = any(prompt_id in entry for entry in (*running, *pending))
+            known = any(prompt_id in entry[:2] for entry in (*running, *pending))
             if not known and await self._entry(http, prompt_id) is None:
-                raise _EndedError(LOST)
+                raise EndedError(LOST)
             return False
-        for kind, data in entry.get("status", {}).get("messages", []):
-            _ends(kind, data)  # raises what went wrong
+        status = table(entry.get("status"))
+        for message in _list(status.get("messages")):
+            if isinstance(message, list) and len(parts := cast("list[Any]", message)) > 1:
+                _ends(str(parts[0]), table(parts[1]))  # raises what went wrong
+        if status.get("status_str") == "error":
+            raise EndedError(FAILED)
         return True
 
     async def _entry(self, http: aiohttp.ClientSession, prompt_id: str) -> dict[str, Any] | None:
         """What the history says of a drawing; None until it has ended."""
-        return (await self._json(http, "GET", f"/history/{prompt_id}")).get(prompt_id)
+        entry: Any = (await self._server.json(http, "GET", f"history/{prompt_id}")).get(prompt_id)
+        return cast("dict[str, Any]", entry) if isinstance(entry, dict) else None
 
-    async def _fetch(self, http: aiohttp.ClientSession, prompt_id: str) -> Drawing:
-        entry = await self._entry(http, prompt_id) or {}
-        outputs: dict[str, dict[str, Any]] = entry.get("outputs", {})
-        images: list[dict[str, str]] = [image for output in outputs.values() for image in output.get("images", [])]
-        if not images:
-            raise StudioError(NO_PICTURE)
-        image = min(images, key=lambda image: image.get("type") != "output")  # saved ones before previews
-        params = {key: image[key] for key in ("filename", "subfolder", "type") if key in image}
-        async with self._reaching(), http.get("/view", params=params) as response:
-            if response.status != 200:
-                raise StudioError(STATUS.format(address=self.address, status=response.status))
-            data = await response.content.read(PICTURE_LIMIT + 1)
-            while len(data) <= PICTURE_LIMIT and (more := await response.content.read(PICTURE_LIMIT + 1)):
-                data += more
+    async def _fetch(self, http: aiohttp.ClientSession, prompt_id: str, workflow: Mapping[str, Any]) -> Drawing:
+        wanted = self._section.output_node
+        image = chosen(await self._entry(http, prompt_id) or {}, workflow, wanted)
+        if image is None:
+            raise StudioError(NO_OUTPUT.format(node=wanted) if wanted else NO_PICTURE)
+        params = {key: str(image[key]) for key in ("filename", "subfolder", "type") if image.get(key) is not None}
+        data = await self._server.file(http, params, PICTURE_LIMIT)
         if len(data) > PICTURE_LIMIT:
             raise StudioError(TOO_LARGE)
-        return Drawing(data, image.get("filename", "drawing.png"))
+        return Drawing(data, str(image["filename"]))
 
     async def _abort(self, client_id: str) -> None:
         """Stop a drawing at the server, and nobody else's: in line it is taken out, at work it is interrupted."""
         try:
-            async with asyncio.timeout(ABORT_TIMEOUT_S), aiohttp.ClientSession(self._url) as http:
+            async with asyncio.timeout(ABORT_TIMEOUT_S), self._server.open() as http:
                 running, pending = await self._lines(http)
                 for prompt_id in _of_client(running, client_id):
-                    await self._json(http, "POST", "/interrupt", {"prompt_id": prompt_id})
+                    await self._server.json(http, "POST", "interrupt", {"prompt_id": prompt_id})
                 if mine := _of_client(pending, client_id):
-                    await self._json(http, "POST", "/queue", {"delete": mine})
+                    await self._server.json(http, "POST", "queue", {"delete": mine})
         except (StudioError, TimeoutError) as error:
             _log.warning("a drawing could not be stopped at the server: %s", error)
 
     async def _lines(self, http: aiohttp.ClientSession) -> tuple[Line, Line]:
         """What is at work, and what waits: lists of number, prompt id, workflow, extra data and output nodes."""
-        queue = await self._json(http, "GET", "/queue")
-        return queue.get("queue_running", []), queue.get("queue_pending", [])
-
-    # Asking -----------------------------------------------------------------------------------------------------------
-
-    async def _json(self, http: aiohttp.ClientSession, method: str, path: str, body: Any = None) -> dict[str, Any]:
-        """One request; an empty answer is an empty object."""
-        async with self._reaching(), http.request(method, path, json=body) as response:
-            text = await response.text(errors="replace")
-        try:
-            answer: Any = json.loads(text) if text else {}
-        except json.JSONDecodeError:
-            answer = None
-        if response.status == 400 and isinstance(answer, dict):
-            raise _EndedError(refusal(answer))  # pyright: ignore[reportUnknownArgumentType] - JSON of any shape
-        if response.status >= 400:
-            raise StudioError(STATUS.format(address=self.address, status=response.status))
-        if not isinstance(answer, dict):
-            raise StudioError(GARBAGE.format(address=self.address))
-        return answer  # pyright: ignore[reportUnknownVariableType] - JSON of any shape
-
-    @asynccontextmanager
-    async def _reaching(self) -> AsyncGenerator[None]:
-        """Failures of one request as sentences."""
-        timeout_s = self._section.connect_timeout_s
-        try:
-            async with asyncio.timeout(timeout_s):
-                yield
-        except TimeoutError as error:
-            raise StudioError(SLOW.format(address=self.address, timeout=timeout_s)) from error
-        except aiohttp.WSServerHandshakeError as error:
-            raise StudioError(STATUS.format(address=self.address, status=error.status)) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise StudioError(DOWN.format(address=self.address)) from error
-
-
-class _EndedError(StudioError):
-    """The server itself ended the workflow, or never took it."""
+        queue = await self._server.json(http, "GET", "queue")
+        running, pending = (
+            [_list(entry) for entry in _list(queue.get(name)) if len(_list(entry)) > 1]
+            for name in ("queue_running", "queue_pending")
+        )
+        return running, pending
 
 
 def _of_client(line: Line, client_id: str) -> list[str]:
     """The ids of a client's workflows in a line."""
     return [str(entry[1]) for entry in line if client_id in str(entry[3:4])]
+
+
+def _list(value: Any) -> list[Any]:
+    """A JSON list, or an empty one for anything else."""
+    return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def _parse(text: str) -> tuple[str, dict[str, Any]]:
@@ -279,7 +246,7 @@ def _ends(kind: str, data: Mapping[str, Any]) -> bool:
     """Whether a message says that the workflow ended well; raises if it ended otherwise."""
     if kind == "execution_error":
         _log.warning("ComfyUI: %s", data.get("exception_message"))
-        raise _EndedError(execution_error(data))
+        raise EndedError(execution_error(data))
     if kind == "execution_interrupted":
-        raise _EndedError(INTERRUPTED)
+        raise EndedError(INTERRUPTED)
     return kind == "execution_success" or (kind == "executing" and data.get("node") is None)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from core.studio.outputs import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,14 +19,14 @@ def refusal(answer: Mapping[str, Any]) -> str:
     """Why a workflow was not queued: the body of a refused `POST /prompt`."""
     for node_id, node in _items(answer.get("node_errors")):
         for error in _list(node.get("errors")):
-            name = error.get("extra_info", {}).get("input_name", "")
+            name = table(error.get("extra_info")).get("input_name") or ""
             words = _plain(error.get("message", "is wrong"))
             where = f"node {_plain(node_id)}, {_plain(node.get('class_type', 'unknown'))}"
             return BROKEN.format(fault=f"{where}: {words}{f' for “{_plain(name)}”' if name else ''}")
     error = answer.get("error")
     if isinstance(error, str):
         return BROKEN.format(fault=_plain(error))
-    message, details = (_plain(error.get(key, "")) for key in ("message", "details")) if error else ("", "")
+    message, details = (_plain(table(error).get(key) or "") for key in ("message", "details"))
     return BROKEN.format(fault=" ".join(part for part in (message.rstrip("."), details) if part) or "no reason given")
 
 
@@ -38,11 +40,11 @@ def execution_error(data: Mapping[str, Any]) -> str:
 
 
 def _items(value: Any) -> list[tuple[str, dict[str, Any]]]:
-    return list(value.items()) if isinstance(value, dict) else []  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - JSON of any shape
+    return [(node_id, table(node)) for node_id, node in table(value).items()]
 
 
 def _list(value: Any) -> list[dict[str, Any]]:
-    return list(value) if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - JSON of any shape
+    return [table(each) for each in cast("list[Any]", value)] if isinstance(value, list) else []
 
 
 def _plain(value: object) -> str:

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import StudioError, WorkerDied, WorkerError, WorkerOverdue, WorkerOverMemory
 from core.events import FeatureLocked
-from core.studio.comfyui import GARBAGE, ComfyUI, Drawing, Progress
+from core.studio.comfyui import ComfyUI, Drawing, Progress
+from core.studio.comfyui_http import GARBAGE
 from core.studio.limits import Limits
 from core.studio.pictures import Picture, fit, look_at
 from core.studio.workflow import Wish, fill, read_workflow
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
     from core.config.studio import StudioSection
@@ -57,6 +58,7 @@ class Studio:
         strangers: Lane,
         *,
         gives_way: Callable[[], bool] = lambda: False,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         """Name the parts; nothing is opened.
 
@@ -66,13 +68,14 @@ class Studio:
             hub: Where it hears that drawing gives way.
             strangers: Where what strangers sent is unpacked.
             gives_way: Whether drawing is locked at this moment: it may have become so since it was asked for.
+            environ: Where the values of secret headers are looked up.
         """
         self._section = section
         self._workflow = workflow
         self._strangers = strangers
         self._looking: list[Owner] = []
         self._gives_way = gives_way
-        self._comfyui = ComfyUI(section.comfyui)
+        self._comfyui = ComfyUI(section.comfyui, environ)
         self._drawings = Tasks("drawings")
         self._underway: set[asyncio.Task[None]] = set()
         self._closing = False

@@ -20,19 +20,31 @@ from loopback.services.comfyui_run import ComfyBehaviour, Job, run
 from loopback.services.http_service import BEHAVIOUR, RECORDED, HttpService
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from loopback.services.service import Behaviour
 
 
 class ComfyUI(HttpService[ComfyBehaviour]):
-    """The picture server. It runs one workflow at a time; `script` speaks of `POST /prompt`."""
+    """The picture server. It runs one workflow at a time; `script` speaks of `POST /prompt`.
+
+    `prefix` puts all of it below a path, as behind a proxy; `demands` are headers without which nobody is let in.
+    """
 
     behaviour: ClassVar[type[Behaviour]] = ComfyBehaviour
     main: ClassVar[tuple[str, ...]] = ("/prompt",)
 
-    def __init__(self, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        prefix: str = "",
+        demands: Mapping[str, str] | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
         super().__init__(host=host, port=port)
+        self.prefix = prefix
+        self.demands = dict(demands or {})
         self.files: dict[str, bytes] = {}
         self.history: dict[str, dict[str, Any]] = {}
         self.interrupted = asyncio.Event()  # set while the workflow under way is to stop
@@ -46,11 +58,11 @@ class ComfyUI(HttpService[ComfyBehaviour]):
     @property
     def ws_url(self) -> str:
         """Address of the WebSocket, without `clientId`."""
-        return f"ws://{self.host}:{self.port}/ws"
+        return f"ws://{self.host}:{self.port}{self.prefix}/ws"
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         """Every path, plain and under `/api`."""
-        for prefix in ("", "/api"):
+        for prefix in (self.prefix, f"{self.prefix}/api"):
             yield web.get(prefix + "/ws", self._open_socket)
             yield web.post(prefix + "/prompt", self._queue)
             yield web.get(prefix + "/prompt", self._show_remaining)
@@ -63,6 +75,10 @@ class ComfyUI(HttpService[ComfyBehaviour]):
             yield web.post(prefix + "/free", self._free)
             yield web.get(prefix + "/system_stats", self._show_stats)
             yield web.get(prefix + "/object_info", self._show_nodes)
+
+    def admits(self, request: web.Request) -> bool:
+        """Whether the headers that are demanded came along."""
+        return all(request.headers.get(header) == value for header, value in self.demands.items())
 
     def failure(self, status: int, words: str) -> dict[str, Any]:
         """An error in the form of a refused prompt."""
@@ -121,6 +137,8 @@ class ComfyUI(HttpService[ComfyBehaviour]):
 
     async def _show_queue(self, _request: web.Request) -> web.Response:
         entries = [job.entry for job in self._jobs]
+        if any(job.behaviour.nulls for job in self._jobs):
+            return web.json_response({"queue_running": [None, *entries], "queue_pending": None})
         return web.json_response({"queue_running": entries[:1], "queue_pending": entries[1:]})
 
     async def _change_queue(self, request: web.Request) -> web.Response:

@@ -39,6 +39,8 @@ NODES: dict[str, Node] = {
         ("LATENT",),
     ),
     "VAEDecode": Node({"samples": "LATENT", "vae": "VAE"}, ("IMAGE",)),
+    "SolidMask": Node({"value": "FLOAT", "width": "INT", "height": "INT"}, ("MASK",)),
+    "MaskToImage": Node({"mask": "MASK"}, ("IMAGE",)),
     "SaveImage": Node({"images": "IMAGE", "filename_prefix": "STRING"}, gives_files=True),
     "PreviewImage": Node({"images": "IMAGE"}, gives_files=True),
 }

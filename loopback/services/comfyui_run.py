@@ -32,6 +32,9 @@ class ComfyBehaviour(Behaviour):
     padding: int = 0  # bytes added to the picture's file, to make it too large
     no_picture: bool = False  # succeeds without giving a file
     history_after_s: float = 0  # from telling how it ended to writing the history; the real server clears memory then
+    nulls: bool = (
+        False  # null in the history and the queue wherever there is nothing, as nodes of other people leave it
+    )
     history: Any = None  # written into the history instead of the truth
 
 
@@ -78,12 +81,9 @@ async def run(server: ComfyUI, job: Job) -> None:
         await _tell(server, job, stopped.kind, stopped.data, timed=True)
     success = job.messages[-1][0] == "execution_success"
     await asyncio.sleep(job.behaviour.history_after_s)
-    server.history[job.id] = job.behaviour.history or {
-        "prompt": job.entry,
-        "outputs": job.outputs,
-        "status": {"status_str": "success" if success else "error", "completed": success, "messages": job.messages},
-        "meta": {},
-    }
+    told = {"status_str": "success" if success else "error", "completed": success, "messages": job.messages}
+    entry = {"prompt": job.entry, "outputs": job.outputs, "status": told, "meta": {}}
+    server.history[job.id] = job.behaviour.history or (_with_nulls(entry) if job.behaviour.nulls else entry)
     server.note()
     if success:
         await _tell(server, job, "executing", {"node": None})
@@ -134,6 +134,16 @@ def _save(server: ComfyUI, job: Job, node: dict[str, Any]) -> dict[str, str]:
     name = f"{prefix}_{len(server.files) + 1:05}_.png"
     server.files[name] = data + b"\0" * job.behaviour.padding  # readers of PNG stop at its end
     return {"filename": name, "subfolder": "", "type": "output" if kept else "temp"}
+
+
+def _with_nulls(entry: dict[str, Any]) -> dict[str, Any]:
+    """A history entry as real servers have it, with nodes that gave nothing, or something else."""
+    odd: dict[str, Any] = {"90": None, "91": {"images": None}, "92": {"images": [None, {"filename": None}]}, "93": []}
+    behind: dict[str, Any] = {"94": {"text": ["seed 7"], "images": None}, "95": {"gifs": [{"filename": "a.mp4"}]}}
+    status = (
+        None if entry["status"]["completed"] else entry["status"] | {"messages": [None, *entry["status"]["messages"]]}
+    )
+    return entry | {"outputs": odd | entry["outputs"] | behind, "status": status, "meta": None}
 
 
 def _exception(job: Job, node_id: str) -> dict[str, Any]:

@@ -39,6 +39,11 @@ class HttpService(Service[B]):
         """An error answer."""
         return web.json_response(self.failure(status, words), status=status, headers=headers)
 
+    def admits(self, request: web.Request) -> bool:
+        """Whether a request is let in at all."""
+        del request
+        return True
+
     def refusal(self, behaviour: Any) -> web.Response:
         """The error that a behaviour asks for."""
         return self.refused(behaviour.status, behaviour.error, behaviour.headers)
@@ -112,6 +117,8 @@ class HttpService(Service[B]):
         self.note()
         try:
             await asyncio.sleep(behaviour.delay_s)
+            if not self.admits(request):
+                return self.refused(401)
             if behaviour.refuse:
                 _cut(request)
             if behaviour.silent or behaviour.refuse:
