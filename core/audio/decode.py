@@ -64,23 +64,27 @@ async def decode(
     """
     thread = ThreadPoolExecutor(1, thread_name_prefix="decode")
     loop = asyncio.get_running_loop()
-    blocks = _blocks(source, max_bytes, max_s)
+    given = blocks(source, max_bytes=max_bytes, max_s=max_s)
     try:
-        while (block := await loop.run_in_executor(thread, next, blocks, None)) is not None:
+        while (block := await loop.run_in_executor(thread, next, given, None)) is not None:
             yield block
     finally:
-        thread.submit(blocks.close)  # runs after a block that is being decoded right now
+        thread.submit(given.close)  # runs after a block that is being decoded right now
         thread.shutdown(wait=False)
 
 
-def _blocks(source: bytes | Path, max_bytes: int, max_s: float) -> Generator[NDArray[np.float32], None, None]:
-    """The same on one thread."""
+def blocks(
+    source: bytes | Path, *, max_bytes: int = MAX_BYTES, max_s: float = MAX_S
+) -> Generator[NDArray[np.float32], None, None]:
+    """The same for who is on a thread of their own; each block is decoded when it is asked for."""
     file = _open_file(source, max_bytes)
     try:
         with _open_container(file) as container:
             stream: Any = next(iter(container.streams.audio), None)
             if stream is None:
                 raise AudioError(SILENT)
+            if stream.codec_context is None:  # a format that nothing decodes, such as WAV of 0 bits
+                raise AudioError(NOT_SOUND)
             if container.duration is not None and container.duration / 1e6 > max_s:
                 raise _too_long(max_s)
             yield from _decoded(container, stream, max_s)

@@ -23,7 +23,12 @@ _log = logging.getLogger(__name__)
 AHEAD = 1  # clauses asked for beyond the one that is given on
 RETRY_AFTER_S = 0.2
 CHUNKS_KEPT = 64  # of one clause, before its server has to wait
+SILENT_RUN = 3  # pieces without sound, one after the other, are no accident any more
 SPARE_S, SPARE_S_A_CHARACTER = 30.0, 1.0  # more sound than this for a text is no speech of it
+
+
+class NoSoundError(SpeechError):
+    """The engine ended a piece of text in due form, without any sound: it may lack the letters or the language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +60,29 @@ class Clauses:
         self._tasks = Tasks("speech clauses")
 
     async def sound(self, feed: ClauseFeed) -> AsyncGenerator[SpeechChunk, None]:
-        """The sound of all clauses, in order.
+        """The sound of all clauses, in order; a piece for which the engine has no sound is passed over.
 
         Raises:
-            SpeechError: A clause failed, also when tried again.
+            SpeechError: A clause failed, also when tried again; or there was no sound of any, or of several in a row.
         """
         self._tasks.start(self._ask(feed), "ask")
+        heard, silent = False, list[NoSoundError]()
         try:
             while (clause := await self._order.get()) is not None:
                 while not isinstance(item := await clause.chunks.get(), _End):
+                    heard = True
+                    silent.clear()
                     yield item
-                if item.error is not None:
+                if isinstance(item.error, NoSoundError):
+                    silent.append(item.error)
+                    _log.warning("%s It is passed over: %d characters.", item.error.sentence, len(clause.text))
+                elif item.error is not None:
                     raise item.error
+                if len(silent) >= SILENT_RUN:
+                    break
                 self._free.release()
+            if silent and (len(silent) >= SILENT_RUN or not heard):
+                raise silent[0]
         finally:
             await self._tasks.cancel_all()
 
@@ -111,13 +126,11 @@ class Clauses:
             while True:
                 try:
                     async with asyncio.timeout(self._timeout_s):
-                        chunk = await anext(chunks)
-                except StopAsyncIteration:
-                    break
+                        chunk = await _sounding(chunks)
                 except TimeoutError as error:
                     raise failure(self._engine, f"gave no sound within {self._timeout_s:g} s") from error
-                if not len(chunk.samples):
-                    continue
+                if chunk is None:
+                    break
                 start_s, position_s = position_s, position_s + chunk.duration_s
                 if position_s > SPARE_S + SPARE_S_A_CHARACTER * len(text):
                     raise failure(self._engine, "does not come to an end")
@@ -125,8 +138,16 @@ class Clauses:
                     chunk = replace(chunk, samples=chunk.samples[round((given_s - start_s) * chunk.rate_hz) :])
                 yield replace(chunk, text=text if first and not given_s else "")
                 first = False
-        if first:
-            raise failure(self._engine, "gave no sound for a piece of text")
+        if first and any(character.isalnum() for character in text):
+            raise NoSoundError(failure(self._engine, "gave no sound for a piece of text").sentence)
+
+
+async def _sounding(chunks: AsyncIterator[SpeechChunk]) -> SpeechChunk | None:
+    """The next chunk that has samples; None at the end."""
+    while (chunk := await anext(chunks, None)) is not None:
+        if len(chunk.samples):
+            return chunk
+    return None
 
 
 async def _once(text: str) -> AsyncIterator[str]:

@@ -35,6 +35,7 @@ class TokenStream:
         self._said = 0  # characters of the script whose sound was given on
         self._cut_off = ""  # the end of a word in which the sound broke off
         self._given_s = 0.0
+        self._due: float | None = None  # when the next sound has to be there, as the loop counts
 
     async def sound(self) -> AsyncGenerator[SpeechChunk, None]:
         """The sound of the whole script.
@@ -68,9 +69,11 @@ class TokenStream:
 
     async def _attempt(self, start: int) -> AsyncGenerator[SpeechChunk, None]:
         heard = False
+        self._due = None
         async with aclosing(self._engine.stream(self._script.deltas(start), self._voice)) as chunks:
             while (chunk := await self._next(chunks)) is not None:
-                heard = heard or bool(len(chunk.samples))
+                if len(chunk.samples):
+                    heard, self._due = True, None
                 self._given_s += chunk.duration_s
                 if self._given_s > SPARE_S + SPARE_S_A_CHARACTER * len(self._script.text):
                     raise failure(self._engine, "does not come to an end")
@@ -79,19 +82,23 @@ class TokenStream:
             raise failure(self._engine, "gave no sound for a text")
 
     async def _next(self, chunks: AsyncIterator[SpeechChunk]) -> SpeechChunk | None:
-        """The next chunk; None at the end. Silence is a failure once the engine has text enough to speak."""
+        """The next chunk; None at the end. Silence is a failure once the engine has text enough to speak.
+
+        Chunks that bring no sound do not count as any.
+        """
         loop = asyncio.get_running_loop()
         coming = asyncio.ensure_future(_next_or_end(chunks))
-        due: float | None = None
         try:
-            while not coming.done():
+            while True:
                 enough = self._script.finished or len(self._script.text) - self._said >= ENOUGH_CHARS
-                if due is None and enough:
-                    due = loop.time() + self._timeout_s
-                if due is not None and loop.time() >= due:
+                if self._due is None and enough:
+                    self._due = loop.time() + self._timeout_s
+                late = self._due is not None and loop.time() >= self._due
+                if coming.done() and ((chunk := coming.result()) is None or len(chunk.samples) or not late):
+                    return chunk
+                if late:
                     raise failure(self._engine, f"gave no sound within {self._timeout_s:g} s")
                 await asyncio.wait({coming}, timeout=LOOK_S)
-            return coming.result()
         finally:
             if not coming.done():
                 coming.cancel()

@@ -43,6 +43,9 @@ class ElevenLabsBehaviour(SpeechBehaviour):
 
     characters: int = 16  # spoken in one message
     alignment: bool = True
+    audio: Any = None  # this in place of the sound of each message
+    times: Any = None  # these in place of the starts of the characters
+    bloat: int = 0  # bytes that each message has beyond the usual
 
 
 class ElevenLabs(HttpService[ElevenLabsBehaviour]):
@@ -182,9 +185,12 @@ class _Stream:
                 "charStartTimesMs": [round(index * duration_ms) for index in range(len(characters))],
                 "charDurationsMs": [round(duration_ms)] * len(characters),
             }
+            if behaviour.times is not None:
+                alignment["charStartTimesMs"] = behaviour.times
             shown = alignment if behaviour.alignment else None
-            sound = base64.b64encode(tone.pcm16(part)).decode()
-            await self._answer.send({"audio": sound, "isFinal": None, "alignment": shown, "normalizedAlignment": shown})
+            sound = base64.b64encode(tone.pcm16(part)).decode() if behaviour.audio is None else behaviour.audio
+            message = {"audio": sound, "isFinal": None, "alignment": shown, "normalizedAlignment": shown}
+            await self._answer.send(message | ({"bloat": "x" * behaviour.bloat} if behaviour.bloat else {}))
 
     async def _finish(self) -> None:
         await self._answer.send({"audio": None, "isFinal": True, "alignment": None, "normalizedAlignment": None})

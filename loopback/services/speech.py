@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import struct
 import time
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class SpeechBehaviour(Behaviour):
     character_s: float = tone.CHARACTER_S
     chunk_bytes: int = 4096  # size of one piece of sound; odd sizes cut samples in two
     empty: bool = False  # answers in due form, without any sound
+    mute: str = ""  # the same for texts in which this regular expression is found, as of a language the voice lacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def speak(service: _Speaks, spoken: Spoken, behaviour: SpeechBehaviour) -> NDArr
     service.spoken.append(spoken)
     service.note()
     return tone.hum(
-        "" if behaviour.empty else spoken.text,
+        "" if behaviour.empty or (behaviour.mute and re.search(behaviour.mute, spoken.text)) else spoken.text,
         behaviour.rate_hz or service.rate_hz,
         character_s=behaviour.character_s / spoken.speed,
         semitones=spoken.semitones,
@@ -72,12 +74,18 @@ def pieces(sound: bytes, size: int) -> Iterator[bytes]:
         yield sound[start : start + size]
 
 
-def wav(pcm: bytes, rate_hz: int, *, channels: int = 1, data_size: int | None = None, extra: bytes = b"") -> bytes:
-    """A 16-bit WAV file. `data_size` lies about the length (0 or `UNKNOWN_SIZE`); `extra` is a LIST chunk before it."""
+def wav(
+    pcm: bytes, rate_hz: int, *, channels: int = 1, data_size: int | None = None, extra: bytes = b"", bits: int = 16
+) -> bytes:
+    """A 16-bit WAV file.
+
+    `data_size` lies about the length (0, `UNKNOWN_SIZE`, less than there is) and `bits` about the samples; `extra` is a LIST
+    chunk before the sound.
+    """
     size = len(pcm) if data_size is None else data_size
     listed = b"LIST" + struct.pack("<I", len(extra)) + extra + b"\0" * (len(extra) % 2) if extra else b""
     riff_size = min(36 + len(listed) + size, UNKNOWN_SIZE) if size else 0
-    form = struct.pack("<HHIIHH", 1, channels, rate_hz, rate_hz * channels * 2, channels * 2, 16)
+    form = struct.pack("<HHIIHH", 1, channels, rate_hz, rate_hz * channels * 2, channels * 2, bits)
     head = b"RIFF" + struct.pack("<I", riff_size) + b"WAVEfmt " + struct.pack("<I", len(form)) + form
     return head + listed + b"data" + struct.pack("<I", size) + pcm
 

@@ -6,12 +6,16 @@ little-endian mono, usually 24 kHz, often with no rate in the header; some send 
 
 from __future__ import annotations
 
+import asyncio
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
+import numpy as np
 from aiohttp import web
 
 from loopback.services import tone
+from loopback.services.encoded import CONTAINERS, Container, encoded
 from loopback.services.http_service import BEHAVIOUR, RECORDED, HttpService
 from loopback.services.speech import SpeechBehaviour, Spoken, now_spoken, pieces, speak, wav
 
@@ -28,11 +32,14 @@ VOICES = ("alloy", "nova", "af_heart")
 class SpeechHttpBehaviour(SpeechBehaviour):
     """How one speech request is answered."""
 
-    container: Literal["asked", "pcm", "wav"] = "asked"
+    container: Literal["asked", "pcm", "wav"] | Container = "asked"
     content_type: str | None = None  # None: the right one; "": no such header at all
-    wav_size: int | None = None  # lies about the length in a WAV header: 0 or 0xFFFFFFFF
+    wav_size: int | None = None  # lies about the length in a WAV header: 0, 0xFFFFFFFF, less than there is
+    wav_bits: int = 16  # lies about the samples
+    glued: bool = False  # one WAV a sentence, one behind the other
     wav_extra: bytes = b""  # a LIST chunk in front of the sound
     channels: Literal[1, 2] = 1
+    body: bytes | None = None  # this in place of sound: an error page, say, with status 200
 
 
 class SpeechHttp(HttpService[SpeechHttpBehaviour]):
@@ -75,16 +82,14 @@ class SpeechHttp(HttpService[SpeechHttpBehaviour]):
         except (ValueError, KeyError, TypeError) as error:
             return self.refused(400, f"Invalid body: {error!r}")
         container = asked.get("response_format", "mp3") if behaviour.container == "asked" else behaviour.container
-        if container not in ("pcm", "wav"):
+        if container not in ("pcm", "wav", *CONTAINERS) or (container == "mp3" and behaviour.container == "asked"):
             return self.refused(400, f"response_format {container!r} is not made here")
-        spoken = now_spoken(text, voice=voice, speed=float(asked.get("speed", 1)))
-        samples = speak(self, spoken, behaviour)
-        sound = tone.pcm16(samples.repeat(behaviour.channels))
-        if container == "wav":
-            rate_hz = behaviour.rate_hz or self.rate_hz
-            sound = wav(
-                sound, rate_hz, channels=behaviour.channels, data_size=behaviour.wav_size, extra=behaviour.wav_extra
-            )
+        speed = float(asked.get("speed", 1))
+        texts = re.findall(r".+?(?:[.!?]\s*|$)", text, re.DOTALL) if behaviour.glued else [text]
+        sound = b"".join(
+            [await self._file(now_spoken(part, voice=voice, speed=speed), behaviour, container) for part in texts]
+        )
+        sound = sound if behaviour.body is None else behaviour.body
         right = "audio/wav" if container == "wav" else "audio/pcm"
         kind = right if behaviour.content_type is None else behaviour.content_type
         response = web.StreamResponse(headers={"Content-Type": kind, **behaviour.headers})
@@ -94,6 +99,24 @@ class SpeechHttp(HttpService[SpeechHttpBehaviour]):
             await answer.send(piece)
         await answer.finish()
         return response
+
+    async def _file(self, spoken: Spoken, behaviour: SpeechHttpBehaviour, container: str) -> bytes:
+        rate_hz = behaviour.rate_hz or self.rate_hz
+        samples = speak(self, spoken, behaviour)
+        if container in CONTAINERS:
+            values = np.frombuffer(tone.pcm16(samples), "<i2")
+            return await asyncio.to_thread(encoded, values, rate_hz, cast("Container", container))
+        sound = tone.pcm16(samples.repeat(behaviour.channels))
+        if container == "pcm":
+            return sound
+        return wav(
+            sound,
+            rate_hz,
+            channels=behaviour.channels,
+            data_size=behaviour.wav_size,
+            extra=behaviour.wav_extra,
+            bits=behaviour.wav_bits,
+        )
 
     async def _list_voices(self, _request: web.Request) -> web.Response:
         return web.json_response({"voices": list(VOICES)})

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 from aiohttp import web
 
 from loopback.services.http_service import HttpService
@@ -30,6 +31,8 @@ class SpeechTokensBehaviour(SpeechBehaviour):
     """How one utterance (all tokens up to a flush) is spoken; a piece is one binary frame."""
 
     chunk_bytes: int = 3840  # 20 ms
+    factor: float = 1.0  # on every sample; "nan" and "inf" are floats, too
+    frame: bytes | str | None = None  # this in place of each word's sound
 
 
 class SpeechTokens(HttpService[SpeechTokensBehaviour]):
@@ -93,7 +96,12 @@ class _Utterance:
         return now_spoken(ready, semitones=self._semitones)
 
     async def say(self, spoken: Spoken) -> None:
-        sound = speak(self._service, spoken, self._behaviour).astype("<f4").tobytes()
+        with np.errstate(invalid="ignore"):
+            samples = speak(self._service, spoken, self._behaviour) * self._behaviour.factor
+        sound = samples.astype("<f4").tobytes()
+        if self._behaviour.frame is not None:
+            await self._answer.send(self._behaviour.frame)
+            return
         for piece in pieces(sound, self._behaviour.chunk_bytes):
             await self._answer.send(piece)
 

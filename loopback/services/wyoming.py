@@ -33,6 +33,10 @@ class WyomingBehaviour(SpeechBehaviour):
 
     chunk_bytes: int = 2048
     status: int = 200  # anything else: an error event in place of sound
+    channels: Any = 1  # as events name them; the sound has as many if that can be
+    width: Any = 2
+    inline: bool = False  # data inside of an event's first line, as the protocol allows
+    padding: int = 0  # characters that `info` has beyond the usual: servers list hundreds of voices
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,11 @@ class WyomingEvent:
     data: dict[str, Any]
     payload: bytes = b""
 
-    def encode(self) -> bytes:
-        """The event as it travels."""
+    def encode(self, *, inline: bool = False) -> bytes:
+        """The event as it travels, its data behind its first line or inside of it."""
+        if inline:
+            head = {"type": self.type, "data": self.data, "payload_length": len(self.payload)}
+            return json.dumps(head, ensure_ascii=False).encode() + b"\n" + self.payload
         data = json.dumps(self.data, ensure_ascii=False).encode() if self.data else b""
         head = {"type": self.type, "version": "1.10.2", "data_length": len(data), "payload_length": len(self.payload)}
         return json.dumps(head).encode() + b"\n" + data + self.payload
@@ -155,7 +162,8 @@ class _Talk:
         self.busy = True
         if event.type == "describe":
             await self._begin(event.type)
-            await self._send(WyomingEvent("info", _info(streaming=self._service.streaming)).encode())
+            info = _info(streaming=self._service.streaming, padding=self._behaviour.padding)
+            await self._send(WyomingEvent("info", info).encode(inline=self._behaviour.inline))
         elif event.type == "synthesize" and not self._streaming:
             await self._begin(event.type, event.data)
             await self._speak(str(event.data.get("text", "")))
@@ -197,10 +205,14 @@ class _Talk:
             await self._send(_error(self._behaviour.error or "synthesis failed", "RuntimeError"))
             return
         samples = speak(self._service, now_spoken(text.strip(), voice=self._voice), self._behaviour)
-        form = {"rate": self._behaviour.rate_hz or self._service.rate_hz, "width": 2, "channels": 1}
-        await self._send(WyomingEvent("audio-start", form).encode())
-        for piece in pieces(tone.pcm16(samples), self._behaviour.chunk_bytes):
-            await self._send(WyomingEvent("audio-chunk", form, piece).encode())
+        behaviour = self._behaviour
+        rate_hz = self._service.rate_hz if behaviour.rate_hz is None else behaviour.rate_hz
+        form = {"rate": rate_hz, "width": behaviour.width, "channels": behaviour.channels}
+        if behaviour.channels in (2, 3, 4):
+            samples = samples.repeat(behaviour.channels)
+        await self._send(WyomingEvent("audio-start", form).encode(inline=behaviour.inline))
+        for piece in pieces(tone.pcm16(samples), behaviour.chunk_bytes):
+            await self._send(WyomingEvent("audio-chunk", form, piece).encode(inline=behaviour.inline))
         await self._send(WyomingEvent("audio-stop", {}).encode())
 
     async def _send(self, encoded: bytes) -> None:
@@ -220,13 +232,13 @@ def _error(text: str, code: str) -> bytes:
     return WyomingEvent("error", {"text": text, "code": code}).encode()
 
 
-def _info(*, streaming: bool) -> dict[str, Any]:
+def _info(*, streaming: bool, padding: int = 0) -> dict[str, Any]:
     voice = {
         "name": VOICE,
         "languages": ["en_US"],
         "attribution": CREDIT,
         "installed": True,
-        "description": "hum",
+        "description": "hum" + " " * padding,
         "version": None,
         "speakers": None,
     }

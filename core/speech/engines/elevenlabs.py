@@ -24,9 +24,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from core.clock import SystemClock
 from core.speech.chunking import Chunker
 from core.speech.engine import SpeechChunk, Voice, failure, shown_address
-from core.speech.engines.http import CONNECT_S, HttpClient, refusal
+from core.speech.engines.http import CONNECT_S, MOST_MESSAGE, HttpClient, lost, read_json, refusal
 from core.speech.feed import ClauseFeed, Script
 from core.speech.pace import Pace, Spread
+from core.speech.recognise import no_sound
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _log = logging.getLogger(__name__)
 
 KEEP_ALIVE_S = 12.0  # the service closes a socket that was silent for 20 s
 _MIN_RATE, _MAX_RATE = 0.7, 1.2
+_LONGEST_MS = 3_600_000  # of one message
 _NO_LIMIT_S = float("inf")
 
 
@@ -82,7 +84,8 @@ class ElevenLabsEngine:
             raise self._refused(status)
         if status == 429 or status >= 500:
             raise failure(self, refusal(status))
-        items = cast("list[Any]", listed.get("voices") or [])
+        found = listed.get("voices")
+        items = cast("list[Any]", found) if isinstance(found, list) else []
         voices = [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
         self._ids = {
             str(voice["name"]): str(voice["voice_id"]) for voice in voices if {"name", "voice_id"} <= voice.keys()
@@ -131,7 +134,8 @@ class ElevenLabsEngine:
                 f"{self._url}{path}?{query}",
                 additional_headers=self._headers,
                 open_timeout=CONNECT_S,
-                max_size=None,
+                max_size=MOST_MESSAGE,
+                max_queue=4,
                 compression=None,
             )
         except InvalidStatus as error:
@@ -171,7 +175,7 @@ class ElevenLabsEngine:
             try:
                 frame = await socket.recv()
             except ConnectionClosed as error:
-                raise failure(self, "broke the connection") from error
+                raise failure(self, lost(error)) from error
             message = self._parse(frame)
             if message.get("error") or message.get("code"):
                 raise self._reported(message)
@@ -181,10 +185,7 @@ class ElevenLabsEngine:
                 return
 
     def _parse(self, frame: str | bytes) -> dict[str, Any]:
-        try:
-            message: Any = json.loads(frame)
-        except ValueError as error:
-            raise failure(self, "sent something that is no answer") from error
+        message = read_json(frame)
         if not isinstance(message, dict):
             raise failure(self, "sent something that is no answer")
         return cast("dict[str, Any]", message)
@@ -198,6 +199,8 @@ class ElevenLabsEngine:
         except (ValueError, TypeError, binascii.Error) as error:
             raise failure(self, "sent something that is no sound") from error
         samples = turn.samples(pcm)
+        if no_sound(samples):
+            raise failure(self, "sent something that is no sound")
         alignment = message.get("alignment")
         rate_hz = self._section.rate_hz
         words = _word_starts(cast("dict[str, Any]", alignment)) if isinstance(alignment, dict) else []
@@ -269,6 +272,8 @@ def _word_starts(alignment: dict[str, Any]) -> list[tuple[float, str]]:
     words: list[tuple[float, str]] = []
     for character, start_ms in zip(cast("list[Any]", characters), cast("list[Any]", starts), strict=False):
         if not isinstance(character, str) or not isinstance(start_ms, int | float):
+            return []
+        if not 0 <= start_ms <= _LONGEST_MS or (words and start_ms < 1000 * words[-1][0]):  # also what is no number
             return []
         if words and not (words[-1][1][-1:].isspace() and not character.isspace()):
             words[-1] = (words[-1][0], words[-1][1] + character)

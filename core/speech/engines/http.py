@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import json
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+from websockets.frames import CloseCode
 
 from core.speech.engine import SpeechChunk, failure
 from core.speech.sniff import NotSoundError, SoundReader
@@ -13,11 +15,17 @@ from core.speech.sniff import NotSoundError, SoundReader
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+    from websockets.exceptions import ConnectionClosed
+
     from core.errors import SpeechError
     from core.speech.engine import SpeechEngine
 
 CONNECT_S = 5.0
 ASK_S = 8.0  # for short questions, such as which voices there are
+MOST_ANSWER = 4 * 2**20  # bytes of the answer to a question
+MOST_MESSAGE = 16 * 2**20  # bytes of one message on a socket: a minute and a half of float32
 _EXCERPT = 500  # characters of a refusal that are logged
 
 
@@ -50,6 +58,13 @@ def broken(error: Exception) -> str:
     return "broke the connection"
 
 
+def lost(error: ConnectionClosed) -> str:
+    """How a WebSocket came to its end, as the end of "The speech engine X ..."."""
+    if error.sent is not None and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
+        return f"sent a message of more than {MOST_MESSAGE / 2**20:.0f} MiB"
+    return "broke the connection"
+
+
 class HttpClient:
     """One engine's HTTP session."""
 
@@ -72,10 +87,12 @@ class HttpClient:
         """
         try:
             async with self._open().get(url, timeout=aiohttp.ClientTimeout(total=ASK_S)) as response:
-                try:
-                    return response.status, await response.json(content_type=None)
-                except ValueError:  # a server may answer a question it does not know with any text
-                    return response.status, None
+                body = bytearray()
+                async for data in response.content.iter_any():
+                    body += data
+                    if len(body) > MOST_ANSWER:
+                        raise failure(self._engine, f"answered a question with more than {MOST_ANSWER / 2**20:.0f} MiB")
+                return response.status, read_json(bytes(body))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise failure(self._engine, broken(error)) from error
 
@@ -109,14 +126,10 @@ class HttpClient:
         """
         reader = SoundReader(rate_hz, response.headers.get("Content-Type", ""))
         try:
-            async for data in response.content.iter_any():
-                samples = reader.read(data)
-                if len(samples):
+            async with aclosing(_pieces(reader, response)) as pieces:
+                async for samples in pieces:
                     yield SpeechChunk(samples, reader.rate_hz, text)
                     text = ""
-            samples = reader.finish()
-            if len(samples):
-                yield SpeechChunk(samples, reader.rate_hz, text)
         except NotSoundError as error:
             raise failure(self._engine, str(error)) from error
 
@@ -125,3 +138,28 @@ class HttpClient:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S)
             self._session = aiohttp.ClientSession(headers=self._headers, timeout=timeout)
         return self._session
+
+
+async def _pieces(reader: SoundReader, response: aiohttp.ClientResponse) -> AsyncGenerator[NDArray[np.float32], None]:
+    """What the reader makes of a body; none of it is empty."""
+    async for data in response.content.iter_any():
+        samples = reader.read(data)
+        while len(samples):
+            yield samples
+            samples = reader.read(b"")  # what has another rate
+    if reader.packed:
+        async with aclosing(reader.unpack()) as blocks:
+            async for samples in blocks:
+                if len(samples):
+                    yield samples
+        return
+    while len(samples := reader.finish()):
+        yield samples
+
+
+def read_json(data: str | bytes) -> Any:
+    """What JSON says; None if it is none, or goes too deep to be read."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None

@@ -27,8 +27,9 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidS
 
 from core.errors import SpeechError
 from core.speech.engine import SpeechChunk, Voice, failure, shown_address
-from core.speech.engines.http import CONNECT_S, refusal
+from core.speech.engines.http import CONNECT_S, MOST_MESSAGE, lost, read_json, refusal
 from core.speech.pace import Pace, Spread
+from core.speech.recognise import no_sound
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ _LOUDEST = 16.0  # a float beyond this is no sample
 _CLOSE_S = 1.0
 _PING_S = 20.0
 _SAMPLE = 4  # bytes
+_FRAMES_KEPT = 256
 _ENDS = ("done", "end", "eos", "final", "finished", "isFinal")
 
 Frame = bytes | str | None  # None: the socket is closed
@@ -71,7 +73,7 @@ class _Link:
                 frame: Frame = await self.socket.recv()
                 if self.turn is not None:
                     stray = 0
-                    self.turn.put_nowait(frame)
+                    await self.turn.put(frame)  # a server that is faster than the playing waits here
                 else:
                     stray += 1
                     if stray == 1:
@@ -81,7 +83,7 @@ class _Link:
         finally:
             self.closed = True
             if self.turn is not None:
-                self.turn.put_nowait(None)
+                _tell(self.turn, None)
 
 
 class TokenSocketEngine:
@@ -151,6 +153,7 @@ class TokenSocketEngine:
                 turn.spread.learn()
             finally:
                 link.turn = None
+                turn.drop()
                 sending.cancel()
                 if not clean:
                     self._replace(link)
@@ -163,7 +166,8 @@ class TokenSocketEngine:
             self._listen(turn, frame)
             return None
         samples = turn.samples(frame)
-        if len(samples) and not np.abs(samples).max() <= _LOUDEST:  # also true for what is no number
+        # the first is also true for what is no number
+        if (len(samples) and not np.abs(samples).max() <= _LOUDEST) or no_sound(samples):
             raise failure(self, "sent something that is no sound")
         if not len(samples):
             return None
@@ -171,10 +175,9 @@ class TokenSocketEngine:
 
     def _listen(self, turn: _Turn, frame: str) -> None:
         """A text frame: an error, an end, or something else that does not matter."""
-        try:
-            said: Any = json.loads(frame)
-        except ValueError as error:
-            raise failure(self, "sent something that is no answer") from error
+        said = read_json(frame)
+        if said is None and frame.strip() != "null":
+            raise failure(self, "sent something that is no answer")
         if not isinstance(said, dict):
             return
         message = cast("dict[str, Any]", said)
@@ -213,7 +216,8 @@ class TokenSocketEngine:
                 ping_interval=_PING_S,
                 ping_timeout=None,  # a server that is busy with a model may be late with its pong
                 compression=None,  # sound does not get smaller
-                max_size=None,
+                max_size=MOST_MESSAGE,
+                max_queue=4,
                 proxy=None,  # such servers are at home
             )
         except InvalidStatus as error:
@@ -239,7 +243,8 @@ class TokenSocketEngine:
     def _mind_end(self, turn: _Turn, link: _Link) -> None:
         """The socket closed: the end of the turn if the server said goodbye after speaking, else a failure."""
         if not (turn.spoken and isinstance(link.cause, ConnectionClosedOK)):
-            raise failure(self, "broke the connection") from link.cause
+            closed = link.cause if isinstance(link.cause, ConnectionClosed) else None
+            raise failure(self, "broke the connection" if closed is None else lost(closed)) from link.cause
         turn.over = True
 
 
@@ -247,7 +252,7 @@ class _Turn:
     """What one turn has been given, has heard, and still expects."""
 
     def __init__(self, rate_hz: int, spread: Spread) -> None:
-        self.frames: asyncio.Queue[Frame] = asyncio.Queue()
+        self.frames: asyncio.Queue[Frame] = asyncio.Queue(_FRAMES_KEPT)
         self.spread = spread
         self.over = False
         self.whole = False  # nothing of it can still be under way
@@ -259,7 +264,13 @@ class _Turn:
     def flushed(self) -> None:
         """All text was sent."""
         self._flushed.set()
-        self.frames.put_nowait("{}")  # wakes the one who waits for a frame, for now silence means the end
+        if self.frames.empty():
+            self.frames.put_nowait("{}")  # wakes the one who waits for a frame, for now silence means the end
+
+    def drop(self) -> None:
+        """Nobody listens any more: let the reader of the socket go on."""
+        while not self.frames.empty():
+            self.frames.get_nowait()
 
     @property
     def spoken(self) -> bool:
@@ -292,6 +303,13 @@ class _Turn:
         except TimeoutError:
             self.over, self.whole = True, share >= _TOO_LITTLE
             return None
+
+
+def _tell(frames: asyncio.Queue[Frame], frame: Frame) -> None:
+    """Put in a frame, in place of the oldest if there is no room; nobody can hear so much any more."""
+    if frames.full():
+        frames.get_nowait()
+    frames.put_nowait(frame)
 
 
 async def _end(link: _Link) -> None:

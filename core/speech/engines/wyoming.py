@@ -20,6 +20,7 @@ import numpy as np
 from core.speech.engine import SpeechChunk, Voice, failure
 from core.speech.engines.http import ASK_S, CONNECT_S
 from core.speech.pace import Pace, Spread
+from core.speech.recognise import no_sound
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_MOST_DATA = 4 * 2**20  # bytes of one event
+_MOST_DATA = 4 * 2**20  # bytes of one event, and of the line it begins with: some write the data into that
 _WIDTHS = {2: "<i2", 4: "<i4"}
+_RATES = range(4000, 384001)
+_MOST_CHANNELS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +156,27 @@ class WyomingEngine:
                 raise failure(self, "reported an error") from ValueError(str(event.data)[:500])
             if event.type != "audio-chunk":
                 continue
-            rate_hz, width, channels = (event.data.get(key) for key in ("rate", "width", "channels"))
-            if not isinstance(rate_hz, int) or not isinstance(width, int) or width not in _WIDTHS:
-                raise failure(self, "sent sound of a kind that is not read here")
-            channels = channels if isinstance(channels, int) and channels > 0 else 1
+            rate_hz, width, channels = self._form(event.data)
             pcm = carried + event.payload
             whole = len(pcm) - len(pcm) % (width * channels)
             pcm, carried = pcm[:whole], pcm[whole:]
             values = np.frombuffer(pcm, _WIDTHS[width]).astype(np.float32) / np.float32(2 ** (8 * width - 1))
             samples = values.reshape(-1, channels).mean(axis=1, dtype=np.float32)
+            if no_sound(samples):
+                raise failure(self, "sent something that is no sound")
             if len(samples):
                 yield SpeechChunk(samples, rate_hz)
+
+    def _form(self, data: dict[str, Any]) -> tuple[int, int, int]:
+        """Rate, bytes a sample and channels of an event's sound."""
+        rate_hz, width, channels = (data.get(key) for key in ("rate", "width", "channels"))
+        channels = 1 if channels is None else channels
+        if not isinstance(rate_hz, int) or not isinstance(width, int) or not isinstance(channels, int):
+            raise failure(self, "sent sound of a kind that is not read here (without rate or width)")
+        if rate_hz not in _RATES or width not in _WIDTHS or not 0 < channels <= _MOST_CHANNELS:
+            said = f"{_short(rate_hz)} Hz, {_short(width)} byte(s) a sample, {_short(channels)} channel(s)"
+            raise failure(self, f"sent sound of a kind that is not read here ({said})")
+        return rate_hz, width, channels
 
     async def _describe(self) -> list[dict[str, Any]]:
         """The speech programs that the server runs."""
@@ -185,7 +198,7 @@ class WyomingEngine:
     async def _connection(self) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter], None]:
         try:
             async with asyncio.timeout(CONNECT_S):
-                reader, writer = await asyncio.open_connection(self._section.host, self._section.port)
+                reader, writer = await asyncio.open_connection(self._section.host, self._section.port, limit=_MOST_DATA)
         except (OSError, TimeoutError) as error:
             raise failure(self, "cannot be reached; is it running?") from error
         try:
@@ -205,7 +218,7 @@ class WyomingEngine:
             line = await reader.readline()
             if not line.endswith(b"\n"):
                 raise asyncio.IncompleteReadError(line, None)
-            head: Any = json.loads(line)
+            head: Any = json.loads(line)  # LimitOverrunError, for a longer line, is told as ValueError
             kind, sizes = str(head["type"]), [int(head.get(key) or 0) for key in ("data_length", "payload_length")]
             if not all(0 <= size <= _MOST_DATA for size in sizes):
                 raise ValueError(f"an event of {sizes} bytes")
@@ -213,11 +226,16 @@ class WyomingEngine:
             if sizes[0]:
                 data |= json.loads(await reader.readexactly(sizes[0]))
             return _Event(kind, data, await reader.readexactly(sizes[1]))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise self._nonsense() from error
 
     def _nonsense(self) -> SpeechError:
         return failure(self, "sent something that is no Wyoming event")
+
+
+def _short(number: int) -> str:
+    """A number for people; what has more than ten digits is not worth them."""
+    return str(number) if abs(number) < 10**10 else "too many"
 
 
 def _voice_names(programs: list[dict[str, Any]]) -> list[str]:

@@ -202,6 +202,15 @@ async def test_a_playlist_opens_no_other_file(tmp_path: Path, playlist: bytes) -
     assert "no sound that can be read" in await refused(tmp_path / "list.m3u8")
 
 
+@pytest.mark.parametrize("bits", [0, 65535])
+@pytest.mark.parametrize("form", [0, 1, 3])
+async def test_a_wav_of_bits_that_cannot_be_is_refused(form: int, bits: int) -> None:
+    head = struct.pack("<HHIIHH", form, 1, 24000, 48000, 2, bits)
+    wav = b"RIFF" + struct.pack("<I", 2036) + b"WAVEfmt " + struct.pack("<I", 16) + head
+    with pytest.raises(AudioError, match="no sound that can be read"):
+        await anext(decode(wav + b"data" + struct.pack("<I", 2000) + bytes(2000)))
+
+
 async def test_a_rate_of_1_hz_does_not_become_an_hour_a_second() -> None:
     assert "cannot be played (1 Hz" in await refused(silent_wav(4000, rate_hz=1))
 

@@ -69,7 +69,7 @@ async def test_an_older_server_is_asked_at_its_only_address(server: PiperHttp, o
         ({"refuse": True}, "broke the connection"),
         ({"cut_after": 1}, "broke the connection"),
         ({"garbage_after": 0, "garbage": b"<html>nginx: bad gateway"}, "sent text"),
-        ({"empty": True}, "gave no sound"),
+        ({"empty": True, "times": 2}, "gave no sound"),
     ],
     ids=str,
 )

@@ -102,7 +102,8 @@ async def test_a_fault_is_named_with_engine_and_address(
 ) -> None:
     limit_s = 0.5 if "within" in words else 20
     async with opened("wyoming", first_audio_timeout_s=limit_s, **at(server)) as speaker:
-        server.script(**fault)
+        pieces = 2 if "empty" in fault and not server.streaming else 1  # one alone would be passed over
+        server.script(times=pieces, **fault)
         with pytest.raises(SpeechError) as caught:
             await listen(speaker.say("Hello there, this takes a while."))
         assert words in caught.value.sentence
