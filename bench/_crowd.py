@@ -14,6 +14,8 @@ from loopback.voice.rtp import OPUS_PAYLOAD_TYPE, RtpPacket, header_and_body
 from loopback.voice.transport import MODES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import davey
 
 FRAME_S, FRAME_SAMPLES = 0.02, 960
@@ -26,16 +28,25 @@ class Crowd:
     """What the listener needs and what arrives."""
 
     people: dict[int, int]  # SSRC to user id
-    session: davey.DaveSession | None  # the listener's own
+    sessions: list[davey.DaveSession]  # one a listener; none without DAVE
     datagrams: list[tuple[float, bytes]]  # seconds since the start, in order
     dropped: int  # by the simulated network
 
 
-def crowd(people: int, duration_s: float, *, mode: str, dave: bool, loss: float, seed: int = 1) -> Crowd:
-    """Everybody speaks all the time; `loss` is the share of packets the network takes."""
+def crowd(
+    people: int,
+    duration_s: float,
+    *,
+    mode: str,
+    dave: bool,
+    loss: float,
+    listeners: Sequence[int] = (1,),
+    seed: int = 1,
+) -> Crowd:
+    """Everybody speaks all the time; `loss` is the share of packets the network takes, `listeners` are user ids."""
     rng = random.Random(seed)
     users = {FIRST_SSRC + number: FIRST_USER + number for number in range(people)}
-    sessions = dave_group([1, *users.values()]) if dave else {}
+    sessions = dave_group([*listeners, *users.values()]) if dave else {}
     server = MODES[mode](bytes(KEY))
     opus = _opus(round(duration_s / FRAME_S))
     datagrams: list[tuple[float, bytes]] = []
@@ -51,7 +62,7 @@ def crowd(people: int, duration_s: float, *, mode: str, dave: bool, loss: float,
                 dropped += 1
             else:
                 datagrams.append((number * FRAME_S + index * FRAME_S / people, datagram))
-    return Crowd(users, sessions.get(1), datagrams, dropped)
+    return Crowd(users, [sessions[user_id] for user_id in listeners if dave], datagrams, dropped)
 
 
 def _opus(frames: int) -> list[bytes]:

@@ -66,7 +66,7 @@ async def listen_ours(voices: Crowd, port: int, mode: str, folder: Path | None) 
 
     client = offline_client(ParleyVoiceClient, asyncio.get_running_loop(), port, mode)
     state: Any = client._connection
-    state.dave_session, state.dave_protocol_version = voices.session, 1
+    state.dave_session, state.dave_protocol_version = voices.sessions[0], 1
     for ssrc, user_id in voices.people.items():
         client._add_ssrc(user_id, ssrc)
     delivered: set[tuple[int, int]] = set()
@@ -145,7 +145,7 @@ async def child(kind: str, loss: float, seconds: float, people: int, *, direct: 
         else:
             ear = await listen_theirs(voices, port, pcm=kind == PCM_SINK)
         if not direct:
-            pacer.stdin.write(ear.port.to_bytes(4, "little"))
+            pacer.stdin.write(b"\1\0\0\0" + ear.port.to_bytes(4, "little"))
             pacer.stdin.write(b"".join(RECORD.pack(at_s, len(data)) + data for at_s, data in voices.datagrams))
         gc.collect()
         gc.freeze()  # what the bench itself holds is nobody's cost

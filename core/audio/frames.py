@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 RATE_HZ = 48_000
 CHANNELS = 2
@@ -11,12 +11,12 @@ FRAME_S = FRAME_SAMPLES / RATE_HZ
 OPUS_SILENCE = b"\xf8\xff\xfe"  # what Discord's clients send for silence; never encrypted end to end
 
 
-@dataclass(frozen=True, slots=True)
-class OpusFrame:
+class OpusFrame(NamedTuple):
     """One decrypted Opus packet of one person, as it came.
 
     `rtp_timestamp` is in 48 kHz ticks and wraps at 2**32, `sequence` wraps at 2**16; `arrival_s` is `time.monotonic`
     at the socket. `payload` is Opus, decrypted and without extension or padding.
+    A tuple and no dataclass, because thousands a second are made, and a frozen dataclass takes three times as long.
     """
 
     user_id: int

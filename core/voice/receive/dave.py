@@ -74,7 +74,7 @@ class FrameDecryptor:
         """
         # `davey` tells plain from encrypted by the same marker, but in passthrough mode, which discord.py switches on
         # and which never expires, it lets everything pass that has none. So the marker is looked at here, first.
-        if not is_encrypted(payload):
+        if payload[-2:] != MARKER or not is_encrypted(payload):
             self._require_plain_allowed(user_id, at_s)
             return payload, True
         try:

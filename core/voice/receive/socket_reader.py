@@ -18,6 +18,7 @@ from discord.utils import MISSING
 from discord.voice_state import SocketReader
 
 from core.voice.receive.arrival import reader_of, wall_offset_s
+from core.voice.receive.herd import Member, herd, traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,8 +34,7 @@ KEEP_ALIVE_SIZE = 8
 DISCOVERY_SIZE, DISCOVERY_ANSWER = 74, b"\0\2"
 BURST = 256  # datagrams read before the thread looks up
 PAUSED_S = 0.5
-CROWDED_S = 0.0025  # packets come closer together than this when a dozen people speak at once, ...
-GATHER_S = 0.01  # ... and are then read a few at a time: waking up costs more than all that is done with a packet
+TOGETHER_S = 1.0  # how often it is looked at whether the herd still reads
 
 
 class VoiceSocketReader(SocketReader):
@@ -50,8 +50,6 @@ class VoiceSocketReader(SocketReader):
         self._unheard: bytes | None = None  # an address that was answered before discord.py listened
         self._keep_alive_at_s = 0.0
         self._keep_alives = 0
-        self._read_at_s = 0.0
-        self._interval_s = 1.0  # between packets, smoothed
         self.round_trip_s: float | None = None
 
     # discord.py's side: it pauses before it closes a socket and resumes when there is a new one -------------------------
@@ -112,12 +110,19 @@ class VoiceSocketReader(SocketReader):
         if current is MISSING or current.fileno() < 0:
             time.sleep(0.01)
             return
-        wait, read = _waiter(current, self._wake_out), reader_of(current)
+        wait, wait_for_wake = _waiter(current, self._wake_out), _waiter(self._wake_out)
+        read = reader_of(current)
+        member = Member(herd, lambda: self._drain(read), self.wake)
         self._unheard = None
-        while self._running.is_set() and not self._end.is_set() and self.state.socket is current:
+        while self._running.is_set() and not self._end.is_set() and self.state.socket is current and member.alive:
             self._keep_alive(current)
+            until_s = max(0.0, self._keep_alive_at_s - time.monotonic())
             try:
-                readable = wait(max(0.0, self._keep_alive_at_s - time.monotonic()))
+                if traffic.busy:
+                    with member:
+                        readable = wait_for_wake(min(until_s, TOGETHER_S))
+                else:
+                    readable = wait(until_s)
                 if self._wake_out.fileno() in readable:
                     self._drain_wake(current)
             except (OSError, ValueError) as error:
@@ -125,25 +130,24 @@ class VoiceSocketReader(SocketReader):
                 return
             if not readable:
                 continue
-            if not self._drain(read):
+            count = self._drain(read)
+            if count is None:
                 return
-            if self._interval_s < CROWDED_S:
-                time.sleep(GATHER_S)
+            traffic.note(count, time.monotonic())
 
-    def _drain(self, read: Callable[[float], tuple[bytes, float]]) -> bool:
-        """Hand over what has arrived; false when the socket is closed."""
+    def _drain(self, read: Callable[[float], tuple[bytes, float]]) -> int | None:
+        """Hand over what has arrived; gives how many datagrams that were, or None when the socket is closed."""
         feed, callbacks, offset_s = self._receiver.feed, self._callbacks, wall_offset_s()
         for count in range(BURST):
             try:
                 datagram, arrival_s = read(offset_s)
             except BlockingIOError:
-                self._note_rate(count)
-                break
+                return count
             except (ConnectionError, InterruptedError):
                 continue  # an earlier datagram of ours met a closed port; the ones to come are read all the same
             except OSError as error:
                 _log.debug("the voice socket was closed: %s", error)
-                return False
+                return None
             if len(datagram) == KEEP_ALIVE_SIZE:
                 self.round_trip_s = max(0.0, arrival_s - (self._keep_alive_at_s - KEEP_ALIVE_S))
                 continue
@@ -152,13 +156,7 @@ class VoiceSocketReader(SocketReader):
                 self._tell(datagram)
             elif len(datagram) == DISCOVERY_SIZE and datagram.startswith(DISCOVERY_ANSWER):
                 self._unheard = datagram
-        return True
-
-    def _note_rate(self, count: int) -> None:
-        now_s = time.monotonic()
-        if count:
-            self._interval_s += 0.1 * ((now_s - self._read_at_s) / count - self._interval_s)
-            self._read_at_s = now_s
+        return BURST
 
     def _tell(self, datagram: bytes) -> None:
         for callback in tuple(self._callbacks):

@@ -23,7 +23,7 @@ MODES = (AES256_GCM, XCHACHA20_POLY1305)  # in the order of preference: AES is d
 OVERHEAD = 20  # tag and nonce
 FORGED = (InvalidTag, CryptoError)  # what an opener raises for a packet that is not authentic
 
-_AES_NONCE_REST = bytes(8)
+AES_NONCE_REST = bytes(8)
 _XCHACHA_NONCE_REST = bytes(20)
 
 
@@ -39,7 +39,7 @@ def opener(mode: str, key: bytes) -> Callable[[bytes, int], bytes]:
         decrypt = AESGCM(key).decrypt
 
         def open_aes(datagram: bytes, clear: int) -> bytes:
-            return decrypt(datagram[-4:] + _AES_NONCE_REST, datagram[clear:-4], datagram[:clear])
+            return decrypt(datagram[-4:] + AES_NONCE_REST, datagram[clear:-4], datagram[:clear])
 
         return open_aes
     if mode == XCHACHA20_POLY1305:

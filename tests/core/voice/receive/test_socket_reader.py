@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from discord.utils import MISSING
 
+from core.voice.receive import socket_reader
 from core.voice.receive.socket_reader import VoiceSocketReader
 
 if TYPE_CHECKING:
@@ -76,8 +77,10 @@ class Bench:
         self.settled += 1
 
 
-@pytest.fixture
-def bench() -> Iterator[Bench]:
+@pytest.fixture(params=[False, True], ids=["alone", "together"])
+def bench(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """Read by its own thread, and by the herd's, as when much is said in the process."""
+    monkeypatch.setattr(socket_reader, "traffic", SimpleNamespace(busy=request.param, note=lambda *_: None))
     bench = Bench()
     yield bench
     bench.close()
