@@ -18,6 +18,7 @@ from discord.ext import commands
 from core.errors import ParleyError, RecordingError
 from core.events import RecordingRendered, RecordingStopped, SessionMoved
 from core.monitored import Monitored
+from core.privacy.words import decided_text
 from core.recording import words
 from core.recording.events import RecordingFailed
 from core.recording.metadata import Named
@@ -45,10 +46,7 @@ UNANNOUNCED_THERE = "I was moved to a channel in whose chat I may not write, and
 STARTED = "Recording {channel}. The panel shows how it goes."
 STOPPED, PAUSED, RESUMED = "Stopped. The files follow.", "Paused. Nobody is heard until it goes on.", "It goes on."
 NOTED, EMPTY_NOTE = "Noted at {at}.", "A note needs some text: `/voice record action:note text:`."
-REFUSED = "You are not recorded any more.{deleted} `/privacy opt-in` takes that back."
-AGREED = "Thank you: from now on you are recorded."
-WAS_DELETED = " What was recorded of you until now is deleted."
-STOPPED_BY, PAUSED_BY = "Stopped by {name}.", "Paused by {name}."
+AGREED = "Thank you: from now on you are recorded. {kept}"
 OWNER = "recorder"  # of the buttons
 PANEL_S, RENDERING_S = 5.0, 1.5
 
@@ -169,11 +167,13 @@ class RecorderCog(ParleyCog, name="Recorder"):
         elif action == "stop":
             await interaction.response.defer(ephemeral=True, thinking=True)
             self._monitored.declined(live)
-            await self.recordings.stop(live.record.guild_id, STOPPED_BY.format(name=interaction.user.display_name))
+            by = _named(interaction.user)
+            await self.recordings.stop(live.record.guild_id, words.STOPPED_BY.format(name=by.name), by)
             await answer(interaction, STOPPED)
         else:
             if action == "pause":
-                live.recorder.pause(PAUSED_BY.format(name=interaction.user.display_name))
+                by = _named(interaction.user)
+                live.recorder.pause(words.PAUSED_BY.format(name=by.name), by)
             else:
                 live.recorder.resume()
             self._show(live.id)
@@ -182,7 +182,7 @@ class RecorderCog(ParleyCog, name="Recorder"):
     async def _start(self, interaction: discord.Interaction) -> str:
         guild_id = _guild(interaction).id
         here = interaction.channel if isinstance(interaction.channel, discord.abc.Messageable) else None
-        by = Named(id=str(interaction.user.id), name=interaction.user.display_name)
+        by = _named(interaction.user)
         session = self.runtime.voice.session(guild_id)
         if session is not None:
             await self._begin(session, here, by)
@@ -370,14 +370,17 @@ class RecorderCog(ParleyCog, name="Recorder"):
         # the refusal holds at once; what follows on disk may take longer than Discord waits for an answer
         self.recordings.consent.decide(interaction.user.id, decision)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        found = await self.recordings.decide(interaction.user.id, decision)
-        deleted = WAS_DELETED if found else ""
-        await answer(interaction, AGREED if decision == "in" else REFUSED.format(deleted=deleted))
+        settled = await self.recordings.decide(interaction.user.id, decision)
+        agreed = AGREED.format(kept=settled.kept).strip()
+        await answer(interaction, agreed if decision == "in" else decided_text(decision, ("recorded",), settled))
 
 
 def _note(live: LiveRecording, text: str, interaction: discord.Interaction) -> str:
-    by = Named(id=str(interaction.user.id), name=interaction.user.display_name)
-    return NOTED.format(at=words.clock(live.note(text, by).at_s))
+    return NOTED.format(at=words.clock(live.note(text, _named(interaction.user)).at_s))
+
+
+def _named(person: discord.abc.User) -> Named:
+    return Named(id=str(person.id), name=person.display_name)
 
 
 def _guild(interaction: discord.Interaction) -> discord.Guild:

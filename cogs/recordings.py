@@ -13,10 +13,12 @@ if getattr(core, "PARLEY", None) != "parley":
 import discord
 from discord import app_commands
 
+from core.privacy.words import USES, decided_text, deleted_text, said_text
 from core.recording import words
 from core.recording.encode import Quality
 from core.recording_rights import RecordingRights
 from core.slash import NO_PINGS, ParleyCog, answer
+from core.store.decisions import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,26 +26,17 @@ if TYPE_CHECKING:
 
     from discord.ext import commands
 
-    from core.store.recordings import Decision
+    from core.store.decisions import Decision, Kind
 
 NONE_YET = "Nothing was recorded on this server yet."
 DELETED = "Deleted, with all its files."
 LIES_AT = "It is too large to send here ({size}). It lies at `{where}` where I run."
-DELETED_YOU = (
-    "You are deleted from {count} recording(s): tracks, mixes and metadata. `/privacy opt-out` keeps you off new ones."
-)
-REFUSED = "You are not recorded any more, anywhere.{deleted} `/privacy opt-in` takes that back."
-AGREED = "Thank you: from now on you may be recorded. `/privacy opt-out` takes that back."
-WAS_DELETED = " What running recordings had of you is deleted."
-STATUS = "{said} By the rules here (`{mode}`) you are {heard}. You are on {count} recording(s)."
-SAID: dict[Decision | None, str] = {
-    "in": "You agreed to be recorded.",
-    "out": "You asked not to be recorded.",
-    None: "You have not said whether you want to be recorded.",
-}
+RULES = "By the rules here (`{mode}`) you are {heard}."
+EVERYTHING = "everything"
 MAX_FILES, CHOICES, LISTED = 10, 25, 15  # the first two are Discord's
 
 Format = Literal["wav", "flac", "ogg", "mp3"]
+Use = Literal["recorded", "heard", "observed", "trained on", "everything"]
 
 
 class RecordingsCog(ParleyCog, name="Recordings"):
@@ -127,46 +120,53 @@ class RecordingsCog(ParleyCog, name="Recordings"):
 
     # /privacy ---------------------------------------------------------------------------------------------------------
 
-    @privacy.command(name="status", description="Whether you are recorded, and on how many recordings you are.")
+    @privacy.command(name="status", description="What you decided, whether you are recorded, and what is kept of you.")
     async def privacy_status(self, interaction: discord.Interaction) -> None:
         """What holds for the caller."""
-        consent, user_id = self.runtime.recordings.consent, interaction.user.id
-        count = await self.runtime.recordings.count_of(user_id)
-        heard = "recorded" if consent.allows(user_id) else "not recorded"
-        said = SAID[consent.decision(user_id)]
-        await answer(interaction, STATUS.format(said=said, mode=consent.mode, heard=heard, count=count))
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        consent, user_id = self.runtime.privacy.consent, interaction.user.id
+        recorded = "recorded" if self.runtime.recordings.consent.allows(user_id) else "not recorded"
+        rules = RULES.format(mode=self.runtime.recordings.consent.mode, heard=recorded)
+        others: list[Kind] = [kind for kind in KINDS[1:] if consent.decision(kind, user_id) is not None]
+        lines = [f"{said_text(consent, 'recorded', user_id)} {rules}"]
+        lines += [said_text(consent, kind, user_id) for kind in others]
+        await answer(interaction, "\n".join([*lines, *await self.runtime.privacy.describe_person(user_id)]))
 
     @privacy.command(name="opt-out", description="Never be recorded; what a running recording has of you is deleted.")
-    async def opt_out(self, interaction: discord.Interaction) -> None:
+    @app_commands.describe(what="Refuse something else, or everything; recorded by default")
+    async def opt_out(self, interaction: discord.Interaction, what: Use = "recorded") -> None:
         """Refuse, everywhere, until taken back."""
-        await self._decide(interaction, "out")
+        await self._decide(interaction, "out", what)
 
     @privacy.command(name="opt-in", description="Agree to be recorded.")
-    async def opt_in(self, interaction: discord.Interaction) -> None:
+    @app_commands.describe(what="Agree to something else, or everything; recorded by default")
+    async def opt_in(self, interaction: discord.Interaction, what: Use = "recorded") -> None:
         """Agree, everywhere, until taken back."""
-        await self._decide(interaction, "in")
+        await self._decide(interaction, "in", what)
 
-    @privacy.command(name="export", description="Get everything that was recorded of you.")
+    @privacy.command(name="export", description="Get everything that is kept of you.")
     async def privacy_export(self, interaction: discord.Interaction) -> None:
         """One archive with the caller's tracks and data."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         path, _ = await self.runtime.recordings.export_person(interaction.user.id)
         await self._hand_out(interaction, path)
 
-    @privacy.command(name="delete", description="Delete everything that was recorded of you, from every recording.")
+    @privacy.command(name="delete", description="Delete everything that is kept of you, from every recording too.")
     async def privacy_delete(self, interaction: discord.Interaction) -> None:
-        """Take the caller out of all recordings."""
+        """Take the caller out of everything."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        count = await self.runtime.recordings.delete_person(interaction.user.id)
-        await answer(interaction, DELETED_YOU.format(count=count))
+        user = interaction.user
+        names = {user.name, user.display_name, *([user.global_name] if user.global_name else [])}
+        deletion = await self.runtime.privacy.delete_person(user.id, names)
+        await answer(interaction, deleted_text(deletion))
 
-    async def _decide(self, interaction: discord.Interaction, decision: Decision) -> None:
-        # the refusal holds at once; what follows on disk may take longer than Discord waits for an answer
-        self.runtime.recordings.consent.decide(interaction.user.id, decision)
+    async def _decide(self, interaction: discord.Interaction, decision: Decision, what: Use) -> None:
+        kinds: tuple[Kind, ...] = tuple(kind for kind in KINDS if what in (USES[kind], EVERYTHING))
+        for kind in kinds:  # it holds at once; what follows on disk may take longer than Discord waits for an answer
+            self.runtime.privacy.consent.decide(kind, interaction.user.id, decision)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        deleted = await self.runtime.recordings.decide(interaction.user.id, decision)
-        refused = REFUSED.format(deleted=WAS_DELETED if deleted else "")
-        await answer(interaction, AGREED if decision == "in" else refused)
+        settled = await self.runtime.privacy.decide(interaction.user.id, decision, kinds)
+        await answer(interaction, decided_text(decision, kinds, settled))
 
     # Within -----------------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import time
 from pathlib import Path
 
 _log = logging.getLogger(__name__)
@@ -54,3 +55,33 @@ def tighten_all(folder: Path) -> None:
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
             tighten(Path(parent, name))
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file in one step, private, and on disk when this returns.
+
+    Raises:
+        OSError: The disk is full or gone; the old file stays.
+    """
+    new = path.with_name(f".{path.name}.new")
+    try:
+        with open(new, "wb", opener=opener) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        _replace(new, path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def _replace(new: Path, path: Path) -> None:
+    """Windows refuses while somebody reads the old file, which takes a moment."""
+    for _ in range(20):
+        try:
+            new.replace(path)
+        except PermissionError:
+            time.sleep(0.02)
+        else:
+            return
+    new.replace(path)

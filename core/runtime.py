@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from core.lockdown.service import Lockdown
     from core.machine.usage import Usage
     from core.machine.workers import Workers
+    from core.privacy.service import Privacy
     from core.recording.service import Recordings
     from core.returning import Returning
     from core.status import Field
@@ -67,6 +68,7 @@ class Runtime:
     models: Models
     voice: VoiceService
     lockdown: Lockdown
+    privacy: Privacy
     recordings: Recordings
     conversation: Conversation
     inbox: Inbox
@@ -245,6 +247,18 @@ class Runtime:
         self._closing.append(("store", self.store.close))
         self.settings = SettingsRepository(self.store)
         self.history = HistoryRepository(self.store)
+        await self._open_privacy()
+
+    async def _open_privacy(self) -> None:
+        from core.privacy.kept import FILE
+        from core.privacy.service import Privacy
+        from core.privacy.stored import StoredData
+
+        beside = self.config.path(self.config.recording.folder)
+        self.privacy = Privacy(self.store, beside / FILE, self.clock)
+        self.privacy.register("conversations", StoredData(self.store))
+        self._closing.append(("privacy", self.privacy.close))
+        await self.privacy.open()
 
     def _open_workers(self) -> None:
         from core.machine.workers import Workers
@@ -278,6 +292,7 @@ class Runtime:
             workers=self.workers.render,
             repository=RecordingsRepository(self.store),
             version=__version__,
+            privacy=self.privacy,
         )
         self._closing.append(("recordings", self.recordings.close))
         await self.recordings.open()

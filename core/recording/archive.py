@@ -9,15 +9,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from core.errors import RecordingError
+from core.errors import RecordingError, StoreError
 from core.recording.folders import PackJob, delete_folder, folder_size, pack
 from core.recording.locks import BUSY, RecordingLocks
 from core.recording.metadata import FILE, read_metadata
-from core.recording.privacy import export_person, take_person_out
+from core.recording.picture import draw_timeline
+from core.recording.privacy import export_person, folders_with, is_on, take_person_out
 from core.store.recordings import RecordingRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from core.clock import Clock
@@ -32,7 +34,7 @@ _log = logging.getLogger(__name__)
 UNKNOWN = "There is no such recording. /recordings list shows what there is."
 GONE = "The files of that recording are gone."
 UNMADE = "Its finished files could not be made. What was heard is safe in its folder; I try again at my next start."
-NOBODY = "Nothing is recorded of you."
+NOBODY = "Nothing is kept of you."
 EXPORTS = "exports"
 _CLEAN_S = 3600.0
 _EXPORTS_KEPT_S = 24 * 3600.0
@@ -147,45 +149,118 @@ class Archive:
         await self._workers.run(pack, PackJob(str(self.folder(record)), str(target), quality, user_id))
         return target
 
-    async def export_person(self, user_id: int, records: Sequence[RecordingRecord]) -> tuple[Path, int]:
+    async def export_person(
+        self, user_id: int, records: Sequence[RecordingRecord], extra: Mapping[str, bytes] | None = None
+    ) -> tuple[Path, int]:
         """Everything that recordings hold of a person as one archive, and how many recordings that are.
 
+        Args:
+            user_id: The person.
+            records: Their recordings.
+            extra: Files of others that go into it, by name.
+
         Raises:
-            RecordingError: Nothing was recorded of them.
+            RecordingError: Nothing was recorded of them, and there is nothing else.
         """
         target = self._root / EXPORTS / f"person_{user_id}.zip"
         folders = [(record.folder.replace("/", "_"), self.folder(record)) for record in records]
         there = [(name, folder) for name, folder in folders if await asyncio.to_thread((folder / FILE).exists)]
-        if not there:
+        if not there and not extra:
             raise RecordingError(NOBODY)
         await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
-        return target, await asyncio.to_thread(export_person, user_id, there, target)
+        return target, await asyncio.to_thread(export_person, user_id, there, target, extra)
 
     async def drop_exports_of(self, user_id: int) -> None:
         """Delete the archives that were made for a person."""
         await asyncio.to_thread(self._drop_exports, f"person_{user_id}")
 
-    async def take_out(self, recording_id: str, user_id: int) -> bool:
-        """Delete a person from a recording, and make its finished files anew without them; whether they were on it.
+    async def take_out(self, recording_id: str, user_id: int, names: Iterable[str] = ()) -> bool:
+        """Delete a person from a recording, and make its finished files anew without them.
+
+        What is on disk goes whether or not the index can be changed.
+
+        Returns:
+            Whether they were on it, or named in it.
 
         Raises:
-            RecordingError: The metadata cannot be read.
+            RecordingError: The metadata cannot be read; the person's files are deleted all the same.
             OSError: Something cannot be deleted.
         """
-        record = self.record(recording_id)
-        folder = self.folder(record)
-        others = {k: name for k, name in (await self._repository.people(recording_id)).items() if k != user_id}
-        if not await asyncio.to_thread((folder / FILE).exists):
-            await self._repository.save_people(recording_id, others)
-            return False
-        record = replace(record, state="rendering")
         async with self.locks.changing(recording_id):  # the mix holds them until it is made anew
-            await self.update(record)  # if the process dies from here on, the next one makes the files anew
-            await asyncio.to_thread(take_person_out, folder, user_id)
-            await asyncio.to_thread(self._drop_exports, record.id)
-            await self._repository.save_people(recording_id, others)
-            await self._render_again(record)
-        return True
+            record = self.record(recording_id)
+            folder = self.folder(record)
+            if not await asyncio.to_thread((folder / FILE).exists):
+                return False
+            # if the process dies from here on, the next one makes the files anew
+            await self.note(replace(record, state="rendering"))
+            try:
+                found = await asyncio.to_thread(take_person_out, folder, user_id, names)
+            except RecordingError:
+                await self.note(replace(record, state="failed"))
+                raise
+            finally:
+                await asyncio.to_thread(self._drop_exports, record.id)
+            if found == "heard":
+                await self._render_again(replace(record, state="rendering"))
+                return True
+            await self.note(record)
+            if found == "mentioned":
+                await self._draw_again(folder)
+            return found == "mentioned"
+
+    async def _draw_again(self, folder: Path) -> None:
+        """Notes are on the picture."""
+        metadata = await asyncio.to_thread(read_metadata, folder)
+        if metadata.files.timeline is not None:
+            picture = str(folder / metadata.files.timeline)
+            await self._workers.run(draw_timeline, metadata.model_dump_json(), picture)
+
+    async def forget_person(self, user_id: int, until: datetime) -> None:
+        """Take somebody out of the index, also as who started recordings.
+
+        Raises:
+            StoreError: The database cannot be written; in memory they are gone.
+        """
+        for record in list(self._records.values()):
+            if record.started_by == user_id and record.started_at <= until:
+                self._records[record.id] = replace(record, started_by=None)
+        await self._repository.forget_person(user_id, until)
+
+    def folders_with(self, user_id: int, names: Iterable[str] = ()) -> list[Path]:
+        """Folders that hold a person or name them. Blocks."""
+        return folders_with(self._root, user_id, names)
+
+    def folders_of(self, user_id: int) -> list[Path]:
+        """Folders of recordings that a person is on. Blocks."""
+        return [folder for folder in folders_with(self._root, user_id) if is_on(folder, user_id)]
+
+    async def adopt(self, folder: Path) -> RecordingRecord:
+        """The recording of a folder, also if the index did not know it.
+
+        Raises:
+            RecordingError: It is none, or its metadata cannot be read.
+        """
+        below = folder.relative_to(self._root).as_posix()
+        known = next((record for record in self._records.values() if record.folder == below), None)
+        if known is not None:
+            return known
+        record = self._describe(await asyncio.to_thread(read_metadata, folder), folder, None)
+        await self.note(record)
+        return record
+
+    async def note(self, record: RecordingRecord, people: Mapping[int, str] | None = None) -> None:
+        """Change a recording in the index, as far as the database can: its folder tells as much."""
+        try:
+            await self.update(record, people)
+        except StoreError:
+            _log.exception("recording %s: the index in the database is behind", record.id)
+
+    async def heard(self, recording_id: str, user_id: int, name: str) -> None:
+        """Somebody is on a recording under way; should the index not know that, the folder tells."""
+        try:
+            await self._repository.add_person(recording_id, user_id, name)
+        except StoreError:
+            _log.exception("recording %s: the index does not know of somebody on it", recording_id)
 
     async def add(self, metadata: Metadata, folder: Path, report_channel_id: int | None) -> RecordingRecord:
         """Put a recording that begins into the index."""

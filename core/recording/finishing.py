@@ -95,20 +95,25 @@ def settle_metadata(folder: Path) -> Metadata:
     return metadata
 
 
-def drop_refused(folder: Path, refused: Callable[[int], bool]) -> None:
-    """Delete journals and mentions of who refused, where the process died before that was done.
+def drop_refused(folder: Path, refused: Callable[[int], bool]) -> list[int]:
+    """Delete journals and mentions of who refused, where that could not be done before; gives who that was.
 
     Raises:
         RecordingError: There is no metadata that can be read.
         OSError: A journal cannot be deleted, or the metadata not written.
     """
     metadata = read_metadata(folder)
-    if metadata.state == "recording":
-        for user_id, name in find_journals(folder).items():
-            if refused(user_id):
-                (folder / name).unlink()
-        metadata.people = [person for person in metadata.people if not refused(int(person.id))]
+    dropped: set[int] = set()
+    for user_id, name in find_journals(folder).items():
+        if refused(user_id):
+            (folder / name).unlink()
+            dropped.add(user_id)
+    dropped |= {int(person.id) for person in metadata.people if refused(int(person.id))}
+    if dropped:
+        metadata.people = [person for person in metadata.people if int(person.id) not in dropped]
+        metadata.segments = [each for each in metadata.segments if int(each.user_id) not in dropped]
         write_metadata(folder, metadata)
+    return sorted(dropped)
 
 
 def give_up(folder: Path) -> dict[int, str]:

@@ -10,6 +10,8 @@ from core.recording.metadata import Gap
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from core.recording.metadata import Named
+
 BREATH_S = 0.2  # people who are heard while the connection counts as away leave no gap as short as this
 
 
@@ -18,6 +20,7 @@ class _OpenGap:
     start_s: float
     reason: str
     pause: bool
+    by: Named | None = None
     heard: bool = False  # somebody, after its start
 
 
@@ -32,9 +35,16 @@ class Gaps:
     def __bool__(self) -> bool:
         return bool(self._open)
 
-    def begin(self, at_s: float, reason: str, *, pause: bool) -> None:
-        """Nobody is heard from now on; `pause` if that is asked for."""
-        self._open.append(_OpenGap(at_s, reason, pause))
+    def begin(self, at_s: float, reason: str, *, pause: bool, by: Named | None = None) -> None:
+        """Nobody is heard from now on; `pause` if that is asked for, and by whom."""
+        self._open.append(_OpenGap(at_s, reason, pause, by))
+
+    def forget(self, user_id: int, clean: Callable[[str], str]) -> None:
+        """Take somebody out of the gaps that are open."""
+        for gap in self._open:
+            gap.reason = clean(gap.reason)
+            if gap.by is not None and gap.by.id == str(user_id):
+                gap.by = None
 
     def end(self, at_s: float, *, pause: bool) -> None:
         """The pauses, or else the absences, are over."""
@@ -60,5 +70,11 @@ class Gaps:
             return
         duration_s = max(0.0, end_s - gap.start_s)
         self._close(
-            Gap(start_s=round(gap.start_s, 3), duration_s=round(duration_s, 3), reason=gap.reason, pause=gap.pause)
+            Gap(
+                start_s=round(gap.start_s, 3),
+                duration_s=round(duration_s, 3),
+                reason=gap.reason,
+                pause=gap.pause,
+                by=gap.by,
+            )
         )

@@ -11,7 +11,7 @@ from core.audio.frames import RATE_HZ
 from core.recording.finishing import new_rendering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from core.audio.frames import OpusFrame
@@ -95,13 +95,13 @@ class LiveRecording:
         """Mark this moment."""
         return self.recorder.note(text, by)
 
-    async def end(self, reason: str) -> None:
+    async def end(self, reason: str, by: Named | None = None) -> None:
         """Let no more packets in, and wait until what has come is on disk."""
         for source in self._sources:
             source.drop(self)
         async with self._changing:
             self._ended.set()
-            await asyncio.wrap_future(self.recorder.stop(reason))
+            await asyncio.wrap_future(self.recorder.stop(reason, by))
 
     async def forget(self, user_id: int) -> bool:
         """Delete what was written and rendered of a person; their packets are refused by consent already.
@@ -117,6 +117,10 @@ class LiveRecording:
                 return False
             await self.rendering.forget(user_id, forget_journal)
             return True
+
+    async def strip(self, user_id: int, names: Iterable[str]) -> bool:
+        """Take what a person did and wrote out of the metadata; whether there was something."""
+        return await asyncio.wrap_future(self.recorder.strip(user_id, names))
 
     async def keep_rendering(self) -> None:
         """Bring finished files up to date every little while, until the end. A failure costs nothing: the journals stay.

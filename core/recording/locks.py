@@ -31,6 +31,7 @@ class _Lock:
     senders: int = 0
     changers: int = 0
     free: asyncio.Event = field(default_factory=asyncio.Event)  # set when a sender is done
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # one changer after the other: they read, then write
 
 
 class RecordingLocks:
@@ -75,7 +76,8 @@ class RecordingLocks:
             while lock.senders:
                 lock.free.clear()
                 await lock.free.wait()
-            yield
+            async with lock.turn:
+                yield
         finally:
             lock.changers -= 1
             self._forget(recording_id)

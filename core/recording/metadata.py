@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from core.errors import RecordingError
+from core.private import write_atomically
 from core.recording.names import shown_name
 
 if TYPE_CHECKING:
@@ -114,6 +113,7 @@ class Gap(_Part):
     duration_s: float
     reason: Text
     pause: bool = Field(default=False, description="Asked for, not suffered.")
+    by: Named | None = Field(default=None, description="Who asked for it.")
 
 
 class Audio(_Part):
@@ -175,6 +175,7 @@ class Metadata(_Part):
     ended_at: datetime | None = None
     duration_s: float = 0.0
     reason: str | None = Field(default=None, description="Why it ended, as a sentence.")
+    ended_by: Named | None = Field(default=None, description="Who ended it by hand.")
     interrupted: bool = Field(default=False, description="The process died; what was on disk was saved afterwards.")
     audio: Audio = Field(default_factory=Audio)
     consent: Consent
@@ -213,36 +214,6 @@ def write_metadata(folder: Path, metadata: Metadata) -> None:
         OSError: The disk is full or gone.
     """
     write_atomically(folder / FILE, metadata.model_dump_json(indent=2).encode())
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file in one step, on disk when this returns.
-
-    Raises:
-        OSError: The disk is full or gone; the old file stays.
-    """
-    new = path.with_name(f".{path.name}.new")
-    try:
-        with new.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        _replace(new, path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
-
-
-def _replace(new: Path, path: Path) -> None:
-    """Windows refuses while somebody reads the old file, which takes a moment."""
-    for _ in range(20):
-        try:
-            new.replace(path)
-        except PermissionError:
-            time.sleep(0.02)
-        else:
-            return
-    new.replace(path)
 
 
 def schema() -> dict[str, Any]:

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from core.audio.frames import RATE_HZ
+from core.privacy.mentions import cleaner
 from core.recording.gaps import Gaps
 from core.recording.metadata import Named, Note, write_metadata
 from core.recording.participant import Participant
+from core.recording.privacy import strip
 from core.recording.timeline import HOLD_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from core.audio.frames import OpusFrame
@@ -88,6 +90,7 @@ class Recorder:
         undecryptable: Callable[[], Mapping[int, Mapping[str, int]]] = dict,
         encryption: Callable[[], Encryption | None] = lambda: None,
         open_file: Callable[[Path], BinaryIO] | None = None,
+        on_heard: Callable[[int, str], None] = lambda user_id, name: None,
     ) -> None:
         """Begin now, in a folder that exists; nothing is written before `start`.
 
@@ -103,6 +106,7 @@ class Recorder:
             undecryptable: Frames that could not be decrypted, by user id and cause.
             encryption: How packets come at the moment; None while that is not known.
             open_file: Opens a journal; for tests of failing disks.
+            on_heard: Told of each person, by id and name, right before anything of them is written.
         """
         self.folder = folder
         self.started_s = clock.monotonic()
@@ -121,12 +125,14 @@ class Recorder:
         self._undecryptable = undecryptable
         self._encryption = encryption
         self._open_file = open_file
+        self._on_heard = on_heard
         self._queue: deque[OpusFrame] = deque()
         self._commands: deque[Callable[[], None]] = deque()
         self._people: dict[int, Participant] = {}
         self._names: dict[int, str] = {}
         self._forgotten: dict[int, Counter[str]] = {}  # undecryptable packets of whom was forgotten, as they were then
         self._gaps = Gaps(self._gap_closed)
+        self._ended_by: Named | None = None
         self._finished = False
         self._finishing = threading.Lock()
         self._paused = False
@@ -200,11 +206,11 @@ class Recorder:
             if person.journal is not None or person.fault is not None
         ]
 
-    def pause(self, reason: str = "Paused.") -> None:
+    def pause(self, reason: str = "Paused.", by: Named | None = None) -> None:
         """Let packets go by; time runs on, so tracks are silent meanwhile."""
         if not self._paused:
             self._paused = True
-            self._gap_started(reason, pause=True)
+            self._gap_started(reason, pause=True, by=by)
 
     def resume(self) -> None:
         """Take packets again."""
@@ -247,6 +253,27 @@ class Recorder:
         self._command(forget)
         return done
 
+    def strip(self, user_id: int, names: Iterable[str]) -> Future[bool]:
+        """Take what a person did and wrote out of the metadata; whether there was something."""
+        done: Future[bool] = Future()
+        done.set_running_or_notify_cancel()
+
+        def take() -> None:
+            before = self._metadata.model_dump_json()
+            strip(self._metadata, user_id, names)
+            self._gaps.forget(user_id, cleaner(user_id, names))
+            found = self._metadata.model_dump_json() != before
+            try:
+                if found:
+                    self._write_metadata()
+            except OSError as error:
+                done.set_exception(error)
+                raise
+            done.set_result(found)
+
+        self._command(take)
+        return done
+
     def refused(self) -> None:
         """Somebody who was on this recording refused; the metadata counts them, without their name."""
 
@@ -255,10 +282,11 @@ class Recorder:
 
         self._command(count)
 
-    def stop(self, reason: str) -> Future[None]:
+    def stop(self, reason: str, by: Named | None = None) -> Future[None]:
         """End; what has arrived is on disk when the future is done. A second call changes nothing."""
         if self.reason is None:
             self.reason = reason
+            self._ended_by = by
         self._closing.set()
         if not self._thread.is_alive() and not self.done.done():
             self._finish()  # never started: tests and tools that call `turn` themselves
@@ -318,7 +346,7 @@ class Recorder:
         self._metadata.state = "rendering"
         self._metadata.ended_at = self._clock.now()
         self._metadata.duration_s = round(now_s - self.started_s, 3)
-        self._metadata.reason = self.reason
+        self._metadata.reason, self._metadata.ended_by = self.reason, self._ended_by
         with self._finishing:
             self._finished = True
             self._attempt("the last changes were lost", self._run_commands)  # that came while files were closed
@@ -371,6 +399,7 @@ class Recorder:
 
     def _open(self, person: Participant) -> JournalWriter:
         self._dirty = True
+        self._attempt("the index hears nothing", lambda: self._on_heard(person.user_id, person.name))
         album = f"{self._metadata.channel.name} {self._metadata.started_at:%Y-%m-%d %H:%M}"
         return person.open_journal(self.folder, album, self._open_file)
 
@@ -418,9 +447,9 @@ class Recorder:
 
     # Gaps -------------------------------------------------------------------------------------------------------------
 
-    def _gap_started(self, reason: str, *, pause: bool) -> None:
+    def _gap_started(self, reason: str, *, pause: bool, by: Named | None = None) -> None:
         at_s = self._clock.monotonic() - self.started_s
-        self._command(lambda: self._gaps.begin(at_s, reason, pause=pause))
+        self._command(lambda: self._gaps.begin(at_s, reason, pause=pause, by=by))
 
     def _gap_ended(self, *, pause: bool) -> None:
         at_s = self._clock.monotonic() - self.started_s

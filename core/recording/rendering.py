@@ -98,16 +98,22 @@ class Rendering:
             self.progress = 1.0
             return length
 
-    async def forget(self, user_id: int, forget_journal: Callable[[], Awaitable[None]]) -> None:
-        """Delete a person's track, and have the mix begin anew without it; their journal goes first."""
+    async def forget(self, user_id: int, forget_journal: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Delete a person's track, and have the mix begin anew without it; their journal goes first.
+
+        Should the journal resist, what was made of it goes all the same.
+        """
         async with self._lock:
-            await forget_journal()
-            track = self.tracks.pop(user_id, None)
-            if track is not None:
-                await asyncio.to_thread((self.folder / track.wav).unlink, missing_ok=True)
-            if track is not None and track.sounds:
-                self._mix_state = MixState()
-                await asyncio.to_thread((self.folder / SESSION).unlink, missing_ok=True)
+            try:
+                if forget_journal is not None:
+                    await forget_journal()
+            finally:
+                track = self.tracks.pop(user_id, None)
+                if track is not None:
+                    await asyncio.to_thread((self.folder / track.wav).unlink, missing_ok=True)
+                if track is not None and track.sounds:
+                    self._mix_state = MixState()
+                    await asyncio.to_thread((self.folder / SESSION).unlink, missing_ok=True)
 
     def _know(self, journals: Mapping[int, str]) -> None:
         for user_id, journal in journals.items():

@@ -6,10 +6,15 @@ import asyncio
 import logging
 import secrets
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from core.errors import RecordingError, StoreError
+from core import private
+from core.errors import RecordingError
 from core.events import RecordingRendered, RecordingStarted, RecordingStopped
+from core.privacy.kept import FILE as KEPT
+from core.privacy.owners import Person
+from core.privacy.service import Privacy
 from core.recording.archive import Archive
 from core.recording.auto import AutoRecord
 from core.recording.consent import Consent
@@ -20,27 +25,29 @@ from core.recording.following import Following
 from core.recording.live import LiveRecording
 from core.recording.metadata import Consent as ConsentPart
 from core.recording.metadata import Encryption, Metadata, Named, Software
+from core.recording.people import RecordedPeople
 from core.recording.recorder import Limits, Recorder
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from core.clock import Clock
     from core.config.recording import RecordingSection
     from core.hub import Hub
     from core.machine.lane import Lane
+    from core.privacy.service import Settled
     from core.recording.live import FrameSource
     from core.recording.rendering import Rendering
-    from core.store.recordings import Decision, RecordingRecord, RecordingsRepository
+    from core.store.decisions import Decision
+    from core.store.recordings import RecordingRecord, RecordingsRepository
 
 _log = logging.getLogger(__name__)
 
 ALREADY = "This server is already being recorded, in {channel}. Stop that recording first."
 NOTHING = "Nothing is being recorded here."
 CLOSING = "I was shut down."
-NOT_ALL = "From {failed} recordings you could not be deleted, the log has the cause; from {count} you were."
 FAILED = "The recording is safe, but its finished files could not be made; the log has the cause."
 
 
@@ -61,9 +68,23 @@ class Recordings:
         workers: Lane,
         repository: RecordingsRepository,
         version: str = "",
+        privacy: Privacy | None = None,
     ) -> None:
-        """Nothing is read before `open`; `root` is where recordings lie."""
-        self.consent = Consent(section.consent)
+        """Nothing is read before `open`.
+
+        Args:
+            section: The configuration.
+            root: Where recordings lie.
+            hub: Hears what happens.
+            clock: The clock.
+            workers: Render.
+            repository: The index.
+            version: Of the software, for the metadata.
+            privacy: What people decided, open already; without it, one for recordings alone, opened and closed with them.
+        """
+        self._own_privacy = privacy is None
+        self.privacy = privacy or Privacy(repository.store, root / KEPT, clock)
+        self.consent = Consent(section.consent, among=self.privacy.consent)
         self.auto = AutoRecord(section)
         self.panels: dict[str, tuple[int, int]] = {}  # channel and message that show a recording, kept through reloads
         self.announced: dict[int, int] = {}  # by guild: the voice channel that was told and is marked, kept likewise
@@ -83,15 +104,19 @@ class Recordings:
         self._finishing: dict[str, asyncio.Task[None]] = {}
         self._outcomes: dict[str, Metadata] = {}
         self._unreported: dict[str, tuple[RecordingRecord, Metadata | None]] = {}
+        self.people = RecordedPeople(self.archive, repository, self.consent, self._live, self._settled)
+        self.privacy.respect("recorded", self.people.decided)
+        self.privacy.register("recordings", self.people)
 
     async def open(self) -> None:
         """Load the index and people's decisions, and finish what a crash or a shutdown left unfinished."""
-        for user_id, decision in (await self._repository.decisions()).items():
-            self.consent.decide(user_id, decision)
+        if self._own_privacy:
+            await self.privacy.open()
+        await asyncio.to_thread(private.tighten_all, self._root)
         Following(self._hub, self.live, self._end, owner=self)
         for record in await self.archive.open():
             _log.info("recording %s was not finished; doing that now", record.id)
-            await self.archive.update(replace(record, state="rendering"))
+            await self.archive.note(replace(record, state="rendering"))
             self._finish_anew(record, again=False)
         self._tasks.start(self.archive.keep_clean(), "retention")
 
@@ -101,6 +126,8 @@ class Recordings:
         for live in list(self._live.values()):
             await self._end(live, CLOSING, render=False)
         await self._tasks.cancel_all()
+        if self._own_privacy:
+            await self.privacy.close()
 
     # Live recordings --------------------------------------------------------------------------------------------------
 
@@ -150,6 +177,9 @@ class Recordings:
         def on_ended(reason: str) -> None:
             loop.call_soon_threadsafe(self._ended_by_itself, guild_id, reason)
 
+        def on_heard(user_id: int, name: str) -> None:
+            loop.call_soon_threadsafe(self._heard, metadata.id, user_id, name)
+
         try:
             metadata = self._new_metadata(guild, channel, started_by)
             folder = await asyncio.to_thread(
@@ -169,6 +199,7 @@ class Recordings:
                 own_id=None if own_voice is None else own_voice[0],
                 undecryptable=undecryptable,
                 encryption=encryption,
+                on_heard=on_heard,
             )
             record = await self.archive.add(metadata, folder, report_channel_id)
             live = LiveRecording(
@@ -214,14 +245,14 @@ class Recordings:
             raise RecordingError(NOTHING)
         return live
 
-    async def stop(self, guild_id: int, reason: str) -> RecordingRecord:
+    async def stop(self, guild_id: int, reason: str, by: Named | None = None) -> RecordingRecord:
         """End a guild's recording; what has come is on disk then, and its files are finished in the background.
 
         Raises:
             RecordingError: Nothing is being recorded there.
         """
         live = self.required(guild_id)
-        await self._end(live, reason)
+        await self._end(live, reason, by=by)
         return live.record
 
     async def discard(self, guild_id: int, reason: str) -> None:
@@ -272,106 +303,72 @@ class Recordings:
 
     # People -----------------------------------------------------------------------------------------------------------
 
-    async def decide(self, user_id: int, decision: Decision | None) -> bool:
+    async def decide(self, user_id: int, decision: Decision | None) -> Settled:
         """Keep a person's decision about being recorded.
 
         A refusal holds from the next packet on, and what the recordings under way have of the person is deleted.
-
-        Returns:
-            Whether something was deleted.
         """
-        under_way = list(self._live.values())
-        self.consent.decide(user_id, decision)
-        await self._repository.decide(user_id, decision, self._clock.now())
-        if self.consent.allows(user_id):
-            return False
-        return any(await asyncio.gather(*(self._refused(live, user_id) for live in under_way)))
-
-    async def _refused(self, live: LiveRecording, user_id: int) -> bool:
-        """Delete somebody from a recording under way; whether they were on it."""
-        was_there = user_id in live.recorder.journals()
-        if await live.forget(user_id):
-            if was_there:
-                live.recorder.refused()
-        elif was_there:  # it is just being closed
-            await self._settled(live.id)
-            if self.archive.find(live.id) is not None:
-                await self.archive.take_out(live.id, user_id)
-        return was_there
+        return await self.privacy.decide(user_id, decision, ("recorded",))
 
     async def count_of(self, user_id: int) -> int:
         """On how many recordings a person is, running ones included."""
-        live = sum(user_id in live.recorder.journals() for live in self._live.values())
-        return live + len(await self._repository.of_person(user_id))
+        return await self.people.count(user_id)
 
-    async def delete_person(self, user_id: int) -> int:
+    async def delete_person(self, user_id: int, names: Iterable[str] = ()) -> int:
         """Delete everything recorded of a person: journals, tracks, their part of mixes, and metadata.
 
-        Recordings under way lose what they have; whether they go on hearing the person, `decide` says.
+        Recordings under way lose what they have; whether they go on hearing the person, `decide` says. What others keep
+        of the person goes with `privacy.delete_person`.
 
         Returns:
             From how many recordings something was deleted.
 
         Raises:
             RecordingError: Some recordings could not be changed; all others were.
+            StoreError: The index could not be changed; all files were.
         """
-        count = failed = 0
-        await self.archive.drop_exports_of(user_id)
-        for live in list(self._live.values()):
-            count += user_id in live.recorder.journals()
-            await live.forget(user_id)
-        for record in await self._repository.of_person(user_id):
-            if record.state == "recording":
-                continue
-            await self._settled(record.id)
-            if self.archive.find(record.id) is None:
-                continue
-            try:
-                count += await self.archive.take_out(record.id, user_id)
-            except (OSError, RecordingError):
-                _log.exception("recording %s: a person could not be taken out", record.id)
-                failed += 1
-        if failed:
-            raise RecordingError(NOT_ALL.format(failed=failed, count=count))
-        return count
+        return await self.people.delete(Person(user_id, frozenset(names), self._clock.now()))
 
     async def export_person(self, user_id: int) -> tuple[Path, int]:
-        """Everything recorded of a person as one archive, and from how many recordings.
+        """Everything kept of a person as one archive, and from how many recordings.
 
         Raises:
-            RecordingError: Nothing was recorded of them.
+            RecordingError: Nothing is kept of them.
         """
-        records: Sequence[RecordingRecord] = await self._repository.of_person(user_id)
+        extra = await self.privacy.export_person(user_id)
+        folders = await self.people.folders(user_id)
+        running = {live.folder for live in self._live.values()}
+        records = [await self.archive.adopt(folder) for folder in folders if folder not in running]
         for record in records:
             await self._settled(record.id)
-        return await self.archive.export_person(user_id, [r for r in records if r.state != "recording"])
+        return await self.archive.export_person(user_id, records, extra)
 
     # Within -----------------------------------------------------------------------------------------------------------
 
-    async def _end(self, live: LiveRecording, reason: str, *, render: bool = True) -> None:
+    async def _end(self, live: LiveRecording, reason: str, *, render: bool = True, by: Named | None = None) -> None:
         """End a recording once, whoever asks and however often; returns when its journals are closed."""
         running = self._ending.get(live.id)
         if running is None and self._live.get(live.record.guild_id) is live:
-            running = self._ending[live.id] = self._tasks.start(self._end_once(live, reason, render))
+            running = self._ending[live.id] = self._tasks.start(self._end_once(live, reason, render, by))
             running.add_done_callback(lambda _: self._ending.pop(live.id, None))
         if running is not None:
             await asyncio.shield(running)
 
-    async def _end_once(self, live: LiveRecording, reason: str, render: bool) -> None:
-        await live.end(reason)
+    async def _end_once(self, live: LiveRecording, reason: str, render: bool, by: Named | None) -> None:
+        await live.end(reason, by)
         record = replace(live.record, state="rendering", duration_s=live.duration_s)
         live.record = record
         names = {heard.user_id: heard.name for heard in live.heard()}
         self._live.pop(record.guild_id, None)
-        try:
-            await self.archive.update(record, names)
-        except StoreError:  # its folder tells as much; the rest must go on
-            _log.exception("recording %s: the index does not know that it ended", record.id)
+        await self.archive.note(record, names)
         reason = live.recorder.reason or reason
         self._hub.publish(RecordingStopped(record.guild_id, record.id, record.channel_id, str(live.folder), reason))
-        _log.info("recording %s ended: %s", record.id, reason)
+        _log.info("recording %s ended: %s", record.id, reason if by is None else "by hand")  # no names in the log
         if render:
             self._finish_later(record, live.rendering)
+
+    def _heard(self, recording_id: str, user_id: int, name: str) -> None:
+        self._tasks.start(self.archive.heard(recording_id, user_id, name))
 
     def _ended_by_itself(self, guild_id: int, reason: str) -> None:
         live = self._live.get(guild_id)
@@ -390,16 +387,16 @@ class Recordings:
 
     async def _finish(self, record: RecordingRecord, rendering: Rendering, *, again: bool) -> None:
         try:
-            if not rendering.tracks:
-                await asyncio.to_thread(drop_refused, rendering.folder, self.consent.refused)
-                await asyncio.to_thread(clear_rendered, rendering.folder)
+            await self._drop_refused(record, rendering, again=again)
             metadata = await finish(rendering.folder, self._section, self._workers, rendering)
+            await asyncio.to_thread(private.tighten_all, rendering.folder)
             people = {int(person.id): person.name for person in metadata.people}
             if not people and not metadata.notes:
                 await asyncio.to_thread(delete_folder, rendering.folder, self._root)
                 await self.archive.forget(record.id)
             else:
-                await self.archive.update(replace(record, state="finished", duration_s=metadata.duration_s), people)
+                done = replace(record, state="finished", duration_s=metadata.duration_s)
+                await self.archive.note(done, people)
         except Exception:  # noqa: BLE001 - whatever it was, people are told, and the journals wait for the next start
             _log.exception("recording %s: its files could not be finished; the journals are safe", record.id)
             await self._give_up(record, rendering.folder)
@@ -417,13 +414,28 @@ class Recordings:
             del self._outcomes[next(iter(self._outcomes))]
         self._hub.publish(RecordingRendered(record.guild_id, record.id, record.channel_id, str(rendering.folder)))
 
+    async def _drop_refused(self, record: RecordingRecord, rendering: Rendering, *, again: bool) -> None:
+        """Ask once more who refused, before anything is made of a recording: it may not have been possible till now.
+
+        Who is on one that was finished already, and refused after its end, stays on it until they want to be deleted.
+        """
+        end = record.started_at + timedelta(seconds=record.duration_s or 0)
+        dropped = await asyncio.to_thread(
+            drop_refused, rendering.folder, lambda user_id: self.consent.refused(user_id, end if again else None)
+        )
+        if not rendering.tracks:
+            await asyncio.to_thread(clear_rendered, rendering.folder)
+        for user_id in dropped:
+            _log.info("recording %s: somebody who refused is left out", record.id)
+            await rendering.forget(user_id)
+
     async def _give_up(self, record: RecordingRecord, folder: Path) -> None:
         people = None
         try:
             people = await asyncio.to_thread(give_up, folder)
         except (OSError, RecordingError) as error:
             _log.warning("recording %s: its metadata does not say so: %s", record.id, error)
-        await self.archive.update(replace(record, state="failed"), people)
+        await self.archive.note(replace(record, state="failed"), people)
 
     async def _render_again(self, record: RecordingRecord) -> None:
         self._finish_anew(record, again=True)

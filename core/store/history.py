@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import BigInteger, Integer, delete, select
+from sqlalchemy import BigInteger, Integer, delete, func, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.store.base import Base
 from core.surrogates import mended
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from core.store.store import Store
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 Role = Literal["user", "assistant"]
 
 KEPT = 1000  # lines of each conversation: twice what a prompt may take along
+_AT_ONCE = 500  # turns named in one statement
 LOOK_EVERY = 50  # lines written between two looks for older ones
 
 
@@ -93,19 +96,53 @@ class HistoryRepository:
         )
         async with self._store.transaction() as session:
             rows = list(await session.scalars(query))
-        return [
-            Line(
-                row.turn_id,
-                "assistant" if row.role == "assistant" else "user",
-                row.content,
-                row.at,
-                row.user_id,
-                row.name,
-            )
-            for row in reversed(rows)
-        ]
+        return [_line(row) for row in reversed(rows)]
 
     async def clear(self, conversation_id: int) -> None:
         """Forget a conversation."""
         async with self._store.transaction() as session:
             await session.execute(delete(HistoryRow).where(HistoryRow.conversation_id == conversation_id))
+
+    async def names_of(self, user_id: int) -> frozenset[str]:
+        """The names under which somebody wrote."""
+        query = select(HistoryRow.name).where(HistoryRow.user_id == user_id).distinct()
+        async with self._store.transaction() as session:
+            return frozenset(name for name in await session.scalars(query) if name)
+
+    async def lines_of(self, user_id: int) -> list[Line]:
+        """What is remembered of somebody: their lines, and the replies to them, oldest first."""
+        turns = select(HistoryRow.turn_id).where(HistoryRow.user_id == user_id)
+        query = select(HistoryRow).where(HistoryRow.turn_id.in_(turns)).order_by(HistoryRow.id)
+        async with self._store.transaction() as session:
+            rows = list(await session.scalars(query))
+        return [
+            _line(row)
+            for row in rows
+            if row.user_id in (user_id, None)  # never what somebody else wrote
+        ]
+
+    async def delete_person(self, user_id: int, clean: Callable[[str], str], until: datetime) -> int:
+        """Forget what somebody wrote, and what was replied to it; gives how many lines of theirs that were.
+
+        What others wrote, and was replied to them, stays, but for the mentions that `clean` takes out of it: in the
+        conversations that the person took part in, and of their id everywhere.
+        """
+        theirs = (HistoryRow.user_id == user_id, HistoryRow.at <= until)
+        async with self._store.transaction() as session:
+            count = await session.scalar(select(func.count()).select_from(HistoryRow).where(*theirs))
+            turns = list(await session.scalars(select(HistoryRow.turn_id).where(*theirs).distinct()))
+            places = list(await session.scalars(select(HistoryRow.conversation_id).where(*theirs).distinct()))
+            mentioning = or_(HistoryRow.conversation_id.in_(places), HistoryRow.content.contains(str(user_id)))
+            for start in range(0, len(turns), _AT_ONCE):
+                part = turns[start : start + _AT_ONCE]
+                await session.execute(delete(HistoryRow).where(HistoryRow.turn_id.in_(part)))
+            for row in await session.scalars(select(HistoryRow).where(mentioning, HistoryRow.at <= until)):
+                cleaned = clean(row.content)
+                if cleaned != row.content:
+                    row.content = cleaned
+        return count or 0
+
+
+def _line(row: HistoryRow) -> Line:
+    role: Role = "assistant" if row.role == "assistant" else "user"
+    return Line(row.turn_id, role, row.content, row.at, row.user_id, row.name)

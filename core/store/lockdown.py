@@ -335,6 +335,26 @@ class QueueRepository:
         async with writing(self._store) as session:
             return {(feature, guild_id): count for feature, guild_id, count in await session.execute(query)}
 
+    async def delete_person(self, author_id: int) -> int:
+        """Take away the messages of somebody and the notice they got; gives how many messages that were.
+
+        Locks that they set by hand stay, without their name.
+        """
+        theirs = QueuedMessageRow.author_id == author_id
+        async with writing(self._store) as session:
+            count = await session.scalar(select(func.count()).select_from(QueuedMessageRow).where(theirs))
+            await session.execute(delete(QueuedMessageRow).where(theirs))
+            await session.execute(delete(QueueNoticeRow).where(QueueNoticeRow.author_id == author_id))
+            nameless = func.replace(LockHolderRow.reason, f"<@{author_id}>", "somebody")
+            await session.execute(update(LockHolderRow).values(reason=nameless))
+        return int(count or 0)
+
+    async def count_of(self, author_id: int) -> int:
+        """How many messages of somebody wait."""
+        theirs = QueuedMessageRow.author_id == author_id
+        async with writing(self._store) as session:
+            return int(await session.scalar(select(func.count()).select_from(QueuedMessageRow).where(theirs)) or 0)
+
     async def _not_told(self, session: AsyncSession, dropped: Sequence[Queued]) -> list[Queued]:
         """One message for each author who has no notice yet; the notices are written."""
         first: dict[int, Queued] = {}

@@ -1,4 +1,4 @@
-"""The index of recordings, who is on them, and what people decided about being recorded."""
+"""The index of recordings, and who is on them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import ForeignKey, delete, select
+from sqlalchemy import ForeignKey, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.store.base import Base
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from sqlalchemy import Select
 
     from core.store.store import Store
 
 RecordingState = Literal["recording", "rendering", "finished", "failed"]
-Decision = Literal["in", "out"]
 
 
 class RecordingRow(Base):
@@ -49,16 +48,6 @@ class RecordingPersonRow(Base):
     name: Mapped[str]
 
 
-class ConsentRow(Base):
-    """What one person decided about being recorded, everywhere."""
-
-    __tablename__ = "recording_consent"
-
-    user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    decision: Mapped[str]
-    decided_at: Mapped[datetime]
-
-
 @dataclass(frozen=True, slots=True)
 class RecordingRecord:
     """One recording as the index knows it."""
@@ -76,10 +65,10 @@ class RecordingRecord:
 
 
 class RecordingsRepository:
-    """Reads and writes the index of recordings and people's decisions."""
+    """Reads and writes the index of recordings."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = self._store = store
 
     async def save(self, record: RecordingRecord) -> None:
         """Write a recording, new or changed."""
@@ -144,19 +133,25 @@ class RecordingsRepository:
             await session.execute(people)
             await session.execute(delete(RecordingRow).where(RecordingRow.id == recording_id))
 
-    async def decisions(self) -> dict[int, Decision]:
-        """What everybody decided who did, by user id."""
+    async def add_person(self, recording_id: str, user_id: int, name: str) -> None:
+        """Say that somebody is on a recording."""
         async with self._store.transaction() as session:
-            rows: Sequence[ConsentRow] = list(await session.scalars(select(ConsentRow)))
-        return {row.user_id: "in" if row.decision == "in" else "out" for row in rows}
+            await session.merge(RecordingPersonRow(recording_id=recording_id, user_id=user_id, name=name))
 
-    async def decide(self, user_id: int, decision: Decision | None, at: datetime) -> None:
-        """Keep a person's decision; None forgets it."""
+    async def names_of(self, user_id: int) -> frozenset[str]:
+        """The names under which somebody was recorded."""
+        query = select(RecordingPersonRow.name).where(RecordingPersonRow.user_id == user_id).distinct()
         async with self._store.transaction() as session:
-            if decision is None:
-                await session.execute(delete(ConsentRow).where(ConsentRow.user_id == user_id))
-            else:
-                await session.merge(ConsentRow(user_id=user_id, decision=decision, decided_at=at))
+            return frozenset(await session.scalars(query))
+
+    async def forget_person(self, user_id: int, until: datetime) -> None:
+        """Take somebody out of the index of all recordings that began by then, also as who started them."""
+        began = select(RecordingRow.id).where(RecordingRow.started_at <= until)
+        theirs = (RecordingPersonRow.user_id == user_id, RecordingPersonRow.recording_id.in_(began))
+        started = (RecordingRow.started_by == user_id, RecordingRow.started_at <= until)
+        async with self._store.transaction() as session:
+            await session.execute(delete(RecordingPersonRow).where(*theirs))
+            await session.execute(update(RecordingRow).where(*started).values(started_by=None))
 
     async def _records(self, query: Select[RecordingRow]) -> list[RecordingRecord]:
         async with self._store.transaction() as session:

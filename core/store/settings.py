@@ -100,6 +100,14 @@ class SettingsRepository:
             return PersonVoice(user_id)
         return PersonVoice(user_id, row.voice, row.rate, row.pitch, row.nickname)
 
+    async def delete_person_voice(self, user_id: int) -> bool:
+        """Forget the voice of a person; whether they had set one."""
+        async with self._store.transaction() as session:
+            row = await session.get(PersonVoiceRow, user_id)
+            if row is not None:
+                await session.delete(row)
+        return row is not None
+
     async def save_person_voice(self, voice: PersonVoice) -> None:
         """Write the voice of a person."""
         async with self._store.transaction() as session:

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 BROKEN = "My database cannot be read or written. Is its disk full? The log says more."
 CLOSE_S = 2.0  # how long closing waits for what is being read or written
-UNCLEAN = "What was deleted can still be found in the database's files; I try again within the hour."
+UNCLEAN = "Bytes of what was deleted are still in the files of my database."
 SCRUB_TRIES, SCRUB_WAIT_S = 4, 0.25
 
 

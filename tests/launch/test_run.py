@@ -80,7 +80,7 @@ async def test_a_database_that_cannot_be_opened_is_named(desk):
     desk.config.write_text('[store]\nurl = "sqlite+aiosqlite:////dev/null/parley.db"\n', encoding="utf-8")
     ended = await desk.run("run", "--config", str(desk.config), *desk.there, token=desk.standard.bot.token)
     said = refused(ended)
-    assert "The database sqlite+aiosqlite:////dev/null/parley.db cannot be opened; check [store] url" in said
+    assert "The database parley.db cannot be opened; check [store] url" in said
 
 
 # Discord --------------------------------------------------------------------------------------------------------------

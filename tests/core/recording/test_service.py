@@ -34,6 +34,7 @@ from core.recording.metadata import Metadata, Named, read_metadata, write_metada
 from core.recording.recorder import DISK_LOW
 from core.recording.service import Recordings
 from core.recording.track import render_track
+from core.store.decisions import Decided, DecisionsRepository
 from core.store.recordings import RecordingsRepository
 from core.store.store import Store
 from tests.core.recording.people import (
@@ -264,7 +265,7 @@ async def test_who_refuses_midway_is_gone_from_everything(house: House) -> None:
     frames = together(Speaker(1).say(tone(2), 1), Speaker(2).say(tone(2, hz=700), 1))
     await house.hear(frames, 6)
     await eventually(lambda: (live.folder / "session.wav").exists())
-    assert await service.decide(1, "out")
+    assert (await service.decide(1, "out")).done
     assert not any(name.startswith("1_") for name in names_in(live.folder))
     house.channel.send(Speaker(1, ssrc=5).say(tone(2), 7))
     await house.hear(Speaker(2, ssrc=6).say(tone(2, hz=700), 7), 10)
@@ -314,7 +315,7 @@ async def test_a_person_gets_their_data_and_nobody_elses(house: House) -> None:
     assert about["id"] == found.id
     assert about["you"]["name"] == "Ana"
     assert "Bo" not in text
-    with pytest.raises(RecordingError, match="Nothing is recorded of you"):
+    with pytest.raises(RecordingError, match="Nothing is kept of you"):
         await service.export_person(999)
 
 
@@ -376,7 +377,9 @@ async def test_who_refused_just_before_a_crash_is_gone_after_it(house: House) ->
     service = await house.recordings()
     live = await house.start(service)
     await house.hear(together(Speaker(1).say(tone(2), 1), Speaker(2).say(tone(1), 2)), 5)
-    await RecordingsRepository(house.store).decide(1, "out", START)  # and the process dies before it could do more
+    await DecisionsRepository(house.store).save(
+        [Decided(1, "recorded", "out", START)]
+    )  # and the process dies before it could do more
     again = await house.recordings()
     found = await again.rendered(live.id)
     assert [person.name for person in found.people] == ["Bo"]
@@ -446,7 +449,7 @@ async def test_a_refusal_while_the_recording_is_being_closed_holds_too(house: Ho
     stopping = asyncio.create_task(service.stop(1, "Enough."))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert await service.decide(1, "out")
+    assert (await service.decide(1, "out")).done
     await stopping
     found = await service.rendered(live.id)
     assert [person.name for person in found.people] == ["Bo"]
@@ -655,7 +658,7 @@ def test_metadata_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
     def fail(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("core.recording.metadata.os.fsync", fail)
+    monkeypatch.setattr("core.private.os.fsync", fail)
     with pytest.raises(OSError, match="No space"):
         write_metadata(tmp_path, before.model_copy(update={"id": "b"}))
     assert read_metadata(tmp_path).id == "a"

@@ -5,10 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest_asyncio
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, text
 
 from core.store.base import Base
+from core.store.decisions import Decided, DecisionsRepository
+from core.store.opening import MIGRATIONS
 from core.store.recordings import RecordingRecord, RecordingsRepository
 from core.store.store import Store
 
@@ -33,7 +38,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 async def test_the_migration_makes_the_tables_the_code_uses(store: Store) -> None:
     def differences(connection: object) -> list[object]:
-        ours = {"recordings", "recording_people", "recording_consent"}
+        ours = {"recordings", "recording_people", "decision"}
 
         def include(_item: object, name: str | None, kind: str, *_rest: object) -> bool:
             return kind != "table" or name in ours
@@ -73,11 +78,33 @@ async def test_a_recording_is_changed_and_forgotten(store: Store) -> None:
     assert await recordings.of_person(6) == []
 
 
-async def test_a_persons_decision_stays_until_it_is_changed(store: Store) -> None:
-    recordings = RecordingsRepository(store)
-    await recordings.decide(5, "out", START)
-    await recordings.decide(6, "in", START)
-    assert await recordings.decisions() == {5: "out", 6: "in"}
-    await recordings.decide(5, "in", START)
-    await recordings.decide(6, None, START)
-    assert await recordings.decisions() == {5: "in"}
+async def test_a_persons_decisions_stay_until_they_are_changed(store: Store) -> None:
+    decisions = DecisionsRepository(store)
+    await decisions.save([Decided(5, "recorded", "out", START), Decided(5, "heard", "in", START)])
+    await decisions.save([Decided(6, "recorded", "in", START)])
+    assert {(d.user_id, d.kind, d.decision) for d in await decisions.all()} == {
+        (5, "recorded", "out"),
+        (5, "heard", "in"),
+        (6, "recorded", "in"),
+    }
+    await decisions.save([Decided(5, "recorded", "in", START), Decided(6, "recorded", None, START)])
+    assert {(d.user_id, d.kind, d.decision) for d in await decisions.all()} == {
+        (5, "recorded", "in"),
+        (5, "heard", "in"),
+    }
+
+
+async def test_what_was_decided_before_there_were_four_decisions_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "older.db"
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        connection.execute(text("INSERT INTO recording_consent VALUES (5, 'out', '2026-11-01 20:00:00.000000')"))
+    engine.dispose()
+    store = Store(f"sqlite+aiosqlite:///{path}")
+    await store.open()
+    assert await DecisionsRepository(store).all() == [Decided(5, "recorded", "out", START)]
+    await store.close()

@@ -179,6 +179,6 @@ async def test_a_deletion_that_left_bytes_behind_is_not_called_done(store, tmp_p
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM history").fetchall()
         await HistoryRepository(store).clear(7)
-        with pytest.raises(StoreError, match="can still be found"):
+        with pytest.raises(StoreError, match="are still in the files"):
             await store.scrub()
     await store.scrub()
