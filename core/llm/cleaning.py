@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from functools import cache
+from typing import Protocol
 
 from core.surrogates import ends_in_half, mended
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class TextFilter(Protocol):
@@ -63,13 +61,19 @@ class Pairs:
         return mended(held)
 
 
-def begun(text: str, marks: Sequence[str]) -> int:
+def begun(text: str, marks: tuple[str, ...]) -> int:
     """How many characters at the end of the text may be the beginning of one of the (lower-case) marks."""
-    tail = text[-max(map(len, marks), default=0) :].lower()
-    longest = 0
-    for mark in marks:
-        for length in range(min(len(mark) - 1, len(text)), longest, -1):
-            if tail.endswith(mark[:length]):
-                longest = length
-                break
-    return longest
+    longest, firsts = _measures(marks)
+    tail = text[-longest:].lower()
+    for place, character in enumerate(tail):
+        if character in firsts:
+            end = tail[place:]
+            if any(len(mark) > len(end) and mark.startswith(end) for mark in marks):
+                return len(end)
+    return 0
+
+
+@cache
+def _measures(marks: tuple[str, ...]) -> tuple[int, frozenset[str]]:
+    """How long the longest of the marks is, and with what they begin."""
+    return max(map(len, marks)), frozenset(mark[0] for mark in marks)

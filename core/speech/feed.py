@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from core.speech.chunking import Chunker, Cut
+from core.speech.chunking import Chunker, Cut, unfinished
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -16,22 +16,28 @@ if TYPE_CHECKING:
 
 LOW_S = 1.0  # with less sound than this queued, a clause is better than waiting for its sentence
 FLUSH_S = 0.35  # after this long without new text, what is there is spoken
+HOLD_S = 0.5  # what may be half a number waits so long for its other half
+SLICE = 4000  # characters that are made speakable without giving way
 LOOK_S = 0.05  # how often the queue is looked at while it is full
 
 
 class Script:
     """The text of one turn as it comes, made speakable, for as many readers and as often as needed.
 
-    Text that is speakable already needs no `speakable`.
+    Text that is speakable already needs no `speakable`. With a `clock`, readers get no half numbers while more may come.
     `close` stops reading the source. A failure of the source shows as `error` once all text before it is there.
     """
 
-    def __init__(self, source: AsyncIterator[str], speakable: Speakable | None = None) -> None:
+    def __init__(
+        self, source: AsyncIterator[str], speakable: Speakable | None = None, clock: Clock | None = None
+    ) -> None:
         self.text = ""
+        self.received = 0  # characters that came, also those that are held back until what they are is clear
         self.finished = False
         self.error: BaseException | None = None
         self._source = source
         self._speakable = speakable
+        self._clock = clock
         self._waiting: list[asyncio.Future[None]] = []
         self._tasks = Tasks("speech script")
 
@@ -63,17 +69,38 @@ class Script:
         """The text from `start` on, as it comes."""
         while True:
             if len(self.text) > start:
-                piece, start = self.text[start:], len(self.text)
+                end = len(self.text) if self.finished or self._clock is None else unfinished(self.text, start)
+                if end == start and not await self._waited(self._clock):
+                    continue
+                end = end if end > start else len(self.text)
+                piece, start = self.text[start:end], end
                 yield piece
             elif self.finished:
                 return
             else:
                 await self.changed()
 
+    async def _waited(self, clock: Clock | None) -> bool:
+        """Wait for more text, but not long; whether the time passed without any."""
+        news = self.changed()
+        if clock is None:
+            return True
+        alarm = asyncio.ensure_future(clock.sleep(HOLD_S))
+        try:
+            await asyncio.wait({news, alarm}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            alarm.cancel()
+        return not news.done()
+
     async def _read(self) -> None:
         try:
             async for delta in self._source:
-                self._add(delta if self._speakable is None else self._speakable.push(delta))
+                for start in range(0, len(delta), SLICE):
+                    piece = delta[start : start + SLICE]
+                    self.received += len(piece)
+                    self._add(piece if self._speakable is None else self._speakable.push(piece))
+                    if len(delta) > SLICE:
+                        await asyncio.sleep(0)  # a text that comes as a whole is as long as it likes
         except Exception as error:  # noqa: BLE001 - whatever the source raises is raised where the turn is spoken
             self.error = error
         if self._speakable is not None:
@@ -82,9 +109,8 @@ class Script:
         self._tell()
 
     def _add(self, text: str) -> None:
-        if text:
-            self.text += text
-            self._tell()
+        self.text += text
+        self._tell()
 
     def _tell(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -113,6 +139,7 @@ class ClauseFeed:
         self._enough_s = enough_s
         self._clock = clock
         self._read = 0
+        self._received = 0
         self._heard_at = clock.monotonic()
         self._begun = False
 
@@ -139,6 +166,8 @@ class ClauseFeed:
         if fresh:
             self._read += len(fresh)
             self._chunker.push(fresh)
+        if self._script.received > self._received:
+            self._received = self._script.received
             self._heard_at = self._clock.monotonic()
         if self._script.finished:
             self._chunker.finish()
@@ -147,7 +176,7 @@ class ClauseFeed:
         if queued_s >= LOW_S:
             return Cut.SENTENCE
         idle_s = self._clock.monotonic() - self._heard_at
-        return Cut.WORD if idle_s >= FLUSH_S else Cut.CLAUSE
+        return Cut.REST if idle_s >= HOLD_S else Cut.WORD if idle_s >= FLUSH_S else Cut.CLAUSE
 
     async def _wait(self, queued_s: float) -> None:
         """Until there is new text, the silence is long enough to speak what is there, or the queue may have run low."""
@@ -155,7 +184,8 @@ class ClauseFeed:
         if not self._chunker.waiting:
             await news
             return
-        pause_s = LOOK_S if queued_s >= LOW_S else FLUSH_S - (self._clock.monotonic() - self._heard_at)
+        idle_s = self._clock.monotonic() - self._heard_at
+        pause_s = LOOK_S if queued_s >= LOW_S else (FLUSH_S if idle_s < FLUSH_S else HOLD_S) - idle_s
         if pause_s <= 0:  # everything that can be spoken was
             await news
             return

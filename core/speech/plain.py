@@ -16,6 +16,10 @@ _DIGITS = frozenset("0123456789")
 _CLOSERS = "\"')]}»”’"
 _NEW_LINES = "\n\r\v\f\x85\u2028\u2029"
 _OPENERS = "\"'([{«“‘"
+_KNOWN_CHARACTERS = 4096  # looked up once; a text of more different ones only costs time
+# Most text: words and marks of ASCII with one blank between them. Runs are looked for, not counted letter by letter.
+_EASY = re.compile(r"[!-~](?:[!-~]| (?=[!-~]))*+")
+_RUN = re.compile(r"([!-/:-~])\1{3}", re.IGNORECASE)
 
 
 class PlainText:
@@ -31,8 +35,25 @@ class PlainText:
     def clean(self, text: str) -> str:
         """What of `text` may be said. Runs of white space become one blank or one new line."""
         kept: list[str] = []
+        position = 0
+        for easy in _EASY.finditer(text):
+            start, end = easy.span()
+            if end - start < 16 or _RUN.search(text, start, end):
+                continue
+            # Its first and last letters go the careful way: they may belong to runs that began, or will end, outside.
+            self._carefully(text[position : start + 4], kept)
+            kept.append(text[start + 4 : end - 4])
+            self._run = ""  # what is left begins runs of its own
+            self._last = text[start + 4]
+            self._blank = False
+            position = end - 4
+        self._carefully(text[position:], kept)
+        return "".join(kept)
+
+    def _carefully(self, text: str, kept: list[str]) -> None:
         for character in text:
-            if character.isspace():
+            known = _KINDS.get(character) or _kind(character)
+            if known is _SPACE:
                 self._run = ""
                 if self._last and character in _NEW_LINES:
                     self._new_line = True
@@ -40,32 +61,47 @@ class PlainText:
                     self._blank = True
                     kept.append(" ")
                 continue
-            character = _plain_letter(character)
-            if self._sayable(character):
-                if self._new_line:
-                    kept.append(self._line_end(character))
-                kept.append(character)
-                self._last = character
-                self._blank = self._new_line = False
-        return "".join(kept)
+            letter, folded = known
+            if not letter or (letter in _JOINERS and self._last < _FIRST_JOINED_SCRIPT):
+                continue
+            if folded == self._run:
+                self._count += 1
+                if self._count > MOST_REPEATS and letter not in _DIGITS:
+                    continue
+            else:
+                self._run, self._count = folded, 1
+            if self._new_line:
+                kept.append(self._line_end(letter))
+            kept.append(letter)
+            self._last = letter
+            self._blank = self._new_line = False
 
     def _line_end(self, following: str) -> str:
         """The end of a line; one without punctuation gets a full stop, so that it does not run into the next."""
         ends_open = self._last.isalnum() or self._last in _CLOSERS
         return ".\n" if ends_open and (following.isalnum() or following in _OPENERS) else "\n"
 
-    def _sayable(self, character: str) -> bool:
-        if _EMOJI.match(character) or _INVISIBLE.match(character):
-            return False
-        if character in _JOINERS:
-            return self._last >= _FIRST_JOINED_SCRIPT
-        kind = unicodedata.category(character)
-        if kind in ("Cc", "Cs", "Co", "Cn"):
-            return False
-        folded = "mark" if kind in ("Mn", "Me") else character.casefold()
-        self._count = self._count + 1 if folded == self._run else 1
-        self._run = folded
-        return self._count <= MOST_REPEATS or character in _DIGITS
+
+_SPACE = ("", "space")
+_UNSAID = ("", "")
+_KINDS: dict[str, tuple[str, str]] = {}
+
+
+def _kind(character: str) -> tuple[str, str]:
+    """A character as it is said, and what it counts as when it repeats; `_SPACE` and `_UNSAID` have no sound."""
+    if len(_KINDS) >= _KNOWN_CHARACTERS:
+        _KINDS.clear()
+    known = _KINDS[character] = _SPACE if character.isspace() else _sayable(_plain_letter(character))
+    return known
+
+
+def _sayable(character: str) -> tuple[str, str]:
+    if _EMOJI.match(character) or _INVISIBLE.match(character):
+        return _UNSAID
+    kind = unicodedata.category(character)
+    if character not in _JOINERS and kind in ("Cc", "Cs", "Co", "Cn"):
+        return _UNSAID
+    return character, "mark" if kind in ("Mn", "Me") else character.casefold()
 
 
 def _plain_letter(character: str) -> str:

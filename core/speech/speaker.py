@@ -113,7 +113,7 @@ class Speaker:
             wanted = mood.colour(wanted)
         own = self.engine.native(wanted)
         shaper = Shaper(pitch=wanted.pitch - own.pitch, rate=wanted.rate / own.rate)
-        script = Script(text, Speakable(names))
+        script = Script(text, Speakable(names), self._clock)
         script.start()
         try:
             if await script.sayable():

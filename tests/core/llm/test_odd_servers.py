@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from core.errors import ModelError
+from core.llm.alternating import alternate
 from core.llm.events import EventReader
 from core.llm.messages import Message
 from core.llm.models import Models
@@ -289,3 +291,53 @@ async def test_strict_templates_take_every_prompt(chat: Chat, models: Models, sy
         assert [message["content"] for message in told] == [f"{system}\n\n{turns[0]}", *turns[1:]]
         assert await answer(models)
         assert len(chat.requests) == 3  # what was learned is known
+
+
+def test_any_conversation_ends_in_the_one_form() -> None:
+    rng = random.Random(7)
+    roles = ("system", "user", "assistant")
+    for _ in range(2000):
+        given = [
+            Message(rng.choice(roles), rng.choice(("x", " ", "")), rng.choice((None, "Ada")))
+            for _ in range(rng.randrange(9))
+        ]
+        for system_role in (True, False):
+            told = [message.role for message in alternate([*given, HELLO[1]], system_role=system_role)]
+            if system_role and told[0] == "system":
+                del told[0]
+            assert told == [("user", "assistant")[place % 2] for place in range(len(told))]
+            assert told[-1] == "user"
+
+
+# Thoughts
+
+
+@pytest.mark.parametrize(
+    ("answered", "words"),
+    [
+        ({"text": "Let me see.\n</think>\n\nYes."}, "Yes."),
+        ({"text": "Yes.", "reasoning": "Let me see."}, "Yes."),
+        ({"text": "Yes.", "reasoning": "Let me see.", "thoughts": "reasoning"}, "Yes."),
+    ],
+)
+async def test_a_route_whose_answers_begin_inside_a_thought(chat: Chat, answered: dict[str, Any], words: str) -> None:
+    models = Models({"default": route(chat, reasoning="starts_inside")}, environ={})
+    chat.script(**answered)
+    assert await answer(models) == words
+    chat.script(text="Let me see, this goes on")
+    assert "it only thought, and said nothing" in await complaint(models)
+    await models.close()
+
+
+async def test_a_thought_that_was_spoken_is_told_in_the_log(
+    chat: Chat, models: Models, caplog: pytest.LogCaptureFixture
+) -> None:
+    chat.script(text="Let me see.\n</think>\n\nYes.")
+    await answer(models)
+    assert 'set reasoning = "starts_inside"' in caplog.text
+
+
+async def test_an_answer_that_explains_thoughts_is_whole(chat: Chat, models: Models) -> None:
+    text = "Models think between <think> and </think>; `<|im_end|>` ends a turn. [THINK] is Mistral's."
+    chat.script(deltas=tuple(text))
+    assert await answer(models) == text

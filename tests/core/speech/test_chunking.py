@@ -163,3 +163,10 @@ def test_the_pieces_joined_are_the_text_however_it_comes(cut: Cut) -> None:
         taken = pieces(text, step=random_.randrange(1, 9), cut=cut, longest=random_.choice([40, 300]))
         assert "".join(taken).rstrip() == text.rstrip()
         assert all(piece.strip() for piece in taken)
+
+
+def test_an_endless_word_is_not_cut_inside_a_character() -> None:
+    for letters in ("e\u0301", "👍🏽", "👨\u200d👩\u200d👧", "\ud83d\ude00", "क्षि"):
+        taken = pieces("a" + letters * 400, step=7)
+        assert "".join(taken) == "a" + letters * 400
+        assert all(piece[-1] not in "\u200d\ud83d" and piece[0] not in "\u0301\u200d🏽\ude00ि" for piece in taken[1:-1])

@@ -150,3 +150,60 @@ async def test_closing_a_script_stops_its_source() -> None:
     await script.close()
     async with asyncio.timeout(30):
         await stopped.wait()
+
+
+NUMBERS = [
+    ["It is $3.", "50 now."],
+    ["It is $", "3", ".", "5", "0 now."],
+    ["About 1 ", "000 ", "000 people."],
+    ["At 12:", "30 today."],
+    ["Use v1.", "2.", "3 please."],
+    ["Ask 192.", "168.", "0.", "1 there."],
+    ["It is -", "5", ",", "5 % less."],
+    ["On 2026-", "01-", "02 then."],
+    ["Fruit, e.g.", " apples, is good."],
+    ["The 2", "nd of May."],
+]
+
+
+@pytest.mark.parametrize("tokens", NUMBERS)
+async def test_a_number_that_comes_slowly_is_not_torn(desk: Desk, clock: Any, tokens: list[str]) -> None:
+    for token in tokens:
+        desk.model.say(token)
+        await clock.advance(0.45)
+    desk.model.say(None)
+    await clock.advance(1)
+    assert "".join(piece or "" for piece in desk.taken).split() == "".join(tokens).split()
+    number = max("".join(tokens).split(), key=lambda word: sum(map(str.isdigit, word)))
+    words = [number] if number != "000" else ["1 000 000"]
+    words += ["e.g. apples"] if "e.g." in "".join(tokens) else []
+    assert all(any(word in (piece or "") for piece in desk.taken) for word in words), desk.taken
+
+
+async def test_a_number_at_the_end_of_a_text_that_stalls_waits_half_a_second(desk: Desk, clock: Any) -> None:
+    desk.model.say("It is about $3.")
+    await clock.advance(0.45)
+    assert desk.taken == ["It is about "]
+    await clock.advance(0.1)
+    assert desk.taken == ["It is about ", "$3."]
+
+
+async def test_an_engine_that_takes_tokens_gets_whole_numbers(clock: Any) -> None:
+    model = Model()
+    script = Script(model.stream(), Speakable(), clock)
+    script.start()
+    given: list[str] = []
+
+    async def read() -> None:
+        given.extend([piece async for piece in script.deltas()])
+
+    reading = asyncio.ensure_future(read())
+    for token in ["It is $3.", "50 now, or 7", "."]:
+        model.say(token)
+        await clock.advance(0.3)
+    await clock.advance(0.3)
+    model.say(None)
+    await clock.advance(0.1)
+    await reading
+    assert "".join(given) == "It is $3.50 now, or 7."
+    assert not any(piece.endswith("3.") for piece in given)
