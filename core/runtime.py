@@ -324,7 +324,7 @@ class Runtime:
 
         self.voice = VoiceService(self.bot, self.config.voice, self.hub, self.clock, self.settings, self._make_speaker)
         self.voice.gates.append(self.lockdown)
-        self.sounds = Sounds(self.config.path(self.config.voice.sounds), self.config.voice)
+        self.sounds = Sounds(self.config.path(self.config.voice.sounds), self.config.voice, self.workers.strangers)
         self.voice_wishes = VoiceWishes(self.settings, self.config.speech)
         self.conversation = Conversation(self)
         self.inbox = Inbox(self.clock)

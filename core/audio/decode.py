@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 BLOCK_SAMPLES = RATE_HZ // 2  # a channel
 MAX_BYTES = 100 * 2**20
 MAX_S = 2 * 3600.0
+BLOCK_S = 20.0  # that decoding one block may take; then its thread is left to itself
 
 EMPTY = "The file is empty: it has 0 bytes."
 NO_FILE = "The file is not there, or cannot be opened."
@@ -31,6 +33,7 @@ DAMAGED = "The file is damaged: nothing in it can be played."
 DAMAGED_FROM = "The file is damaged from {at} on."
 TOO_LARGE = "The file is too large: it has {size:.1f} MB, at most {most:.1f} MB are played."
 TOO_LONG = "The file is too long: at most {most} are played."
+STUCK = "The file takes too long to decode."
 STRANGE = "The file has sound of a kind that cannot be played ({rate_hz} Hz, {channels} channels)."
 
 # Demuxers that read sound from the file itself. Others (playlists, concatenations) would open further files or addresses.
@@ -66,11 +69,61 @@ async def decode(
     loop = asyncio.get_running_loop()
     given = blocks(source, max_bytes=max_bytes, max_s=max_s)
     try:
-        while (block := await loop.run_in_executor(thread, next, given, None)) is not None:
+        while True:
+            begun = loop.run_in_executor(thread, next, given, None)
+            begun.add_done_callback(_seen)
+            done, _ = await asyncio.wait([begun], timeout=BLOCK_S)
+            if not done:
+                raise AudioError(STUCK)
+            block = begun.result()
+            if block is None:
+                return
             yield block
     finally:
         thread.submit(given.close)  # runs after a block that is being decoded right now
         thread.shutdown(wait=False)
+
+
+def _seen(begun: asyncio.Future[Any]) -> None:
+    """An error that nobody waits for any more is no fault."""
+    if not begun.cancelled():
+        begun.exception()
+
+
+def vet(data: bytes, max_bytes: int = MAX_BYTES, max_s: float = MAX_S) -> float:
+    """Look through a stranger's file, for a process that may be ended: its length in seconds, `max_s` at most.
+
+    Its packets are read and the first sound decoded, so that what makes the libraries hang, swell or crash does so here.
+
+    Raises:
+        AudioError: As of `decode`.
+    """
+    with closing(blocks(data, max_bytes=max_bytes, max_s=max_s)) as given:
+        next(given, None)
+    file = _open_file(data, max_bytes)
+    with file, _open_container(file) as container:
+        return _length_s(container, next(iter(container.streams.audio)), max_s)
+
+
+def _length_s(container: Any, stream: Any, max_s: float) -> float:
+    """The sum of all packets' lengths, where the format tells them."""
+    from av.error import FFmpegError
+
+    length, base, bad = 0, stream.time_base, 0
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except (FFmpegError, ValueError):  # `decode` plays what is before it, and tells
+            bad += 1
+            if bad > _MOST_BAD:
+                return float(length * base)
+            continue
+        if packet is None:
+            return float(length * base)
+        length += packet.duration or 0
+        if length * base > max_s:  # `decode` plays that much, and tells
+            return max_s
 
 
 def blocks(
@@ -85,11 +138,24 @@ def blocks(
                 raise AudioError(SILENT)
             if stream.codec_context is None:  # a format that nothing decodes, such as WAV of 0 bits
                 raise AudioError(NOT_SOUND)
+            _require_kind(stream.codec_context.sample_rate, stream.codec_context.channels, known=False)
             if container.duration is not None and container.duration / 1e6 > max_s:
                 raise _too_long(max_s)
             yield from _decoded(container, stream, max_s)
     finally:
         file.close()
+
+
+def _require_kind(rate_hz: int, channels: int, *, known: bool = True) -> None:
+    """Refuse sound of a strange kind; 0 is allowed where only a decoder knows it.
+
+    Raises:
+        AudioError: It has too many channels, or a rate that nobody uses.
+    """
+    if not known and (not rate_hz or not channels):
+        return
+    if rate_hz not in _RATES or not 0 < channels <= _MOST_CHANNELS:
+        raise AudioError(STRANGE.format(rate_hz=rate_hz, channels=channels))
 
 
 def _decoded(container: Any, stream: Any, max_s: float) -> Generator[NDArray[np.float32], None, None]:
@@ -166,8 +232,7 @@ class _Converter:
         if frame is not None:
             if self._resampler is None:
                 channels = len(frame.layout.channels)
-                if frame.sample_rate not in _RATES or not 0 < channels <= _MOST_CHANNELS:
-                    raise AudioError(STRANGE.format(rate_hz=frame.sample_rate, channels=channels))
+                _require_kind(frame.sample_rate, channels)
                 self._channels = min(channels, CHANNELS)
                 layout = "mono" if channels == 1 else "stereo"
                 self._resampler = av.AudioResampler(format="flt", layout=layout, rate=RATE_HZ)

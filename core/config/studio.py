@@ -44,7 +44,7 @@ class StudioSection(Section):
     max_file_mb: int = Field(default=25, ge=1, le=500, description="Larger files are not looked at.")
     max_megapixels: int = Field(default=50, ge=1, le=80, description="Larger pictures are not looked at.")
     max_total_megapixels: int = Field(
-        default=1000,
+        default=500,
         ge=50,
         le=100_000,
         description="Unpacked of one animation or video, all frames together; of more, only the first frames are seen.",

@@ -21,14 +21,14 @@ class Limits:
     max_megapixels: int = 50
     max_side_px: int = 1024
     max_video_s: float = 60.0
-    max_total_megapixels: int = 1000
+    max_total_megapixels: int = 500
 
 
 class Budget:
     """Pixels that may be unpacked for one file, frames that are only passed included."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.left_px = limits.max_total_megapixels * MEGA
+    def __init__(self, limits: Limits, *, times: int = 1) -> None:
+        self.left_px = limits.max_total_megapixels * MEGA * times
 
     def frames(self, width: int, height: int) -> int:
         """How many frames of a size it is good for; one at least, whose size has a limit of its own."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _FORMATS = "mov,mp4,matroska,webm"  # as `sniff` tells them; others could name further files
 _MOST_STREAMS = "32"
+_TIMES = 4  # the pixels of an animation: frames of a video cost so much less
 
 DAMAGED = "That video is damaged, so I cannot look at it."
 
@@ -47,7 +48,7 @@ def frames_of(data: bytes, limits: Limits) -> list[Image.Image]:
 
 def _spread(container: Any, stream: Any, limits: Limits) -> list[Image.Image]:
     """Seek to each wanted moment and decode what is there; a file that cannot be seeked gives its first frames."""
-    budget = Budget(limits)
+    budget = Budget(limits, times=_TIMES)
     seen_s = min((container.duration or 0) / 1_000_000, limits.max_video_s)
     frames: list[Image.Image] = []
     if seen_s <= 0:

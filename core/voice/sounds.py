@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Protocol
 import aiohttp
 import discord
 
-from core.errors import AudioError
+from core.errors import AudioError, WorkerDied, WorkerOverdue, WorkerOverMemory
+from core.machine.lane import Owner
 from core.voice.media import Track
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from core.config.voice import VoiceSection
+    from core.machine.lane import Lane
     from core.voice.session import VoiceSession
 
 CHOICES = 25  # what Discord shows at most
@@ -23,6 +25,8 @@ NAME_LIMIT = 100  # characters of one choice
 MAX_BYTES = 1_000_000_000  # of a file of the folder; uploads have their own limit, long before this one
 FETCH_S = 60.0  # for an upload
 NOT_FETCHED = "Discord did not hand over the file. Please upload it once more."
+TOO_MUCH_WORK = "That file takes too much time or memory to decode, so I do not play it."
+NOT_PLAYED = "I do not play that file: what I look through uploads with was ended by it."
 FRESH_S = 10.0  # how long a look into the folder serves
 
 
@@ -40,7 +44,15 @@ class Upload(Protocol):
 class Sounds:
     """Opens files and uploads for a session's media queue."""
 
-    def __init__(self, folder: Path, section: VoiceSection) -> None:
+    def __init__(self, folder: Path, section: VoiceSection, strangers: Lane) -> None:
+        """Name the parts; nothing is opened.
+
+        Args:
+            folder: The host's files.
+            section: `[voice]`.
+            strangers: Where uploads are looked through before they are played.
+        """
+        self._strangers = strangers
         self._folder = folder
         self._section = section
         self._names: list[str] = []
@@ -88,18 +100,37 @@ class Sounds:
         return await self.play(session, upload.filename, data, by=by)
 
     async def play(self, session: VoiceSession, title: str, source: Path | bytes, *, by: int) -> Track:
-        """Queue any file, by its path or its bytes.
+        """Queue any file, by its path or its bytes; bytes are an upload, which is looked through first.
 
         Raises:
-            AudioError: It holds no sound, or too much waits already.
+            AudioError: It holds no sound, takes too much, or too much waits already.
+            WorkersBusy: Too many other uploads are looked through.
         """
         from core.audio.decode import decode
 
         max_s = self._section.play_limit_s
-        size = len(source) if isinstance(source, bytes) else 0
+        size = 0
+        if isinstance(source, bytes):
+            size = len(source)
+            await self._vet(source, max_s, Owner(session.guild.id, by))
         track = Track(title, by, lambda: decode(source, max_bytes=MAX_BYTES, max_s=max_s), size)
         await session.media.add(track)
         return track
+
+    async def _vet(self, data: bytes, max_s: float, owner: Owner) -> None:
+        """Look through an upload in a process that may be ended.
+
+        Raises:
+            AudioError: It is no sound that can be played, or looking through it took too much.
+        """
+        from core.audio.decode import vet
+
+        try:
+            await self._strangers.run(vet, data, MAX_BYTES, max_s, owner=owner)
+        except (WorkerOverdue, WorkerOverMemory) as error:
+            raise AudioError(TOO_MUCH_WORK) from error
+        except WorkerDied as error:
+            raise AudioError(NOT_PLAYED) from error
 
 
 def _list(folder: Path) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,16 @@ def vanish_once(file: str) -> str:
     except FileExistsError:
         return "done"
     os._exit(7)
+
+
+def hang(*_: Any) -> None:
+    """What a file may do to what opens it."""
+    hold_the_interpreter(os.devnull)
+
+
+def swell(*_: Any) -> None:
+    eat(4000)
+
+
+def crash(*_: Any) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
