@@ -33,7 +33,10 @@ def failure(route: Route, error: Exception, *, begun: bool) -> ModelError:
     if refused is not None:
         if isinstance(error, ServerSaidError) and not refused.status and not _known(refused):
             return ModelError(f"{server} reported an error while it answered; try again in a moment.", spoken=cut)
-        return ModelError(_refusal(route, server, refused), spoken=cut)
+        sentence = _refusal(route, server, refused)
+        if begun:
+            sentence = f"The answer breaks off here: {sentence[0].lower()}{sentence[1:]}"
+        return ModelError(sentence, spoken=cut)
     if isinstance(error, APIConnectionError | BrokenOffError):
         if begun:
             return ModelError(
@@ -126,7 +129,12 @@ def scrubbed(error: Exception, key: str) -> Exception:
 
 def _known(refused: Refused) -> bool:
     return bool(
-        refused.quota or refused.too_long or refused.filtered or refused.model_unknown or refused.parameter is not None
+        refused.quota
+        or refused.too_long
+        or refused.filtered
+        or refused.key
+        or refused.model_unknown
+        or refused.parameter is not None
     )
 
 
@@ -145,11 +153,11 @@ def _refusal(route: Route, server: str, refused: Refused) -> str:
         )
     if refused.filtered:
         return f"The content filter of the model {route.model} refused to answer this{number}."
-    if status in (401, 403):
+    if refused.key:
         key = route.api_key_env
         if not key:
-            return f"{server} wants a key ({status}); name the variable that holds it as api_key_env of '{route.name}'."
-        return f"{server} refused the key ({status}); set the right one as {key} in the environment or in .env."
+            return f"{server} wants a key{number}; name the variable that holds it as api_key_env of '{route.name}'."
+        return f"{server} refused the key{number}; set the right one as {key} in the environment or in .env."
     if refused.model_unknown:
         return f"{server} does not know the model {route.model}; check model and base_url of the route '{route.name}'."
     if status in (429, 529):

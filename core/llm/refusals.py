@@ -37,7 +37,12 @@ NO_SYSTEM = re.compile(
     r"|only user(?:,| and)[^.]{0,20}assistant[^.]{0,20}roles? (?:are|is) supported"
 )
 FILTERED = re.compile(r"content_filter|content_policy|responsibleaipolicy|data_inspection_failed|moderation")
-MODEL_UNKNOWN = re.compile(r"model_not_found|model[^.]{0,80}(?:not found|does not exist|not exist)|no such model")
+MODEL_UNKNOWN = re.compile(
+    r"model_not_found|model[^.]{0,80}(?:not found|does not exist|not exist)|no such model|invalid model"
+)
+KEY = re.compile(
+    r"(?:invalid|incorrect|missing|wrong)[ _]api[ _]key|api key not valid|no_db_connection"
+)  # LiteLLM: the last
 OVERLOADED = re.compile(r"overloaded|rate.?limit|too many requests|capacity|loading model|try again")
 
 
@@ -76,6 +81,11 @@ class Refused:
     def model_unknown(self) -> bool:
         """Whether the server does not have the model."""
         return self.status == 404 or (self.status in (0, 400, 422) and bool(MODEL_UNKNOWN.search(self.words)))
+
+    @property
+    def key(self) -> bool:
+        """Whether the key is missing or wrong; Gemini and LiteLLM say so with status 400."""
+        return self.status in (401, 403) or (self.status in (0, 400) and bool(KEY.search(self.words)))
 
     @property
     def passing(self) -> bool:
