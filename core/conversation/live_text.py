@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Protocol
 
+from core.conversation.pages import MESSAGE_LIMIT, split
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
     from core.clock import Clock
 
+__all__ = ["MESSAGE_LIMIT", "LiveText", "Posted", "Poster", "split"]
+
 _log = logging.getLogger(__name__)
 
-MESSAGE_LIMIT = 2000  # characters of one Discord message
 EDIT_INTERVAL_S = 1.0
 FIRST_S = 0.3  # a reply begins with a few words, not with one letter
 AGAIN_S = (0.5, 2.0)  # pauses before the final text is tried again: discord.py repeats itself after some errors only
-FENCE = "```"
 
 
 class Posted(Protocol):
@@ -47,6 +48,7 @@ class LiveText:
         self._text = ""
         self._last_s = 0.0
         self._begun = False
+        self._final = False
         self._tasks = Tasks("live text")
 
     async def update(self, text: str) -> None:
@@ -62,6 +64,7 @@ class LiveText:
         """Show the final text now; if Discord refuses, again a little later."""
         await self._tasks.cancel_all()
         self._text = text
+        self._final = True
         for pause_s in AGAIN_S:
             if await self._show():
                 return
@@ -79,7 +82,7 @@ class LiveText:
                 return
 
     async def _show(self) -> bool:
-        pages = split(self._text) if self._text.strip() else []
+        pages = split(self._text, growing=not self._final) if self._text.strip() else []
         self._last_s = self._clock.monotonic()
         for index, page in enumerate(pages):
             try:
@@ -93,25 +96,3 @@ class LiveText:
                 _log.warning("a written reply could not be shown: %s", error, exc_info=error)
                 return False
         return True
-
-
-def split(text: str, limit: int = MESSAGE_LIMIT) -> list[str]:
-    """Cut a text into messages at line ends or spaces; a code block that is cut is closed and opened again."""
-    pages: list[str] = []
-    rest = text.strip()
-    while len(rest) > limit:
-        room = limit - len(FENCE) - 1
-        cut = max(rest.rfind("\n", room // 2, room), -1)
-        if cut < 0:
-            cut = rest.rfind(" ", room // 2, room)
-        if cut < 0:
-            cut = room
-        page, rest = rest[:cut].rstrip(), rest[cut:].lstrip("\n ")
-        if page.count(FENCE) % 2:
-            opening = page[page.rfind(FENCE) :].split("\n", 1)[0]
-            page += f"\n{FENCE}"
-            rest = f"{opening if len(opening) < 20 else FENCE}\n{rest}"
-        pages.append(page)
-    if rest:
-        pages.append(rest)
-    return pages

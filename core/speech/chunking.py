@@ -64,6 +64,7 @@ class Chunker:
         self._longest = longest
         self._text = ""
         self._at = 0  # up to where it was taken
+        self._blank_to = 0  # up to where it is known that nothing but blanks follow
         self._limit = longest
         self._first = True
         self._finished = False
@@ -80,6 +81,7 @@ class Chunker:
 
     def push(self, text: str) -> None:
         """More text."""
+        self._blank_to = max(0, self._blank_to - self._at)
         self._text = self._text[self._at :] + text
         self._at = 0
 
@@ -193,7 +195,8 @@ class Chunker:
 
     def _lead(self) -> int:
         """Where what was not taken begins, blanks aside."""
-        return self._after_blanks(self._at)
+        self._blank_to = self._after_blanks(max(self._at, self._blank_to))
+        return self._blank_to
 
     def _after_blanks(self, start: int) -> int:
         return _BLANKS.match(self._text, start).end()  # pyright: ignore[reportOptionalMemberAccess] - always matches
