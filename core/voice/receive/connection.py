@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import struct
 import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,6 +16,7 @@ from discord.gateway import DiscordVoiceWebSocket
 from discord.voice_state import ConnectionFlowState, VoiceConnectionState
 
 from core.voice.receive.receiver import Receiver
+from core.voice.receive.sense import NONSENSE, require_sense
 from core.voice.receive.socket_reader import VoiceSocketReader
 
 if TYPE_CHECKING:
@@ -39,8 +41,15 @@ class ParleyVoiceWebSocket(DiscordVoiceWebSocket):
 
     async def poll_event(self) -> None:
         """Take one message. A connection that breaks while we answer it counts as closed, so that it is made anew."""
+        state = cast("ParleyConnectionState", self._connection)
         try:
             await super().poll_event()
+        except NONSENSE as error:
+            if state.state is not ConnectionFlowState.connected:
+                raise  # nothing stands yet that could go on: whoever connects gives up
+            # discord.py would stop listening for good. If the message mattered, the keys will not come, and are asked for.
+            state.refused_messages += 1
+            _log.warning("voice gateway: a message made no sense: %r", error)
         except ConnectionClosed:
             self.lost = True
             raise
@@ -55,12 +64,22 @@ class ParleyVoiceWebSocket(DiscordVoiceWebSocket):
         await super().initial_connection({**data, "modes": modes})
 
     async def received_message(self, msg: dict[str, Any]) -> None:
-        """One JSON message."""
+        """One JSON message.
+
+        Raises:
+            ValueError: It makes no sense.
+        """
         state = cast("ParleyConnectionState", self._connection)
+        require_sense(msg, modes=state.supported_modes, newest_dave=state.max_dave_protocol_version)
+        if msg["op"] == self.HELLO and self._keep_alive:
+            return  # a second one would begin a second thread of heartbeats
         before = state.dave_protocol_version
         if msg["op"] == self.DAVE_PREPARE_TRANSITION and not msg["d"]["protocol_version"]:
             state.regroup()  # the others may go over to plain frames sooner than we
-        await super().received_message(msg)
+        try:
+            await super().received_message(msg)
+        except RuntimeError as error:  # davey's session is in use on the player's thread
+            raise ValueError("the DAVE session could not be changed") from error
         if state.dave_protocol_version != before:
             state.encryption_changed(before, state.dave_protocol_version)
         if msg["op"] == self.RESUMED:
@@ -76,7 +95,9 @@ class ParleyVoiceWebSocket(DiscordVoiceWebSocket):
         except (
             ValueError,
             IndexError,
-        ) as error:  # davey raises ValueError; discord.py catches it only around 29 and 30
+            RuntimeError,
+            struct.error,
+        ) as error:  # discord.py catches davey's only around 29 and 30
             # Nothing to undo: a commit that builds on the refused message fails too, and that is recovered from.
             state.refused_messages += 1
             _log.warning("voice gateway: op %s was refused: %s", msg[2] if len(msg) > 2 else None, error)

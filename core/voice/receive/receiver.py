@@ -5,26 +5,29 @@ from __future__ import annotations
 import logging
 import struct
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from core.audio.frames import OPUS_SILENCE, OpusFrame
-from core.voice.receive.dave import DaveLink, FrameDecryptor, Undecryptable, is_encrypted
-from core.voice.receive.early import Packet, Sealed, Unnamed
+from core.voice.receive.dave import FrameDecryptor, Undecryptable, is_encrypted
+from core.voice.receive.early import Sealed, Unnamed
 from core.voice.receive.sequence import SequenceWindow
 from core.voice.receive.stats import Heard, ReceiveStats
+from core.voice.receive.streams import ReceiveLink, Stream, Subscriber
 from core.voice.receive.transport import AES256_GCM, AES_NONCE_REST, FORGED, OVERHEAD, opener
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from core.voice.receive.early import Packet
     from core.voice.receive.missed import Missed
 
 _log = logging.getLogger(__name__)
 
 OPUS_PAYLOAD_TYPE = 120
+MOST_STREAMS = 1024
 LEAVING_S = 2.0  # packets of somebody who left are on their way this long
 IDENTIFIED_EVERY = 10  # packets of an unknown SSRC: every member's key is tried on one of them
 KEY_MAY_COME = frozenset({"no_key", "no_decryptor", "no_session"})
@@ -36,39 +39,6 @@ _PREAMBLE_SIZE = 4
 _EXTENDED = frozenset({b"\x90\x78", b"\x90\xf8"})
 _USUAL = _EXTENDED | {b"\x80\x78", b"\x80\xf8"}
 _LEAST_USUAL = _HEADER.size + _PREAMBLE_SIZE + OVERHEAD
-
-
-class ReceiveLink(DaveLink, Protocol):
-    """What the receive path reads from the connection, anew for every packet."""
-
-    @property
-    def secret_key(self) -> list[int]:
-        """The transport key; another object after every re-key."""
-        ...
-
-    @property
-    def mode(self) -> str:
-        """The transport mode."""
-        ...
-
-
-@dataclass(slots=True, eq=False)
-class _Subscriber:
-    callback: Callable[[OpusFrame], None]
-    owner: object
-    name: str
-    failed: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class _Stream:
-    """One SSRC."""
-
-    window: SequenceWindow
-    heard: Heard
-    user_id: int | None = None
-    sealed: Sealed = field(default_factory=Sealed)
-    before: Packet | None = None  # a packet that looked stale: perhaps the sender begins anew
 
 
 class Receiver:
@@ -88,8 +58,8 @@ class Receiver:
         self._link = link
         self._users: dict[int, int] = {}
         self._dave = FrameDecryptor(link, recover)
-        self._subscribers: tuple[_Subscriber, ...] = ()
-        self._streams: dict[int, _Stream] = {}
+        self._subscribers: tuple[Subscriber, ...] = ()
+        self._streams: dict[int, Stream] = {}
         self._heard: dict[int, Heard] = {}
         self._unnamed = Unnamed()
         self._leaving: dict[int, tuple[int, float]] = {}
@@ -105,7 +75,7 @@ class Receiver:
     def subscribe(self, callback: Callable[[OpusFrame], None], *, owner: object) -> None:
         """Call `callback` with every frame from now on, on the reading thread, until `drop(owner)`."""
         name = getattr(callback, "__qualname__", repr(callback))
-        self._subscribers = (*self._subscribers, _Subscriber(callback, owner, name))
+        self._subscribers = (*self._subscribers, Subscriber(callback, owner, name))
 
     def drop(self, owner: object) -> None:
         """End every subscription of `owner`. A frame that is being delivered may still arrive."""
@@ -223,7 +193,7 @@ class Receiver:
             return
         stream = self._streams.get(ssrc)
         if stream is None:
-            stream = self._streams[ssrc] = _Stream(SequenceWindow(sequence), Heard())
+            stream = self._new_stream(ssrc, sequence)
         elif (refused := stream.window.accept(sequence)) is not None:
             if refused == "stale":
                 stream.before = (sequence, timestamp, arrival_s, payload)
@@ -232,6 +202,14 @@ class Receiver:
         elif stream.before is not None:
             self._restarted(ssrc, stream, sequence)
         self._route(ssrc, stream, (sequence, timestamp, arrival_s, payload))
+
+    def _new_stream(self, ssrc: int, sequence: int) -> Stream:
+        if len(self._streams) >= MOST_STREAMS:  # nobody's go first, then the oldest: a server may make up any number
+            nobodys = (known for known, stream in self._streams.items() if stream.user_id is None)
+            gone = self._streams.pop(next(nobodys, next(iter(self._streams))))
+            gone.heard.lost += gone.window.lost
+        stream = self._streams[ssrc] = Stream(SequenceWindow(sequence), Heard())
+        return stream
 
     def settle(self, now_s: float) -> None:
         """Deliver what was held for an owner or a key that has come since; otherwise the stream's next packet does."""
@@ -290,14 +268,14 @@ class Receiver:
             self._open = None
             _log.debug("no transport key yet: %s", error)
 
-    def _restarted(self, ssrc: int, stream: _Stream, sequence: int) -> None:
+    def _restarted(self, ssrc: int, stream: Stream, sequence: int) -> None:
         """The packet that looked stale was the first of a sender that began anew: give it its place."""
         before, stream.before = stream.before, None
         if before is not None and (before[0] + 1) & 0xFFFF == sequence:
             self._dropped["stale"] -= 1
             self._route(ssrc, stream, before)
 
-    def _route(self, ssrc: int, stream: _Stream, packet: Packet) -> None:
+    def _route(self, ssrc: int, stream: Stream, packet: Packet) -> None:
         """Find out whose a packet is, decrypt and deliver it; or keep it until that can be done."""
         user_id = self._users.get(ssrc)
         if user_id is None:
@@ -313,7 +291,7 @@ class Receiver:
             self._unseal(ssrc, stream, packet[2])
         self._decrypt_and_deliver(ssrc, stream, user_id, packet)
 
-    def _decrypt_and_deliver(self, ssrc: int, stream: _Stream, user_id: int, packet: Packet) -> None:
+    def _decrypt_and_deliver(self, ssrc: int, stream: Stream, user_id: int, packet: Packet) -> None:
         payload = packet[3]
         if payload == OPUS_SILENCE:
             stream.heard.silent += 1
@@ -329,7 +307,7 @@ class Receiver:
             stream.heard.plain += plain
         self._deliver(ssrc, stream, user_id, packet, payload)
 
-    def _deliver(self, ssrc: int, stream: _Stream, user_id: int, packet: Packet, opus: bytes) -> None:
+    def _deliver(self, ssrc: int, stream: Stream, user_id: int, packet: Packet, opus: bytes) -> None:
         stream.heard.packets += 1
         self._delivered += 1
         frame = OpusFrame(user_id, ssrc, packet[1], packet[0], packet[2], opus)
@@ -341,7 +319,7 @@ class Receiver:
                 if subscriber.failed & (subscriber.failed - 1) == 0:
                     _log.exception("%s failed on a frame (%d times)", subscriber.name, subscriber.failed)
 
-    def _unseal(self, ssrc: int, stream: _Stream, now_s: float) -> None:
+    def _unseal(self, ssrc: int, stream: Stream, now_s: float) -> None:
         """Try the frames again whose key was missing: some clients use a new key before everybody has it."""
         user_id, heard, sealed = stream.user_id, stream.heard, stream.sealed
         sealed.forget(now_s)
@@ -356,7 +334,7 @@ class Receiver:
             heard.admit(stretch)
             self._deliver(ssrc, stream, user_id, packet, opus)
 
-    def _await_owner(self, ssrc: int, stream: _Stream, packet: Packet) -> None:
+    def _await_owner(self, ssrc: int, stream: Stream, packet: Packet) -> None:
         """Keep a packet until it is known whose it is.
 
         Discord names who begins to speak (op 5), not who was speaking when we came. Whose key opens a frame is its sender.
@@ -385,12 +363,12 @@ class Receiver:
         user_id, until_s = self._leaving.get(ssrc, (None, 0.0))
         return user_id if arrival_s < until_s else None
 
-    def _release(self, ssrc: int, stream: _Stream) -> None:
+    def _release(self, ssrc: int, stream: Stream) -> None:
         for packet in self._unnamed.take(ssrc):
             stream.heard.late_mapped += 1
             self._route(ssrc, stream, packet)
 
-    def _assign(self, stream: _Stream, user_id: int) -> None:
+    def _assign(self, stream: Stream, user_id: int) -> None:
         """Count a stream for the person it belongs to from now on."""
         heard = self._heard.setdefault(user_id, Heard())
         if stream.user_id is None:

@@ -9,6 +9,7 @@ import pytest
 
 from core.audio.frames import OPUS_SILENCE, OpusFrame
 from core.voice.receive.early import HELD_PACKETS, HELD_STREAMS
+from core.voice.receive.receiver import MOST_STREAMS
 from loopback.voice.transport import MODES
 
 from .conftest import AES, ANNA, ANNAS, BEN, BENS, XCHACHA, Desk
@@ -325,3 +326,13 @@ def test_a_stream_that_no_key_of_the_group_opens_stays_unnamed(desk: Desk) -> No
         desk.hear(b"\x78plain", ssrc=778, sequence=number)
     assert desk.frames == []
     assert desk.receiver.stats.held == 80
+
+
+def test_made_up_streams_take_bounded_memory_and_displace_nobody(desk: Desk) -> None:
+    desk.hear(b"anna", sequence=1)
+    for ssrc in range(100_000, 100_000 + 3 * MOST_STREAMS):
+        desk.hear(b"nobody", ssrc=ssrc)
+    assert len(desk.receiver._streams) <= MOST_STREAMS
+    desk.hear(b"anna", sequence=1)  # replayed: her stream is still known
+    desk.hear(b"anna again", sequence=2)
+    assert desk.payloads == [b"anna", b"anna again"]

@@ -1,0 +1,52 @@
+"""What the receiver knows: the connection it reads from, who listens, and one sender's stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from core.voice.receive.dave import DaveLink
+from core.voice.receive.early import Sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from core.audio.frames import OpusFrame
+    from core.voice.receive.early import Packet
+    from core.voice.receive.sequence import SequenceWindow
+    from core.voice.receive.stats import Heard
+
+
+class ReceiveLink(DaveLink, Protocol):
+    """What the receive path reads from the connection, anew for every packet."""
+
+    @property
+    def secret_key(self) -> list[int]:
+        """The transport key; another object after every re-key."""
+        ...
+
+    @property
+    def mode(self) -> str:
+        """The transport mode."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Subscriber:
+    """Somebody who gets every frame."""
+
+    callback: Callable[[OpusFrame], None]
+    owner: object
+    name: str
+    failed: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """One SSRC."""
+
+    window: SequenceWindow
+    heard: Heard
+    user_id: int | None = None
+    sealed: Sealed = field(default_factory=Sealed)
+    before: Packet | None = None  # a packet that looked stale: perhaps the sender begins anew
