@@ -108,6 +108,6 @@ def _said(data: str) -> Any:
     """The error in an event's data: JSON, or words."""
     try:
         said: Any = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return data
     return said.get("error", said) if isinstance(said, dict) else said  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON of any shape

@@ -38,7 +38,8 @@ STRAY = (
     'reasoning = "starts_inside" for it'
 )
 CHECK_TIMEOUT_S = 5.0
-FAULTS = (ServerSaidError, BrokenOffError, WebPageError, ValueError, TypeError, AttributeError)  # of an answer's bytes
+# Of an answer's bytes; the last is JSON that is nested too deeply.
+FAULTS = (ServerSaidError, BrokenOffError, WebPageError, ValueError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ class Models:
             lists_none = error.status_code in (404, 405, 501)  # many servers have no list of models
             problem = "" if lists_none else failure(chosen, error, begun=False).sentence
             return ModelHealth(name, reachable=True, model_known=None, latency_s=latency_s, problem=problem)
-        except (OpenAIError, ValueError, TypeError, AttributeError) as error:  # the last three: no list of models
+        except (OpenAIError, *FAULTS) as error:  # the latter: no list of models
             problem = failure(chosen, error, begun=False).sentence
             return ModelHealth(name, reachable=False, model_known=None, latency_s=None, problem=problem)
         latency_s = time.monotonic() - started_s

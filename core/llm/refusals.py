@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from openai import APIStatusError
 
+LONGEST_S = 7 * 24 * 3600.0  # nobody waits longer, whatever a server asks
+
 Parameter = Literal["max_tokens", "max_completion_tokens", "temperature", "stop"]
 
 QUOTA = re.compile(
@@ -115,7 +117,11 @@ def by_words(said: Any) -> Refused:
         given = cast("dict[str, Any]", said)
         told = [str(given.get(key)) for key in ("code", "status", "status_code", "http_status")]
         status = next((int(code) for code in told if re.fullmatch(r"[45]\d\d", code)), 0)
-    return _refused(status, _words(str(cast("object", said))), None, "")
+    try:
+        words = str(cast("object", said))
+    except RecursionError:  # nested too deeply to be words
+        words = ""
+    return _refused(status, _words(words), None, "")
 
 
 def _refused(status: int, words: str, retry_after_s: float | None, onward: str) -> Refused:
@@ -138,11 +144,11 @@ def _words(text: str) -> str:
 def _seconds(headers: Mapping[str, str]) -> float | None:
     """How long the server asks us to wait: seconds, thousandths of them, or a date."""
     if (thousandths := headers.get("retry-after-ms", "")).isdecimal():
-        return int(thousandths) / 1000
+        return min(float(thousandths) / 1000, LONGEST_S)
     asked = headers.get("retry-after", "").strip()
     if asked.replace(".", "", 1).isdecimal():
-        return float(asked)
+        return min(float(asked), LONGEST_S)
     try:
-        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
-    except (ValueError, TypeError):
+        return min(max(0.0, parsedate_to_datetime(asked).timestamp() - time.time()), LONGEST_S)
+    except (ValueError, TypeError, OverflowError):
         return None

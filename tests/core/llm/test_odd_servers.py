@@ -168,6 +168,7 @@ async def test_a_refusal_is_shown_as_what_it_is(chat: Chat, models: Models) -> N
         ({"status": 429, "headers": {"Retry-After": "60"}}, "(429); try again in about 60 seconds"),
         ({"status": 429, "headers": {"Retry-After": "soon"}}, "(429); try again in a moment"),
         ({"status": 429, "headers": {"Retry-After": "Fri, 31 Dec 2100 23:59:59 GMT"}}, "hours"),
+        ({"status": 429, "headers": {"Retry-After": "9" * 400}}, "in about 168 hours"),
         ({"status": 503, "headers": {"Retry-After": "600"}}, "(503); try again in about 10 minutes"),
         ({"status": 529, "error": "overloaded_error"}, "no capacity left for us right now (529)"),
         ({"status": 502, "body": b"<html>nginx</html>"}, "fault of its own (502)"),
