@@ -109,7 +109,7 @@ class Connection:
     def _obey(self, op: int, data: Any) -> None:
         if op == 1:
             if self._gateway.answers_heartbeats:
-                self.send_op(11, None)
+                asyncio.get_running_loop().call_later(self._gateway.heartbeat_answer_s, self.send_op, 11, None)
         elif op == 2:
             self._identify(data)
         elif op == 6:

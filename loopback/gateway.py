@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
+HEARTBEAT_ANSWER_S = 0.1  # the round trip that clients usually measure to Discord
+
+
 class Gateway:
     """Hands the world's events to every session that may hear them.
 
@@ -31,6 +34,9 @@ class Gateway:
         url: Where it listens; set once the server does.
         heartbeat_interval_ms: What hello tells clients.
         answers_heartbeats: Off, clients take their connections for dead.
+        heartbeat_answer_s: How long an answer is under way, as to Discord and back. discord.py's keep-alive thread notes
+            when it sent a heartbeat after the event loop sent it: an answer that is there before counts against the
+            heartbeat before, and is told as a connection that is 41 s behind.
         resume_window_s: How long a session lives without a connection.
     """
 
@@ -39,6 +45,7 @@ class Gateway:
         self.url = ""
         self.heartbeat_interval_ms = 41_250
         self.answers_heartbeats = True
+        self.heartbeat_answer_s = HEARTBEAT_ANSWER_S
         self.resume_window_s = 60.0
         self._sessions: dict[str, Session] = {}
         self._connections: set[Connection] = set()

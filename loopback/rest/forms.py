@@ -1,4 +1,4 @@
-"""Reads request bodies: JSON, or multipart with `payload_json` and files."""
+"""Reads request bodies: JSON, or a form with `payload_json`, and with files if it is multipart."""
 
 from __future__ import annotations
 
@@ -48,6 +48,11 @@ async def read_form(request: web.Request) -> Form:
     Raises:
         ApiError: 50109 for broken JSON, 40005 for a file over the upload limit, 50035 for too many files.
     """
+    if request.content_type == "application/x-www-form-urlencoded":  # clients whose form library sees no files in it
+        fields = await request.post()
+        written = {name: value for name, value in fields.items() if isinstance(value, str)}
+        payload_json = written.pop("payload_json", "")
+        return Form(written | _object(payload_json.encode()))
     if not request.content_type.startswith("multipart/"):
         return Form(await read_json(request))
     payload: dict[str, Any] = {}

@@ -35,6 +35,13 @@ async def channels(request: web.Request) -> web.Response:
     return answer([channel.to_json() for channel in found if not channel.is_thread])
 
 
+@routes.get("/guilds/{guild_id}/soundboard-sounds")
+async def sounds(request: web.Request) -> web.Response:
+    """The guild's soundboard: this Discord has none."""
+    guild_of(request)
+    return answer({"items": []})
+
+
 @routes.post("/guilds/{guild_id}/channels")
 async def create_channel(request: web.Request) -> web.Response:
     """A new channel; needs MANAGE_CHANNELS."""

@@ -24,6 +24,13 @@ async def gateway_bot(request: web.Request) -> web.Response:
     return answer({"url": request.app[LOOPBACK].gateway, "shards": 1, "session_start_limit": starts})
 
 
+@routes.get("/soundboard-default-sounds")
+async def default_sounds(request: web.Request) -> web.Response:
+    """The sounds that every user may play: this Discord has none. py-cord asks for them at login."""
+    user_of(request)
+    return answer([])
+
+
 @routes.get("/oauth2/applications/@me")
 @routes.get("/applications/@me")
 async def own_application(request: web.Request) -> web.Response:

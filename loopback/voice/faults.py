@@ -71,6 +71,8 @@ class VoiceFaults:
     session_description_after_resume: bool = False
     """Op 9 is followed by a fresh op 4 with the same key."""
     heartbeat_interval_s: float = 13.75
+    heartbeat_answer_s: float = 0.05
+    """How long the answer to a heartbeat is under way; at once, discord.py takes it for the answer to the one before."""
     modes: tuple[str, ...] = ("aead_aes256_gcm_rtpsize", "aead_xchacha20_poly1305_rtpsize")
     """Transport modes offered in op 2, best first."""
 

@@ -224,4 +224,5 @@ class VoiceGateway:
         self._expect_heartbeat()
         if self._session is not None:
             self._session.seq_ack = int(data.get("seq_ack", self._session.seq_ack))
-        self._say(Op.HEARTBEAT_ACK, {"t": data.get("t", data.get("value"))})
+        answer = {"t": data.get("t", data.get("value"))}
+        asyncio.get_running_loop().call_later(self._faults.heartbeat_answer_s, self._say, Op.HEARTBEAT_ACK, answer)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import aiohttp
 import discord
 
-from loopback.clients import until
+from loopback.clients import Listening, client_options, running, until
 
 if TYPE_CHECKING:
-    from loopback.clients import Listening
     from loopback.server import Loopback, Standard
     from loopback.world import User
 
@@ -81,6 +81,25 @@ async def test_a_sequence_from_the_future_cannot_be_resumed(quiet: Loopback, usu
                 await socket.send_json({"op": 6, "d": resume})
                 assert (await socket.receive_json())["op"] == answer
                 await socket.close(code=4000)
+
+
+async def test_a_heartbeat_is_answered_as_late_as_by_discord(quiet: Loopback, usual: Standard) -> None:
+    """discord.py notes on another thread when it sent a heartbeat; an answer before that seems to be 41 s late."""
+    async with aiohttp.ClientSession() as http, http.ws_connect(quiet.gateway) as socket:
+        await socket.receive_json()
+        sent_s = time.monotonic()
+        await socket.send_json({"op": 1, "d": None})
+        assert (await socket.receive_json())["op"] == 11
+        assert time.monotonic() - sent_s > 0.08
+
+
+async def test_discord_py_measures_the_heartbeat_it_sent_and_not_the_one_before(
+    quiet: Loopback, usual: Standard
+) -> None:
+    quiet.sessions.heartbeat_interval_ms = 1000
+    async with running(Listening(**client_options(quiet)), usual.bot.token) as bot:
+        await until(lambda: bot.latency < 60)  # infinite before the first answer
+        assert 0.08 < bot.latency < 1
 
 
 async def test_heartbeats_can_be_left_unanswered(quiet: Loopback, usual: Standard) -> None:

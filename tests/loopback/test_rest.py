@@ -44,6 +44,28 @@ async def test_an_unknown_route_answers_404_and_is_remembered(
     assert len(errors) == 2
 
 
+async def test_the_default_sounds_of_the_soundboard_are_told(quiet: Loopback, usual: Standard) -> None:
+    headers = {"Authorization": f"Bot {usual.bot.token}"}
+    async with aiohttp.ClientSession(headers=headers) as http:
+        async with http.get(quiet.rest + "/soundboard-default-sounds") as response:
+            assert (response.status, await response.json()) == (200, [])
+        async with http.get(f"{quiet.rest}/guilds/{usual.guild.id}/soundboard-sounds") as response:
+            assert (response.status, await response.json()) == (200, {"items": []})
+    assert quiet.unknown_routes == []
+
+
+async def test_a_form_without_files_may_be_url_encoded(quiet: Loopback, usual: Standard) -> None:
+    headers = {"Authorization": f"Bot {usual.bot.token}"}
+    url = f"{quiet.rest}/channels/{usual.text.id}/messages"
+    async with aiohttp.ClientSession(headers=headers) as http:
+        for form in ({"payload_json": '{"content": "Grüße & mehr"}'}, {"content": "Grüße & mehr"}):
+            async with http.post(url, data=form) as response:
+                assert response.request_info.headers["Content-Type"] == "application/x-www-form-urlencoded"
+                assert (response.status, (await response.json())["content"]) == (200, "Grüße & mehr")
+        async with http.post(url, data={"payload_json": "{"}) as response:
+            assert (response.status, (await response.json())["code"]) == (400, 50109)
+
+
 async def test_without_a_token_nothing_is_told(quiet: Loopback) -> None:
     async with aiohttp.ClientSession() as http:
         async with http.get(quiet.rest + "/users/@me") as response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -317,6 +318,14 @@ async def test_a_client_without_heartbeat_is_hung_up_on(house: House):
     house.server.faults.heartbeat_interval_s = 0.1
     client = await house.enter(1, heartbeats=False)
     assert await client.wait_closed() == 4009
+
+
+async def test_a_heartbeat_is_answered_as_late_as_by_discord(house: House):
+    client = await house.enter(1, heartbeats=False)
+    sent_s = time.monotonic()
+    await client._send(Op.HEARTBEAT, {"t": 5, "seq_ack": -1})
+    await client.wait_for(Op.HEARTBEAT_ACK)
+    assert time.monotonic() - sent_s > 0.04
 
 
 async def test_a_client_with_heartbeats_stays(house: House):
