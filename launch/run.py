@@ -66,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         return USAGE
     if not arguments.verbose:
         logging.getLogger().setLevel(config.log.level)
+    os.umask(0o077)  # a process of our own: nothing that it writes is for others on this machine
     return asyncio.run(_run(arguments, config, environ, token))
 
 

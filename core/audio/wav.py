@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from core import private
 from core.audio.frames import CHANNELS, RATE_HZ
 from core.errors import AudioError
 
@@ -72,7 +73,7 @@ class WavWriter(_Closing):
         """
         self._rate_hz, self._channels = rate_hz, channels
         self._block = channels * _SAMPLE_BYTES
-        self._file = path.open("r+b" if resume_at else "wb")
+        self._file = open(path, "r+b" if resume_at else "wb", opener=private.opener)  # noqa: SIM115 - closed by `close`
         self._samples = resume_at or 0
         self._file.truncate(HEADER_BYTES + self._samples * self._block)
         self._file.seek(0, 2)

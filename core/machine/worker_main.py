@@ -51,6 +51,7 @@ def serve(connection: Connection, prepare: bytes | None, memory_mb: int) -> None
         memory_mb: Memory that jobs may take beside what is there after that; 0 is no limit.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the parent, which ends its workers
+    os.umask(0o077)  # whatever a library writes here is nobody else's to read
     end_with_parent()
     for name in _ONE_THREAD:
         os.environ.setdefault(name, "1")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from core import private
 from core.errors import RecordingError, StoreError
 from core.recording.folders import PackJob, delete_folder, folder_size, pack
 from core.recording.locks import BUSY, RecordingLocks
@@ -167,7 +168,7 @@ class Archive:
         there = [(name, folder) for name, folder in folders if await asyncio.to_thread((folder / FILE).exists)]
         if not there and not extra:
             raise RecordingError(NOBODY)
-        await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(private.make_folder, target.parent)
         return target, await asyncio.to_thread(export_person, user_id, there, target, extra)
 
     async def drop_exports_of(self, user_id: int) -> None:

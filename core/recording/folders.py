@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core import private
 from core.errors import RecordingError
 from core.recording.encode import Quality, encode_file
 from core.recording.metadata import FILE, read_metadata
@@ -29,11 +30,11 @@ def make_folder(root: Path, guild_id: int, channel_id: int, started_at: datetime
     parent = root / str(guild_id) / str(channel_id)
     stamp = f"{started_at.astimezone():%Y-%m-%d_%H-%M-%S}"
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(parent)
         for number in range(1, 1000):
             folder = parent / (stamp if number == 1 else f"{stamp}_{number}")
             try:
-                folder.mkdir()
+                folder.mkdir(mode=private.FOLDER_MODE)
                 break
             except FileExistsError:
                 continue
@@ -93,7 +94,7 @@ def pack(job: PackJob) -> int:
     files = [name for name in (*tracks, metadata.files.session if job.user_id is None else None) if name is not None]
     if not files:
         raise RecordingError("There is nothing finished to hand out in that recording.")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    private.make_folder(target.parent)
     work = target.with_name(f".{target.name}.new")
     try:
         with zipfile.ZipFile(work, "w", zipfile.ZIP_STORED) as archive:
@@ -103,6 +104,7 @@ def pack(job: PackJob) -> int:
                 for name in (FILE, metadata.files.timeline, *(each.file for each in metadata.transcripts)):
                     if name is not None and (folder / name).exists():
                         archive.write(folder / name, name)
+        private.tighten(work)
         work.replace(target)
     finally:
         work.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from core import private
 from core.audio.frames import FRAME_SAMPLES, OPUS_SILENCE, RATE_HZ
 from core.audio.opus import packet_samples
 from core.recording.marks import (
@@ -45,7 +46,7 @@ _HEADERS = (b"OpusHead", b"OpusTags")
 
 
 def _open_new(path: Path) -> BinaryIO:
-    return path.open("xb", buffering=0)
+    return open(path, "xb", buffering=0, opener=private.opener)
 
 
 class JournalWriter:

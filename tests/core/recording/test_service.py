@@ -75,7 +75,7 @@ class House:
         self.opened: list[Recordings] = []
         self.recorders: list[Recorder] = []
 
-    async def recordings(self, workers: Any = None, **settings: Any) -> Recordings:
+    async def recordings(self, workers: Any = None, privacy: Any = None, **settings: Any) -> Recordings:
         hub = Hub()
         hub.bind(asyncio.get_running_loop())
         hub.subscribe(Event, self.events.append, owner=self)
@@ -87,6 +87,7 @@ class House:
             workers=workers or HereWorkers(),
             repository=RecordingsRepository(self.store),
             version="1.2.3",
+            privacy=privacy,
         )
         await service.open()
         self.hub = hub
