@@ -63,6 +63,16 @@ class SessionResumed(GuildEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionImpaired(GuildEvent):
+    """What the server keeps the bot from has changed: hearing people, or being heard by them."""
+
+    session_id: str
+    channel_id: int
+    deafened: bool
+    silenced: bool  # muted, or in an audience, or without the right to speak
+
+
+@dataclass(frozen=True, slots=True)
 class SessionEnded(GuildEvent):
     """The session is over; `reason` is a sentence for people."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from core.recording.service import Recordings
     from core.voice.playback.monitor import SentFrame
     from core.voice.playback.player import Player
+    from core.voice.receive.missed import Missed
     from core.voice.session import VoiceSession
 
 
@@ -64,6 +66,7 @@ async def record_session(
     """
     client = session.client
     receiver = session.receiver
+    began_s = time.monotonic()
     before = {user_id: heard.undecryptable for user_id, heard in receiver.stats.users.items()}
 
     def name_of(user_id: int) -> str:
@@ -78,6 +81,9 @@ async def record_session(
         """What could not be decrypted since the recording began."""
         users = receiver.stats.users.items()
         return {user_id: dict(heard.undecryptable - before.get(user_id, Counter())) for user_id, heard in users}
+
+    def missed() -> dict[int, list[Missed]]:
+        return receiver.missed(began_s)
 
     def encryption() -> Encryption | None:
         """How packets come; while the connection is away, nobody can tell."""
@@ -100,9 +106,11 @@ async def record_session(
         own_voice=(guild.me.id, OwnVoice(session.player, guild.me.id)),
         encryption=encryption,
         undecryptable=undecryptable,
+        missed=missed,
         automatic=automatic,
         channel_name=channel_name,
     )
+    live.recorder.impaired(deafened=session.deafened, silenced=session.silenced)
     for member in session.channel.members:
         live.recorder.introduce(member.id, name_of(member.id))
     if session.ended.is_set():  # meanwhile: its end was told before this recording could hear of it

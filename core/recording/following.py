@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.events import PersonJoined, SessionEnded, SessionInterrupted, SessionMoved, SessionResumed
+from core.events import (
+    EncryptionChanged,
+    PersonJoined,
+    SessionEnded,
+    SessionImpaired,
+    SessionInterrupted,
+    SessionMoved,
+    SessionResumed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,6 +45,8 @@ class Following:
         hub.subscribe(PersonJoined, self._on_joined, owner=owner)
         hub.subscribe(SessionInterrupted, self._on_interrupted, owner=owner)
         hub.subscribe(SessionResumed, self._on_resumed, owner=owner)
+        hub.subscribe(SessionImpaired, self._on_impaired, owner=owner)
+        hub.subscribe(EncryptionChanged, self._on_encryption, owner=owner)
         hub.subscribe(SessionMoved, self._on_moved, owner=owner)
         hub.subscribe(SessionEnded, self._on_ended, owner=owner)
 
@@ -58,6 +68,16 @@ class Following:
         live = self._of(event.guild_id, event.session_id)
         if live is not None:
             live.recorder.gap_ended()
+
+    def _on_impaired(self, event: SessionImpaired) -> None:
+        live = self._of(event.guild_id, event.session_id)
+        if live is not None:
+            live.recorder.impaired(deafened=event.deafened, silenced=event.silenced)
+
+    def _on_encryption(self, event: EncryptionChanged) -> None:
+        live = self._of(event.guild_id, event.session_id)
+        if live is not None and not (event.before and event.protocol_version):
+            live.recorder.encryption_changed(off=event.weaker, at_s=event.at_s)
 
     def _on_moved(self, event: SessionMoved) -> None:
         live = self._of(event.guild_id, event.session_id)

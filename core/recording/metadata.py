@@ -107,13 +107,14 @@ class Note(_Part):
 
 
 class Gap(_Part):
-    """A stretch in which nothing was recorded."""
+    """A stretch in which nothing was recorded, of everybody or of one person."""
 
     start_s: float
     duration_s: float
     reason: Text
     pause: bool = Field(default=False, description="Asked for, not suffered.")
     by: Named | None = Field(default=None, description="Who asked for it.")
+    user_id: str | None = Field(default=None, description="Of one person alone; null: of everybody.")
 
 
 class Audio(_Part):
@@ -133,10 +134,16 @@ class Consent(_Part):
 
 
 class Encryption(_Part):
-    """How packets came."""
+    """How packets came, at the weakest moment there was."""
 
     transport: str = ""
     end_to_end: str = Field(default="", description="Version of DAVE, or empty.")
+
+    def weakest(self, now: Encryption | None) -> Encryption:
+        """This, or what it is now, whichever protects people less; with None, which is not known, this."""
+        if now is None or not self.transport:
+            return now or self
+        return Encryption(transport=now.transport, end_to_end=min(self.end_to_end, now.end_to_end))
 
 
 class Transcript(_Part):

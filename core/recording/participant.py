@@ -6,7 +6,7 @@ import errno
 import logging
 from typing import TYPE_CHECKING, BinaryIO
 
-from core.audio.frames import RATE_HZ
+from core.audio.frames import OPUS_SILENCE, RATE_HZ
 from core.audio.opus import is_silence, packet_samples
 from core.recording.journal import JournalWriter
 from core.recording.metadata import Packets, Person
@@ -70,7 +70,7 @@ class Participant:
         """
         for placed in self._timeline.drain(now_s):
             if self.journal is None:
-                if is_silence(placed.payload):
+                if placed.payload == OPUS_SILENCE:
                     continue
                 self.journal = open_journal(self)
                 self._first_position = placed.position

@@ -63,7 +63,7 @@ def draw_timeline(metadata_json: str, target: str) -> None:
     rows = max(1, len(metadata.people))
     row = (34 if rows <= 12 else 24 if rows <= 40 else 18) * SCALE
     notes = min(len(metadata.notes), _MAX_NOTES + 1)
-    legend = _NOTE if metadata.gaps else 0
+    legend = _NOTE if any(gap.user_id is None for gap in metadata.gaps) else 0
     height = _HEAD + row * rows + _AXIS + notes * _NOTE + legend + _MARGIN
     image = Image.new("RGB", (_WIDTH, round(height)), _PAPER)
     draw = ImageDraw.Draw(image)
@@ -139,6 +139,8 @@ def _draw_axis(draw: ImageDraw.ImageDraw, layout: _Layout) -> None:
 
 def _draw_gaps(draw: ImageDraw.ImageDraw, metadata: Metadata, layout: _Layout) -> None:
     for gap in metadata.gaps:
+        if gap.user_id is not None:
+            continue
         left, right = layout.x(gap.start_s), layout.x(gap.start_s + gap.duration_s)
         box = (left, layout.top, max(right, left + _LEAST_BAR), layout.bottom)
         draw.rectangle(box, fill=_PAUSE if gap.pause else _GAP)
@@ -148,7 +150,8 @@ def _draw_speech(draw: ImageDraw.ImageDraw, metadata: Metadata, layout: _Layout)
     places = {person.id: index for index, person in enumerate(metadata.people)}
     colors = [_color(index) for index in range(len(metadata.people))]
     for person in metadata.people:
-        for missing in person.missing:
+        missed = [gap for gap in metadata.gaps if gap.user_id == person.id]
+        for missing in (*person.missing, *missed):
             top = layout.top + (places[person.id] + 0.42) * layout.row
             box = (
                 layout.x(missing.start_s),
@@ -189,8 +192,8 @@ def _draw_notes(draw: ImageDraw.ImageDraw, metadata: Metadata, layout: _Layout, 
 
 def _draw_legend(draw: ImageDraw.ImageDraw, metadata: Metadata, y: float) -> None:
     x: float = _MARGIN
-    kinds = {gap.pause for gap in metadata.gaps}
-    for pause, color, text in ((False, _GAP, "connection lost"), (True, _PAUSE, "paused")):
+    kinds = {gap.pause for gap in metadata.gaps if gap.user_id is None}
+    for pause, color, text in ((False, _GAP, "nobody could be heard"), (True, _PAUSE, "paused")):
         if pause in kinds:
             draw.rectangle((x, y - 6 * SCALE, x + 18 * SCALE, y + 6 * SCALE), fill=color)
             draw_text(draw, (x + 24 * SCALE, y), text, 12 * SCALE, _FAINT, "lm")

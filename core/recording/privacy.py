@@ -84,6 +84,7 @@ def strip(metadata: Metadata, user_id: int, names: Iterable[str] = ()) -> None:
     hands = [metadata.started_by, metadata.ended_by, *(gap.by for gap in metadata.gaps)]
     named = [*metadata.people, *(note.by for note in metadata.notes), *hands]
     clean = cleaner(user_id, {*names, *(each.name for each in named if each is not None and each.id == key)})
+    metadata.gaps = [gap for gap in metadata.gaps if gap.user_id != key]
     metadata.notes = [note for note in metadata.notes if note.by is None or note.by.id != key]
     for note in metadata.notes:
         note.text = clean(note.text)
@@ -185,4 +186,5 @@ def _excerpt(metadata: Metadata, key: str) -> dict[str, object]:
     excerpt["done"] = [what for what, by in hands.items() if by is not None and by["id"] == key]
     excerpt["segments"] = [segment for segment in whole["segments"] if segment["user_id"] == key]
     excerpt["notes"] = [note for note in whole["notes"] if note["by"] is not None and note["by"]["id"] == key]
+    excerpt["gaps"] = [gap for gap in whole["gaps"] if gap["user_id"] == key]
     return excerpt

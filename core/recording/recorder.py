@@ -6,28 +6,32 @@ import errno
 import logging
 import shutil
 import threading
-from collections import Counter, deque
+from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from core.audio.frames import RATE_HZ
 from core.privacy.mentions import cleaner
-from core.recording.gaps import Gaps
-from core.recording.metadata import Named, Note, write_metadata
+from core.recording.called import Called
+from core.recording.gaps import DEAFENED, ENCRYPTED, SILENCED, UNENCRYPTED, Gaps
+from core.recording.metadata import Encryption, Named, Note, write_metadata
 from core.recording.participant import Participant
 from core.recording.privacy import strip
 from core.recording.timeline import HOLD_S
+from core.recording.unheard import Unheard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from core.audio.frames import OpusFrame
     from core.clock import Clock
     from core.recording.consent import Consent
+    from core.recording.gaps import Kind
     from core.recording.journal import JournalWriter
-    from core.recording.metadata import Encryption, Gap, Metadata
+    from core.recording.metadata import Gap, Metadata
+    from core.recording.unheard import Missed
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +92,7 @@ class Recorder:
         on_ended: Callable[[str], None] | None = None,
         own_id: int | None = None,
         undecryptable: Callable[[], Mapping[int, Mapping[str, int]]] = dict,
+        missed: Callable[[], Mapping[int, Sequence[Missed]]] = dict,
         encryption: Callable[[], Encryption | None] = lambda: None,
         open_file: Callable[[Path], BinaryIO] | None = None,
         on_heard: Callable[[int, str], None] = lambda user_id, name: None,
@@ -104,6 +109,7 @@ class Recorder:
             on_ended: Told why, when the recording ends by itself.
             own_id: The bot's own user id; nobody is asked whether its voice may be recorded.
             undecryptable: Frames that could not be decrypted, by user id and cause.
+            missed: When that was, by user id.
             encryption: How packets come at the moment; None while that is not known.
             open_file: Opens a journal; for tests of failing disks.
             on_heard: Told of each person, by id and name, right before anything of them is written.
@@ -118,20 +124,19 @@ class Recorder:
         self._metadata = metadata
         self._consent = consent
         self._clock = clock
-        self._name_of = name_of
         self._limits = limits or Limits()
         self._on_ended = on_ended
         self._own_id = own_id
-        self._undecryptable = undecryptable
+        self._unheard = Unheard(undecryptable, missed)
         self._encryption = encryption
         self._open_file = open_file
         self._on_heard = on_heard
         self._queue: deque[OpusFrame] = deque()
         self._commands: deque[Callable[[], None]] = deque()
         self._people: dict[int, Participant] = {}
-        self._names: dict[int, str] = {}
-        self._forgotten: dict[int, Counter[str]] = {}  # undecryptable packets of whom was forgotten, as they were then
+        self._called = Called(name_of)
         self._gaps = Gaps(self._gap_closed)
+        self._closed_gaps: list[Gap] = []
         self._ended_by: Named | None = None
         self._finished = False
         self._finishing = threading.Lock()
@@ -154,13 +159,12 @@ class Recorder:
         if len(self._queue) >= QUEUE_LIMIT:
             self.overflowed += 1
             return
-        if frame.user_id not in self._names:
-            self._ask_name(frame.user_id)  # at once: who comes for a moment is gone when the packet's turn comes
+        self._called.meet(frame.user_id)
         self._queue.append(frame)
 
     def introduce(self, user_id: int, name: str) -> None:
         """Say what somebody is called who may be heard: they may be gone, and nobody know them, when they are."""
-        self._names.setdefault(user_id, name)
+        self._called.introduce(user_id, name)
 
     def start(self) -> None:
         """Let the thread begin."""
@@ -210,21 +214,43 @@ class Recorder:
         """Let packets go by; time runs on, so tracks are silent meanwhile."""
         if not self._paused:
             self._paused = True
-            self._gap_started(reason, pause=True, by=by)
+            self._gap_started(reason, "pause", by)
 
     def resume(self) -> None:
         """Take packets again."""
         if self._paused:
-            self._gap_ended(pause=True)
+            self._gap_ended("pause")
             self._paused = False
 
     def gap_started(self, reason: str) -> None:
         """The connection is away."""
-        self._gap_started(reason, pause=False)
+        self._gap_started(reason, "away")
 
     def gap_ended(self) -> None:
         """The connection is back."""
-        self._gap_ended(pause=False)
+        self._gap_ended("away")
+
+    def impaired(self, *, deafened: bool, silenced: bool) -> None:
+        """Whether the server keeps the bot from hearing, or from being heard; a repetition changes nothing."""
+        kinds: tuple[tuple[bool, str, Kind], ...] = (
+            (deafened, DEAFENED, "deafened"),
+            (silenced, SILENCED, "silenced"),
+        )
+        for on, reason, kind in kinds:
+            if on:
+                self._gap_started(reason, kind)
+            else:
+                self._gap_ended(kind)
+
+    def encryption_changed(self, *, off: bool, at_s: float) -> None:
+        """End-to-end encryption went off or came back, at `at_s` on the clock."""
+        self.note(UNENCRYPTED if off else ENCRYPTED, at_s=max(0.0, at_s - self.started_s))
+        if off:
+            self._command(self._weaken)
+
+    def _weaken(self) -> None:
+        encryption = self._metadata.encryption
+        self._metadata.encryption = encryption.weakest(Encryption(transport=encryption.transport))
 
     def note(self, text: str, by: Named | None = None, at_s: float | None = None) -> Note:
         """Mark this moment, or one at `at_s` seconds since the start."""
@@ -239,11 +265,11 @@ class Recorder:
 
         def forget() -> None:
             try:
-                self._names.pop(user_id, None)
+                self._called.forget(user_id)
                 person = self._people.pop(user_id, None)
                 if person is not None:
                     person.discard()
-                self._forgotten[user_id] = Counter(self._undecryptable().get(user_id, {}))
+                self._unheard.forget(user_id, self._clock.monotonic())
                 self._write_metadata()
             except OSError as error:
                 done.set_exception(error)  # it may still be there: who asked must not believe it gone
@@ -259,7 +285,9 @@ class Recorder:
         done.set_running_or_notify_cancel()
 
         def take() -> None:
+            self._gather_gaps()
             before = self._metadata.model_dump_json()
+            self._unheard.forget(user_id, self._clock.monotonic())
             strip(self._metadata, user_id, names)
             self._gaps.forget(user_id, cleaner(user_id, names))
             found = self._metadata.model_dump_json() != before
@@ -378,21 +406,10 @@ class Recorder:
     def _person(self, user_id: int) -> Participant:
         person = self._people.get(user_id)
         if person is None:
-            if user_id not in self._names:
-                self._ask_name(user_id)
-            name, bot = self._names.get(user_id, str(user_id)), user_id == self._own_id
+            name, bot = self._called.meet(user_id), user_id == self._own_id
             person = Participant(user_id, name, self._clock.now(), self.started_s, bot=bot)
             self._people[user_id] = person
         return person
-
-    def _ask_name(self, user_id: int) -> None:
-        try:
-            name = self._name_of(user_id)
-        except Exception:  # noqa: BLE001 - a name is not worth a track
-            _log.exception("recording %s: user %d has no name", self._metadata.id, user_id)
-            name = str(user_id)
-        if name != str(user_id):  # else somebody may know next time
-            self._names[user_id] = name
 
     def _may_write(self, user_id: int) -> bool:
         return user_id == self._own_id or self._consent.allows(user_id)
@@ -423,8 +440,9 @@ class Recorder:
 
     def _write_metadata(self) -> None:
         metadata = self._metadata
-        causes = self._causes()
-        metadata.encryption = self._encryption() or metadata.encryption
+        causes = self._unheard.causes()
+        metadata.encryption = metadata.encryption.weakest(self._encryption())
+        self._gather_gaps()
         if metadata.state == "recording":
             metadata.duration_s = round(self._clock.monotonic() - self.started_s, 3)
         for user_id in filter(self._may_write, causes):
@@ -437,28 +455,28 @@ class Recorder:
         write_metadata(self.folder, metadata)
         self._dirty = False
 
-    def _causes(self) -> dict[int, Counter[str]]:
-        """Whose packets could not be decrypted, how many by cause; without those that were forgotten."""
-        counts = {
-            user_id: Counter(causes) - self._forgotten.get(user_id, Counter())
-            for user_id, causes in self._undecryptable().items()
-        }
-        return {user_id: causes for user_id, causes in counts.items() if causes}
-
     # Gaps -------------------------------------------------------------------------------------------------------------
 
-    def _gap_started(self, reason: str, *, pause: bool, by: Named | None = None) -> None:
+    def _gather_gaps(self) -> None:
         at_s = self._clock.monotonic() - self.started_s
-        self._command(lambda: self._gaps.begin(at_s, reason, pause=pause, by=by))
+        missed = [gap for gap in self._unheard.gaps(self.started_s) if self._may_write(int(gap.user_id or 0))]
+        every = [*self._closed_gaps, *self._gaps.so_far(at_s), *missed]
+        self._metadata.gaps = sorted(every, key=lambda gap: gap.start_s)
 
-    def _gap_ended(self, *, pause: bool) -> None:
+    def _gap_started(self, reason: str, kind: Kind, by: Named | None = None) -> None:
         at_s = self._clock.monotonic() - self.started_s
-        self._command(lambda: self._gaps.end(at_s, pause=pause))
+        user_id = self._own_id if kind == "silenced" else None
+        self._command(lambda: self._gaps.begin(at_s, reason, kind, user_id=user_id, by=by))
+
+    def _gap_ended(self, kind: Kind) -> None:
+        at_s = self._clock.monotonic() - self.started_s
+        self._command(lambda: self._gaps.end(at_s, kind))
 
     def _gap_closed(self, gap: Gap) -> None:
         for person in self._people.values():
-            person.away(self.started_s + gap.start_s, self.started_s + gap.start_s + gap.duration_s)
-        self._metadata.gaps.append(gap)
+            if gap.user_id in (None, str(person.user_id)):
+                person.away(self.started_s + gap.start_s, self.started_s + gap.start_s + gap.duration_s)
+        self._closed_gaps.append(gap)
 
     def _command(self, command: Callable[[], None]) -> None:
         """Have something done on the recorder's thread, its outcome in the metadata within a turn; here, once that ended."""

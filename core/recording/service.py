@@ -30,7 +30,7 @@ from core.recording.recorder import Limits, Recorder
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from core.clock import Clock
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from core.privacy.service import Settled
     from core.recording.live import FrameSource
     from core.recording.rendering import Rendering
+    from core.recording.unheard import Missed
     from core.store.decisions import Decision
     from core.store.recordings import RecordingRecord, RecordingsRepository
 
@@ -143,6 +144,7 @@ class Recordings:
         report_channel_id: int | None = None,
         own_voice: tuple[int, FrameSource] | None = None,
         encryption: Callable[[], Encryption | None] = lambda: None,
+        missed: Callable[[], Mapping[int, Sequence[Missed]]] = dict,
         undecryptable: Callable[[], Mapping[int, Mapping[str, int]]] = dict,
         automatic: bool = False,
         channel_name: Callable[[int], str] = str,
@@ -160,6 +162,7 @@ class Recordings:
             own_voice: The bot's own user id, and where what it says comes from; left out if the configuration wants that.
             encryption: How packets come at the moment; None while that is not known.
             undecryptable: Frames that could not be decrypted, by user id and cause.
+            missed: When that was, by user id.
             automatic: Whether nobody asked for it.
             channel_name: A voice channel's name by id, for when the session is moved.
 
@@ -198,6 +201,7 @@ class Recordings:
                 on_ended=on_ended,
                 own_id=None if own_voice is None else own_voice[0],
                 undecryptable=undecryptable,
+                missed=missed,
                 encryption=encryption,
                 on_heard=on_heard,
             )

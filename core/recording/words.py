@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.recording.gaps import DEAFENED, UNENCRYPTED
+
 if TYPE_CHECKING:
     from core.recording.live import LiveRecording
     from core.recording.metadata import Metadata
@@ -32,6 +34,7 @@ NEWCOMER = {
     "opt_in": "{people} This channel is being recorded, but only who agrees is heard. Press “Record me” to be on it.",
 }
 NEVER_HEARD = "🔇 {person} has no track: none of what came could be decrypted ({count} packets)."
+UNHEARD = " ({count} packets could not be decrypted)"
 NOBODY = "The recording is over. Nobody spoke, so there is nothing to keep."
 INTERRUPTED = "I was cut off in the middle of a recording. What was on disk is safe:"
 FAILED = "The recording is over. What was heard is safe on disk, but the finished files could not be made; the log has the cause."
@@ -92,14 +95,22 @@ def finished_text(metadata: Metadata, where: str) -> str:
             lines.append(NEVER_HEARD.format(person=f"<@{person.id}>", count=sum(person.packets.undecryptable.values())))
             continue
         lost = _lost(person.packets.lost, person.packets.received)
+        unheard = sum(person.packets.undecryptable.values())
+        lost += UNHEARD.format(count=unheard) if unheard else ""
         lines.append(f"▫️ <@{person.id}> {clock(person.speech_s)}{lost}")
         if person.fault is not None:
             lines.append(f"⚠️ {person.fault}")
     if len(speakers) > SHOWN_PEOPLE:
         lines.append(f"and {len(speakers) - SHOWN_PEOPLE} more")
-    away_s = sum(gap.duration_s for gap in metadata.gaps if not gap.pause)
+    suffered = [gap for gap in metadata.gaps if not gap.pause and gap.user_id is None]
+    deafened_s = sum(gap.duration_s for gap in suffered if gap.reason == DEAFENED)
+    away_s = sum(gap.duration_s for gap in suffered) - deafened_s
     if away_s >= 1:
         lines.append(f"The connection was away for {clock(away_s)}.")
+    if deafened_s >= 1:
+        lines.append(f"A moderator had deafened me for {clock(deafened_s)}: nobody is on it then.")
+    if any(note.text == UNENCRYPTED for note in metadata.notes):
+        lines.append("🔓 For a part of it the channel was not encrypted end to end; the metadata's notes say when.")
     if any(person.missing for person in metadata.people):
         lines.append("Some of it was damaged on disk; the metadata says where.")
     lines.append(f"-# `{where}` · id `{metadata.id}`")

@@ -41,6 +41,8 @@ ALONE = "Everybody left."
 LOST = "The voice connection was lost and did not come back."
 PROMPTS_HERE = "The prompt channel was deleted; from now on I take prompts here."
 MUTED = "A moderator muted me: nobody hears me until that is undone."
+SUPPRESSED = "I may not speak in this channel any more: nobody hears me until my role has “Speak” again."
+UNSUPPRESSED = "I may speak in this channel again."
 UNMUTED = "I am no longer muted."
 
 
@@ -231,6 +233,8 @@ class VoiceService:
         _log.info("session %s started in channel %d of guild %d", session.id, channel.id, guild_id)
         self._mind_company(session)
         self._mind_stage(session)
+        if (state := channel.guild.me.voice) is not None:
+            session.impaired(state)
         return session
 
     def _end(self, session: VoiceSession, reason: str) -> Awaitable[None]:
@@ -307,6 +311,7 @@ class VoiceService:
             return
         if session is None or session.ended.is_set() or after.channel is None:
             return  # being thrown out is seen by the session's own watch, and being away between two attempts too
+        session.impaired(after)
         if after.channel.id != session.channel.id:
             await session.moved(after.channel)
             self._mind_company(session)
@@ -314,6 +319,8 @@ class VoiceService:
             self._mind_stage(session)
         elif before.suppress != after.suppress and isinstance(after.channel, discord.StageChannel):
             await session.notice(OFF_STAGE if after.suppress else ON_STAGE)
+        elif before.suppress != after.suppress:
+            await session.notice(SUPPRESSED if after.suppress else UNSUPPRESSED)
         if before.channel is not None and before.mute != after.mute:
             await session.notice(MUTED if after.mute else UNMUTED)
 

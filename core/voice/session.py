@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import discord
 
-from core.events import EncryptionChanged, SessionInterrupted, SessionMoved, SessionResumed
+from core.events import EncryptionChanged, SessionImpaired, SessionInterrupted, SessionMoved, SessionResumed
 from core.tasks import Tasks
 from core.voice.checks import NO_SPEAK, VoiceRoom, name_of
 from core.voice.keys import KeyWatch, Step
@@ -47,6 +47,13 @@ MOVED = "I was moved to {channel} and go on there."
 BACK = "I am back: the voice connection was away for {gap:.0f} s."
 BROKEN_OFF = "I stopped playing **{title}**. {why}"
 AWAY = "The voice connection broke; I am trying to come back."
+DEAFENED = "A moderator deafened me: I hear nobody, and nothing that is said is recorded, until that is undone."
+UNDEAFENED = "I am no longer deafened and hear everybody again."
+UNENCRYPTED = (
+    "This channel's end-to-end encryption was switched off: from now on Discord can hear what is said here. "
+    "What runs goes on; end it if you mind."
+)
+ENCRYPTED = "This channel is encrypted end to end again."
 NO_KEYS = (
     "This channel is encrypted end to end, and its keys are not agreed on yet. What I have to say waits until they are."
 )
@@ -97,6 +104,7 @@ class VoiceSession:
         self._tried_at = 0.0
         self._pause_s = FIRST_TRY_S
         self._told = False
+        self.deafened = self.silenced = False  # by the server
         self._rejoin_now = False
         self._keys = KeyWatch()
         self._tasks = Tasks(f"session {session_id}")
@@ -173,6 +181,17 @@ class VoiceSession:
         self.client.changed = self._look
         self.client.lasting.encryption_changed = self._encryption_changed
         self._tasks.start(self._watch(lost), "watch")
+
+    def impaired(self, state: discord.VoiceState) -> None:
+        """Take in what the server keeps the bot from, and tell when that changes."""
+        deafened, silenced = state.deaf, state.mute or state.suppress
+        if (deafened, silenced) == (self.deafened, self.silenced):
+            return
+        if deafened != self.deafened:
+            self._tasks.start(self.notice(DEAFENED if deafened else UNDEAFENED), "notice deafened")
+        self.deafened, self.silenced = deafened, silenced
+        _log.info("session %s: deafened: %s, silenced: %s", self.id, deafened, silenced)
+        self._hub.publish(SessionImpaired(self.guild.id, self.id, self.channel.id, deafened, silenced))
 
     async def notice(self, text: str) -> None:
         """Say something in the prompt channel; nothing pings, and a channel that is gone is no error."""
@@ -277,6 +296,8 @@ class VoiceSession:
     def _encryption_changed(self, before: int, version: int) -> None:
         _log.warning("session %s: the channel went from DAVE version %d to %d", self.id, before, version)
         now_s = self._clock.monotonic()
+        if not (before and version):
+            self._tasks.start(self.notice(ENCRYPTED if version else UNENCRYPTED), "notice encryption")
         self._hub.publish(EncryptionChanged(self.guild.id, self.id, self.channel.id, before, version, now_s))
 
     async def _look_for_keys(self) -> None:

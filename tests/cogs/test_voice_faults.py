@@ -11,6 +11,7 @@ import pytest
 import core.voice.session as session_module
 from core.events import EncryptionChanged, SessionEnded, SessionInterrupted, SessionMoved, SessionResumed
 from core.speech.speaker import Speaker
+from core.voice.session import DEAFENED
 from loopback.services.speech_http import SpeechHttp
 from loopback.voice.faults import Network
 
@@ -339,3 +340,10 @@ async def test_end_to_end_encryption_that_goes_off_and_on_is_told_on_the_hub(sce
     assert [(event.before, event.protocol_version, event.weaker) for event in events] == [(1, 0, True), (0, 1, False)]
     assert {(event.session_id, event.channel_id) for event in events} == {(scene.session.id, scene.voice.id)}
     assert before_s < events[0].at_s < events[1].at_s < time.monotonic()
+
+
+async def test_a_bot_that_comes_deafened_says_so(scene):
+    await scene.start()
+    scene.world.edit_member(scene.guild, scene.guild.members[scene.bot_user.id], deafened=True)
+    await scene.joined()
+    await scene.until(lambda: DEAFENED in scene.notices())

@@ -16,9 +16,19 @@ from core.audio.frames import OPUS_SILENCE, OpusFrame
 from core.audio.opus import packet_samples
 from core.clock import SystemClock
 from core.recording.consent import Consent
+from core.recording.gaps import DEAFENED, ENCRYPTED, UNENCRYPTED
 from core.recording.journal import JournalReader
 from core.recording.metadata import Encryption, Named, read_metadata
-from core.recording.recorder import DISK_FULL, DISK_GONE, LARGEST, LONGEST, Limits, Recorder
+from core.recording.recorder import (
+    DISK_FULL,
+    DISK_GONE,
+    LARGEST,
+    LONGEST,
+    Limits,
+    Recorder,
+)
+from core.recording.words import finished_text
+from core.voice.receive.missed import Missed
 from tests.core.recording.people import START, FakeClock, Speaker, feed, metadata, names_in, together, tone
 
 if TYPE_CHECKING:
@@ -377,6 +387,7 @@ def test_the_panel_counts_sound_by_the_length_of_its_frames(tmp_path: Path, toc:
         at += packet_samples(payload)
     live.turn(clock.at_s + 30)
     (heard,) = live.heard()
+    live.stop("x").result(5)
     assert heard.sound_s == pytest.approx(100 * samples / 48_000)
 
 
@@ -391,3 +402,76 @@ def test_who_comes_for_a_tenth_of_a_second_is_known_by_name(tmp_path: Path) -> N
     live.stop("x").result(5)
     assert [person.name for person in read_metadata(tmp_path).people] == ["Ana", "Bo"]
     assert names_in(tmp_path) == {"1_Ana.ogg", "2_Bo.ogg", "metadata.json"}
+
+
+def test_a_bot_that_is_deafened_or_silenced_leaves_gaps_with_times(tmp_path: Path) -> None:
+    clock = FakeClock()
+    live = recorder(tmp_path, clock, own_id=9)
+    speaker = Speaker(1)
+    feed(live, clock, speaker.say(tone(1.5), 0), 2)
+    live.impaired(deafened=True, silenced=False)
+    live.impaired(deafened=True, silenced=False)
+    feed(live, clock, [], 5)
+    during = read_metadata(tmp_path).gaps  # a killed process must not take it along
+    live.impaired(deafened=False, silenced=True)
+    feed(live, clock, speaker.say(tone(2), 5.1), 8)
+    live.stop("x").result(5)
+    found = [(gap.start_s, gap.duration_s, gap.user_id, gap.pause) for gap in read_metadata(tmp_path).gaps]
+    assert found == [(2.0, 3.0, None, False), (5.0, 3.0, "9", False)]  # people are heard then, the bot alone is not
+    assert [(gap.start_s, gap.reason) for gap in during] == [(2.0, DEAFENED)]
+
+
+def test_encryption_that_goes_off_is_noted_with_its_time_and_makes_the_weakest_state_known(tmp_path: Path) -> None:
+    clock = FakeClock()
+    now = Encryption(transport="aead_aes256_gcm_rtpsize", end_to_end="DAVE 1")
+    live = recorder(tmp_path, clock, encryption=lambda: now)
+    feed(live, clock, Speaker(1).say(tone(1), 0), 2)
+    assert read_metadata(tmp_path).encryption.end_to_end == "DAVE 1"
+    live.encryption_changed(off=True, at_s=1002.0)
+    live.encryption_changed(off=False, at_s=1003.5)  # sooner than anybody looked again
+    feed(live, clock, Speaker(1).say(tone(1), 4), 9)
+    live.stop("x").result(5)
+    found = read_metadata(tmp_path)
+    assert [(note.at_s, note.text, note.by) for note in found.notes] == [
+        (2.0, UNENCRYPTED, None),
+        (3.5, ENCRYPTED, None),
+    ]
+    assert found.encryption == Encryption(transport="aead_aes256_gcm_rtpsize", end_to_end="")
+    assert "not encrypted end to end" in finished_text(found, "x")
+
+
+def test_frames_of_one_person_that_could_not_be_had_are_gaps_of_theirs(tmp_path: Path) -> None:
+    clock = FakeClock()
+    stretches = {
+        1: [Missed("no_key", 999.0, 1000.4, 20), Missed("no_key", 1002.0, 1002.98, 50)],
+        2: [Missed("no_key", 1001.0, 1001.0, 1)],
+    }
+    consent = Consent("announce")
+    live = recorder(
+        tmp_path,
+        clock,
+        consent=consent,
+        undecryptable=lambda: {1: {"no_key": 70}, 2: {"no_key": 1}},
+        missed=lambda: stretches,
+    )
+    consent.decide(2, "out")
+    feed(live, clock, Speaker(1).say(tone(1), 0.5), 4)
+    live.stop("x").result(5)
+    found = read_metadata(tmp_path)
+    assert [(gap.user_id, gap.start_s, gap.duration_s) for gap in found.gaps] == [("1", 0, 0.42), ("1", 2.0, 1.0)]
+    assert "(70 packets could not be decrypted)" in finished_text(found, "x")
+    assert "The connection was away" not in finished_text(found, "x")
+
+
+def test_of_who_was_forgotten_no_gap_is_told(tmp_path: Path) -> None:
+    clock = FakeClock()
+    stretches = {1: [Missed("no_key", 1000.0, 1000.4, 20)]}
+    counts = {1: {"no_key": 20}}
+    live = recorder(tmp_path, clock, undecryptable=lambda: counts, missed=lambda: stretches)
+    feed(live, clock, [], 2)
+    assert len(read_metadata(tmp_path).gaps) == 1
+    live.forget(1)
+    feed(live, clock, [], 3)
+    live.stop("x").result(5)
+    found = read_metadata(tmp_path)
+    assert (found.gaps, found.people) == ([], [])
