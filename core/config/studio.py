@@ -44,10 +44,10 @@ class StudioSection(Section):
     max_file_mb: int = Field(default=25, ge=1, le=500, description="Larger files are not looked at.")
     max_megapixels: int = Field(default=50, ge=1, le=80, description="Larger pictures are not looked at.")
     max_total_megapixels: int = Field(
-        default=500,
+        default=250,
         ge=50,
         le=100_000,
-        description="Unpacked of one animation or video, all frames together; of more, only the first frames are seen.",
+        description="Unpacked of one animation, all frames together, and four times that of a video; of more, only the first frames are seen.",
     )
     max_side_px: int = Field(default=1024, ge=64, le=4096, description="Pictures are made this small for the model.")
     max_looks: int = Field(

@@ -9,7 +9,6 @@ import pickle
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 
 from core.errors import ConfigError, WorkerDied, WorkerError, WorkerOverMemory
-from core.machine.dask_worker import do_there
 from core.machine.lane import Owner, Priority
 from core.machine.shared_paths import dumps, loads
 from core.machine.worker_main import Call
@@ -100,7 +99,7 @@ class DaskLane:
         def submit() -> Any:
             # Jobs write files: two that look alike are two.
             future = client.submit(
-                do_there, data, deadline_s, self.limits.memory_mb, pure=False, priority=-priority, retries=0
+                _caller(), data, deadline_s, self.limits.memory_mb, pure=False, priority=-priority, retries=0
             )
             future.add_done_callback(tell)
             return future
@@ -138,6 +137,17 @@ class DaskLane:
             return module.Client(self._address, timeout=CONNECT_S, set_as_default=False, name="parley")
         except (OSError, TimeoutError, ValueError) as error:
             raise WorkerDied(UNREACHABLE) from error
+
+
+def _caller() -> Callable[[bytes, float, int], bytes]:
+    """A function that travels whole, so that the scheduler itself needs no Parley; a worker without it says so."""
+
+    def call(data: bytes, deadline_s: float, memory_mb: int) -> bytes:
+        from core.machine.dask_worker import do_there
+
+        return do_there(data, deadline_s, memory_mb)
+
+    return call
 
 
 def _result(future: Any) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 from pathlib import Path
@@ -19,21 +20,24 @@ class _Pickler(pickle.Pickler):
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
         self._roots = roots
 
-    def persistent_id(self, obj: Any) -> tuple[str, str, str, bool] | None:
-        """Name, where the root is here, the rest, whether it was a `Path`; None for anything but a path below a root."""
+    def persistent_id(self, obj: Any) -> str | None:
+        """Name, where the root is here, the rest, whether it was a `Path`; None for anything but a path below a root.
+
+        One text, since of anything else the parts would be asked for in turn.
+        """
         if not isinstance(obj, str | Path):
             return None
         text = str(obj)
         for name, root in self._roots.items():
             if text == root or text.startswith((f"{root}/", f"{root}{os.sep}")):
-                return name, root, text[len(root) + 1 :].replace(os.sep, "/"), isinstance(obj, Path)
+                return json.dumps([name, root, text[len(root) + 1 :].replace(os.sep, "/"), isinstance(obj, Path)])
         return None
 
 
 class _Unpickler(pickle.Unpickler):
-    def persistent_load(self, pid: tuple[str, str, str, bool]) -> str | Path:
+    def persistent_load(self, pid: str) -> str | Path:
         """The path as it is on this machine."""
-        name, root, rest, was_path = pid
+        name, root, rest, was_path = json.loads(pid)
         path = Path(os.environ.get(VARIABLE.format(name.upper())) or root) / rest
         return path if was_path else str(path)
 

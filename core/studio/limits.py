@@ -21,7 +21,7 @@ class Limits:
     max_megapixels: int = 50
     max_side_px: int = 1024
     max_video_s: float = 60.0
-    max_total_megapixels: int = 500
+    max_total_megapixels: int = 250
 
 
 class Budget:

@@ -111,3 +111,8 @@ def swell(*_: Any) -> None:
 
 def crash(*_: Any) -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def kill_parent() -> None:
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(10)
