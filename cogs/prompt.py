@@ -62,6 +62,7 @@ class PromptCog(ParleyCog, name="Prompt"):
         super().__init__(bot)
         self._channels: dict[int, int] = {}
         self._explained: set[int] = set()
+        self._refused: dict[int, str] = {}  # by channel, what was last said of a prompt that was not taken
 
     async def cog_load(self) -> None:
         """Attach, and read which channels are prompt channels."""
@@ -89,15 +90,16 @@ class PromptCog(ParleyCog, name="Prompt"):
         """Take up a message that is meant for the bot; the runtime's inbox hands over each one."""
         if message.author.bot or message.webhook_id or message.type not in _WRITTEN or not self._may_ask(message):
             return
-        session = self.runtime.voice.session_of_prompt_channel(message.channel.id)
+        session = self._session_for(message)
         addressed = self._addresses_me(message)
-        if session is None and not addressed and not self._listens_to(message):
+        listens = self._listens_to(message)
+        if session is None and not addressed and not listens:
             return
         if message.flags.silent and not addressed:
             return
         if await self._is_command(message) or await self.runtime.claims.taken(message):
             return
-        if not self.runtime.conversation.has_model and session is None:
+        if not self.runtime.conversation.has_model and session is None and not (listens and self._voice_for(message)):
             if addressed:
                 await self._explain_silence(message)
             return
@@ -108,6 +110,7 @@ class PromptCog(ParleyCog, name="Prompt"):
             return
         key = (message.channel.id, message.author.id)
         self._messages.setdefault(key, []).append(message)
+        self.runtime.conversation.written.add(message.id)
         await self._gather.add(prompt)
 
     async def _explain_silence(self, message: discord.Message) -> None:
@@ -151,26 +154,65 @@ class PromptCog(ParleyCog, name="Prompt"):
             return
         session = self._voice_for(last)
         conversation = self.runtime.conversation
+        written = conversation.written
+
+        def renew() -> Prompt | None:
+            return self._as_it_is_now(messages)
+
+        now = renew()
+        if now is None:
+            return
         try:
             if not conversation.has_model:
-                turn = await conversation.read_aloud(prompt, session) if session else None
+                turn = await conversation.read_aloud(now, session, renew=renew) if session else None
                 if turn is None:
                     return
             else:
                 sink = LiveText(_Reply(last), self.runtime.clock)
-                await conversation.submit(prompt, sink, session=session, put_off=lambda: self._waits(*messages))
+                turn = await conversation.submit(
+                    now, sink, session=session, put_off=lambda: self._waits(*messages), renew=renew
+                )
         except ParleyError as error:
-            await _tell(last, error.sentence)
+            if self._refused.get(last.channel.id) != _kind_of(error.sentence):
+                self._refused[last.channel.id] = _kind_of(error.sentence)
+                await _tell(last, error.sentence)
             return
+        self._refused.pop(last.channel.id, None)
+        if turn.task is not None:
+            turn.task.add_done_callback(lambda _: written.drop(message.id for message in messages))
         await self._acknowledge(last)
+
+    def _as_it_is_now(self, messages: Sequence[discord.Message]) -> Prompt | None:
+        """What messages say by now; None if nothing is left of them."""
+        written = self.runtime.conversation.written
+        current = [written.now(message.id, message) for message in messages]
+        prompts = [self._prompt_of(message) for message in current if message is not None]
+        prompts = [prompt for prompt in prompts if prompt.text or prompt.attachments]
+        joined = prompts[0] if prompts else None
+        for later in prompts[1:]:
+            joined = joined.joined(later) if joined else later
+        return joined
+
+    @commands.Cog.listener()
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """What waits for its turn is taken as it is then."""
+        self.runtime.conversation.written.changed(payload.message_id, payload.message)
+
+    @commands.Cog.listener()
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """What was deleted before its turn is neither read nor answered."""
+        self.runtime.conversation.written.changed(payload.message_id, None)
+
+    @commands.Cog.listener()
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """Several were deleted at once."""
+        for message_id in payload.message_ids:
+            self.runtime.conversation.written.changed(message_id, None)
 
     async def _waits(self, *messages: discord.Message) -> bool:
         """Whether messages have to wait until the machine is free again; if so, they are kept."""
         last = messages[-1]
-        if (
-            self.runtime.voice.session_of_prompt_channel(last.channel.id) is not None
-            or self._voice_for(last) is not None
-        ):
+        if self._session_for(last) is not None or self._voice_for(last) is not None:
             return False
         free = [message for message in messages if await self.runtime.lockdown.allows(TEXT, message)]
         if len(free) == len(messages):
@@ -223,10 +265,15 @@ class PromptCog(ParleyCog, name="Prompt"):
             return section.direct_messages
         return section.mentions and reading.calls(message, self.bot.user)
 
+    def _session_for(self, message: discord.Message) -> VoiceSession | None:
+        """The session that takes its prompts from where a message was written."""
+        found = map(self.runtime.voice.session_of_prompt_channel, _places(message))
+        return next((session for session in found if session is not None), None)
+
     def _listens_to(self, message: discord.Message) -> bool:
-        here = message.channel.id
         guild_id = message.guild.id if message.guild else 0
-        return here in self.runtime.config.prompt.channels or self._channels.get(guild_id) == here
+        listened = {*self.runtime.config.prompt.channels, self._channels.get(guild_id)}
+        return any(place in listened for place in _places(message))
 
     async def _is_command(self, message: discord.Message) -> bool:
         """A prefix command of the host's is not a prompt."""
@@ -288,6 +335,17 @@ class PromptCog(ParleyCog, name="Prompt"):
 
 
 _WRITTEN = (discord.MessageType.default, discord.MessageType.reply)
+
+
+def _kind_of(sentence: str) -> str:
+    """A sentence without its numbers: “8 wait” and “9 wait” are the same word twice."""
+    return "".join(character for character in sentence if not character.isdigit())
+
+
+def _places(message: discord.Message) -> tuple[int, ...]:
+    """Where a message was written: its channel, and for a thread or a post of a forum the channel that it belongs to."""
+    parent = message.channel.parent_id if isinstance(message.channel, discord.Thread) else None
+    return (message.channel.id,) if parent is None else (message.channel.id, parent)
 
 
 async def _reply(message: discord.Message, text: str) -> discord.Message:

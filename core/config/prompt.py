@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from core.config.section import Section, Snowflake
@@ -25,6 +27,10 @@ class PromptSection(Section):
     queue_limit: int = Field(default=8, ge=1, description="Prompts that may wait in one session.")
     acknowledge: str = Field(default="👂", description="Reaction on a prompt that was taken up; empty for none.")
     read_names: bool = Field(default=True, description="Reading aloud: say who wrote it.")
+    read_backlog: Literal["all", "newest", "faster"] = Field(
+        default="all",
+        description="Reading aloud: when more than queue_limit messages wait, read all, skip to the newest, or speak faster.",
+    )
     same_speaker_s: float = Field(
         default=60, ge=0, description="Reading aloud: the same person's name is not said again within."
     )

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from core.conversation import memory, reply
 from core.conversation.aloud import ReadAloud
+from core.conversation.backlog import MOST_READ, Backlog
 from core.conversation.turn import Prompt, TextSink, Timings, Turn
+from core.conversation.written import Written
 from core.errors import ParleyError, StoreError
 from core.events import TurnEnded, TurnStarted
 from core.speech.speakable import is_sayable
@@ -61,7 +63,8 @@ class Conversation:
         self.aloud = ReadAloud(
             runtime.clock, names=self._section.read_names, same_speaker_s=self._section.same_speaker_s
         )
-        self._wording = asyncio.Lock()
+        self.written = Written()  # kept here: a reloaded cog goes on with what waits
+        self._backlog = Backlog(self._section.read_backlog, self._section.queue_limit)
         self.mood: Mood | None = None  # set by other code: colours the voice, and is told to the model
         self.recent: deque[Turn] = deque(maxlen=KEPT_TURNS)
         self._told: dict[int, str] = {}  # by guild, what was last said of a voice that fails since
@@ -89,6 +92,7 @@ class Conversation:
         *,
         session: VoiceSession | None = None,
         put_off: Callable[[], Awaitable[bool]] | None = None,
+        renew: Callable[[], Prompt | None] | None = None,
     ) -> Turn:
         """Put a prompt in line for the model; the turn is carried out in the background.
 
@@ -98,19 +102,38 @@ class Conversation:
             session: The voice session that speaks the reply; None for text only.
             put_off: Asked when the turn comes and nobody speaks it: it may have waited until after the beginning of a
                 session. Gives whether somebody else keeps the prompt; the turn is then over, and “silent”.
+            renew: Asked when the turn comes: the prompt as it is by then; None if it was deleted, and is not answered.
 
         Raises:
             ParleyError: Too many prompts wait.
         """
-        turn = Turn(prompt, sink, Timings(self._clock.monotonic()), put_off=put_off)
+        turn = Turn(prompt, sink, Timings(self._clock.monotonic()), put_off=put_off, renew=renew)
         return self._enqueue(turn, session, self._answer)
 
-    async def read_aloud(self, prompt: Prompt, session: VoiceSession) -> Turn | None:
-        """Put a message in line to be read, in the order of the calls; None if there is nothing in it that can be said."""
-        async with self._wording:  # the database may know the name of who wrote second sooner
-            wanted = await self._runtime.settings.person_voice(prompt.author_id)
-            words = self.aloud.words(prompt, wanted.nickname)
-            return self._recite(session, words, prompt.author_id, _unread) if words else None
+    async def read_aloud(
+        self, prompt: Prompt, session: VoiceSession, *, renew: Callable[[], Prompt | None] | None = None
+    ) -> Turn | None:
+        """Put a message in line to be read, in the order of the calls; None if there is nothing in it that can be said.
+
+        `renew` is asked when its turn comes, as for `submit`. How a session catches up is `[prompt] read_backlog`; that it
+        has to is said once.
+        """
+        if not self.aloud.has_words(prompt):
+            return None
+        turn = Turn(prompt, Unwritten(), Timings(self._clock.monotonic()), renew=renew, aloud=True)
+        turn = self._enqueue(turn, session, self._read)
+        if (told := self._backlog.grew(session.guild.id, self._queues[session.guild.id].turns)) is not None:
+            await session.notice(told)
+        return turn
+
+    async def _read(self, turn: Turn, session: VoiceSession | None) -> None:
+        """Read a message, if the session is still there."""
+        wanted = await self._runtime.settings.person_voice(turn.prompt.author_id)
+        words = self.aloud.words(turn.prompt, wanted.nickname) if session is not None else ""
+        if not words:
+            turn.outcome = "silent"
+            return
+        await self._voiced(turn, session, _once(words), _unread)
 
     def say(self, session: VoiceSession, text: str, *, author_id: int = 0) -> Turn:
         """Put a text in line to be said as it is, in the voice of `author_id` if they chose one.
@@ -163,7 +186,7 @@ class Conversation:
             raise ParleyError(CLOSING)
         key = session.guild.id if session else turn.prompt.conversation_id
         queue = self._queues.setdefault(key, _Queue())
-        if len(queue.turns) > self._section.queue_limit:
+        if len(queue.turns) > (MOST_READ if turn.aloud else self._section.queue_limit):
             raise ParleyError(FULL.format(count=len(queue.turns) - 1))
         queue.turns.append(turn)
         turn.task = self._tasks.start(self._in_line(queue, turn, session, work), f"turn {turn.id}")
@@ -178,10 +201,16 @@ class Conversation:
             if session is None and turn.put_off is not None and await turn.put_off():
                 turn.outcome = "silent"
                 return
+            renewed = turn.prompt if turn.renew is None else turn.renew()
+            if renewed is None:  # it was deleted while it waited
+                turn.outcome = "silent"
+                return
+            turn.prompt = renewed
             await self._carry(turn, session, work)
 
     def _leave_line(self, queue: _Queue, key: int, turn: Turn) -> None:
         queue.turns.remove(turn)
+        self._backlog.shrank(key, queue.turns)
         if not queue.turns and self._queues.get(key) is queue:
             del self._queues[key]
 
@@ -232,13 +261,14 @@ class Conversation:
         if session is None:
             await reply.run(turn, source, self._clock)
             return
+        waiting = self.waiting(session)
         failed = await reply.run(
             turn,
             source,
             self._clock,
             speaker=session.speaker,
             player=session.player,
-            voice=await self._runtime.voice_wishes.voice(turn.prompt.author_id),
+            voice=self._backlog.hurried(await self._runtime.voice_wishes.voice(turn.prompt.author_id), turn, waiting),
             names=session.names,
             mood=self.mood,
         )

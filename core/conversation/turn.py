@@ -123,6 +123,10 @@ class Turn:
     underruns: int = 0
     note: str = ""  # said behind the reply, about it: why it breaks off
     put_off: Callable[[], Awaitable[bool]] | None = None  # asked when its turn in text comes: whether it waits on
+    renew: Callable[[], Prompt | None] | None = (
+        None  # asked when its turn comes: the prompt as it is now, None if deleted
+    )
+    aloud: bool = False  # a message that is read, not answered
 
     @property
     def heard_text(self) -> str:

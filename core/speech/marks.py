@@ -89,11 +89,13 @@ KEY = re.compile(r"[0-9#*]\ufe0f?\u20e3")
 
 def without_line_marks(text: str) -> str:
     """A text without what stands before its first words as headings, quotes and lists have it."""
-    while text:
-        text = text.lstrip()
-        rule = LINE_OF_MARKS.match(text)
-        start = rule or LINE_START.match(text)
-        if start is None or not start.end():
-            break
-        text = text[start.end() :]
-    return text
+    at = 0
+    while True:
+        found = LINE_OF_MARKS.match(text, at) or LINE_START.match(text, at)
+        begun = _BLANKS.match(text, found.end() if found else at)
+        if begun is None or begun.end() == at:
+            return text[at:]
+        at = begun.end()
+
+
+_BLANKS = re.compile(r"\s*+")

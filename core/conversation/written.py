@@ -1,0 +1,38 @@
+"""What became of messages that wait for their turn: they may be edited or deleted until it comes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_LIMIT = 1000  # messages that are watched at once; the oldest are forgotten first
+
+
+class Written:
+    """Remembers edits and deletions, by message id, of those that were added."""
+
+    def __init__(self) -> None:
+        self._watched: dict[int, Any] = {}
+
+    def add(self, message_id: int) -> None:
+        """A message waits from now on."""
+        self._watched[message_id] = self
+        while len(self._watched) > _LIMIT:
+            del self._watched[next(iter(self._watched))]
+
+    def changed(self, message_id: int, message: Any | None) -> None:
+        """A message was edited, or deleted (None); others than those that wait do not matter."""
+        if message_id in self._watched:
+            self._watched[message_id] = message
+
+    def now(self, message_id: int, message: Any) -> Any | None:
+        """A message as it is now; None if it was deleted."""
+        current = self._watched.get(message_id, self)
+        return message if current is self else current
+
+    def drop(self, message_ids: Iterable[int]) -> None:
+        """Messages whose turn is over."""
+        for message_id in message_ids:
+            self._watched.pop(message_id, None)
