@@ -32,6 +32,17 @@ def test_media_gives_way_to_speech_and_comes_back_without_a_jump() -> None:
     assert np.abs(np.diff(out)).max() < 0.001
 
 
+def test_how_far_and_how_fast_music_gives_way() -> None:
+    """What a person gets, in figures, whatever the constants are called."""
+    mixer = Mixer()
+    falling = np.concatenate([mixer.mix(constant(0.0), constant(0.5))[:, 0] for _ in range(10)])
+    assert falling[-1] == np.float32(0.5) * np.float32(0.2)
+    assert 0.06 <= np.argmax(falling < 0.11) / 48_000 <= 0.1
+    rising = np.concatenate([mixer.mix(None, constant(0.5))[:, 0] for _ in range(60)])
+    assert 0.35 <= np.argmax(rising > 0.11) / 48_000 <= 0.45
+    assert 0.8 <= np.argmax(rising > 0.49) / 48_000 <= 1.0
+
+
 def test_a_breath_between_sentences_does_not_bring_the_music_back() -> None:
     mixer = Mixer()
     for _ in range(10):
