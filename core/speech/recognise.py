@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WAVES = (b"RIFF", b"RF64", b"BW64")
+UNMARKED = "compressed sound"  # of which only the Content-Type tells
 ENOUGH = 1024  # bytes after which raw PCM is told from what is none; 21 ms at 24 kHz
 LONGEST_HEAD = 4096  # of that many bytes the kind is always known
 
@@ -66,6 +67,7 @@ _MPEG_1, _MPEG_2 = 3, 2
 _HZ = {_MPEG_1: (44100, 48000, 32000), _MPEG_2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _AAC_RATES = 13
 _NOISE_LEVEL, _NOISE_LIKENESS, _OFFSET, _LEAST_SAMPLES = 0.45, 0.3, 0.3, 256
+_WINDOW_SAMPLES, _FORGIVING = 512, 8
 
 Kind = Literal["wav", "packed", "text", "other", "raw"]
 
@@ -98,7 +100,7 @@ def recognise(start: bytes, content_type: str, *, whole: bool = False) -> tuple[
     if is_text(start, whole=whole) or _is_foreign_text(start, content_type):
         return "text", "text"
     if any(name in content_type for name in _TYPES):
-        return "packed", "compressed sound"
+        return "packed", UNMARKED
     return ("raw", "raw PCM") if whole or len(start) >= ENOUGH else None
 
 
@@ -179,14 +181,18 @@ def _aac_frame(head: bytes) -> int:
 
 
 def no_sound(samples: NDArray[np.float32]) -> bool:
-    """Whether samples cannot be speech or music: white noise at full level, or far from the middle, or no numbers at all."""
+    """Whether samples cannot be speech or music: white noise at full level, or far from the middle, or no numbers at all.
+
+    They are looked at in windows; in a long piece one window that is strange is forgiven.
+    """
     if len(samples) < _LEAST_SAMPLES:
         return False
-    mean = float(samples.mean())
-    if not abs(mean) <= _OFFSET:  # also true for what is no number
-        return True
-    centred = samples - np.float32(mean)
-    power = float(np.dot(centred, centred))
-    if power < _NOISE_LEVEL**2 * len(samples):
-        return False
-    return abs(float(np.dot(centred[1:], centred[:-1]))) < _NOISE_LIKENESS * power
+    size = min(_WINDOW_SAMPLES, len(samples))
+    windows = samples[: len(samples) - len(samples) % size].reshape(-1, size)
+    means = windows.mean(axis=1, keepdims=True)
+    centred = windows - means
+    power = np.einsum("ij,ij->i", centred, centred)
+    likeness = np.abs(np.einsum("ij,ij->i", centred[:, 1:], centred[:, :-1]))
+    noise = (power >= _NOISE_LEVEL**2 * size) & (likeness < _NOISE_LIKENESS * power)
+    strange = noise | ~(np.abs(means[:, 0]) <= _OFFSET)  # the second is also true for what is no number
+    return int(strange.sum()) > (len(windows) >= _FORGIVING)

@@ -17,7 +17,7 @@ import numpy as np
 from core.audio import decode
 from core.audio.frames import RATE_HZ
 from core.errors import AudioError
-from core.speech.recognise import ENOUGH, WAVES, is_written, no_sound, recognise
+from core.speech.recognise import ENOUGH, UNMARKED, WAVES, is_written, no_sound, recognise
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -74,6 +74,7 @@ class SoundReader:
         self._skip = 0  # bytes of a chunk behind the sound
         self._state: _State = "unknown"
         self._sounded = False
+        self._guessed = True
         self._name = ""  # of what is compressed
         self._packed = bytearray()
         self._kind = content_type.lower()
@@ -154,6 +155,7 @@ class SoundReader:
         if not self._bytes or (found := recognise(self._bytes, self._kind, whole=last)) is None:
             return False
         kind, self._name = found
+        self._guessed = kind == "raw" or self._name == UNMARKED
         if kind == "text":
             raise NotSoundError("sent text in place of sound")
         if kind == "other":
@@ -295,7 +297,8 @@ class SoundReader:
         return samples if self._channels == 1 else samples.reshape(-1, self._channels).mean(axis=1, dtype=np.float32)
 
     def _checked(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        if no_sound(samples):
+        """What nothing but a guess says is sound has to look like it; a file with a head is taken at its word."""
+        if self._guessed and no_sound(samples):
             raise NotSoundError(NO_SOUND)
         return samples
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 
 import numpy as np
@@ -88,3 +89,43 @@ def test_what_is_no_sound_is_refused(data: bytes, content_type: str, words: str)
 
 def test_an_empty_answer_is_no_samples() -> None:
     assert len(read(b"", 1)[0]) == 0
+
+
+@pytest.mark.parametrize("step", [1, 700, 100_000])
+def test_a_wav_of_noise_is_a_wav(step: int) -> None:
+    noise = np.random.default_rng(5).integers(-32768, 32767, 6000).astype("<i2")
+    samples, _ = read(wav(noise.tobytes(), 22050), step)
+    assert np.array_equal(np.round(samples * 32768).astype(int), noise)
+
+
+@pytest.mark.parametrize("step", [1, 700, 100_000])
+@pytest.mark.parametrize("content_type", ["", "audio/pcm", "audio/L16; rate=24000"])
+def test_noise_without_a_head_is_not_taken_for_samples(content_type: str, step: int) -> None:
+    with pytest.raises(NotSoundError, match="no sound"):
+        read(np.random.default_rng(5).bytes(12_000), step, content_type)
+
+
+def test_speech_at_its_loudest_and_hissing_is_sound() -> None:
+    rng = np.random.default_rng(5)
+    vowel = np.sign(np.sin(np.arange(9600) * 2 * np.pi * 140 / 24000))
+    hiss = np.diff(rng.uniform(-0.7, 0.7, 9601)) / 1.4
+    loud = np.concatenate([vowel, hiss, np.zeros(4800), vowel])
+    samples, _ = read((loud * 32767).astype("<i2").tobytes(), 1000)
+    assert len(samples) == len(loud)
+
+
+def test_whatever_comes_is_read_or_refused_and_nothing_else() -> None:
+    rng = random.Random(11)
+    seeds = [wav(PCM, 16000), wav(PCM, 24000, data_size=99) + wav(PCM, 8000, extra=b"abc"), PCM, b'{"a": "b"}' * 30]
+    for _ in range(400):
+        data = bytearray(rng.choice(seeds))
+        for _ in range(rng.randrange(8)):
+            place = rng.randrange(min(len(data), rng.choice([60, len(data)])))
+            data[place : place + rng.randrange(6)] = rng.choice([rng.randbytes(4), b"RIFF", b"data", b"", bytes(9)])
+        try:
+            samples, rate_hz = read(bytes(data), rng.choice([1, 50, 4096]), rng.choice(["", "audio/wav", "text/html"]))
+        except NotSoundError:
+            continue
+        assert samples.dtype == np.float32
+        assert np.isfinite(samples).all()
+        assert 4000 <= rate_hz <= 384000
