@@ -320,7 +320,7 @@ class RecorderCog(ParleyCog, name="Recorder"):
         elif not metadata.people:
             text = words.NOBODY
         else:
-            text = words.finished_text(metadata, f"{self.runtime.config.recording.folder}/{record.folder}")
+            text = words.finished_text(metadata)
             if metadata.interrupted:
                 text = f"{f'<@{record.started_by}> ' if record.started_by else ''}{words.INTERRUPTED}\n{text}"
             picture = self.recordings.archive.folder(record) / str(metadata.files.timeline)

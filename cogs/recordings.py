@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 from typing import TYPE_CHECKING, Literal
 
 import core
@@ -13,24 +15,47 @@ if getattr(core, "PARLEY", None) != "parley":
 import discord
 from discord import app_commands
 
+from core.errors import ParleyError, RecordingError
+from core.handing_out import Handout
 from core.privacy.words import USES, decided_text, deleted_text, said_text
 from core.recording import words
 from core.recording.encode import Quality
+from core.recording.files import file_in
+from core.recording.names import dated_name
+from core.recording.offers import find_offer, work_s
 from core.recording_rights import RecordingRights
-from core.slash import NO_PINGS, ParleyCog, answer
+from core.returning import BUTTONS
+from core.slash import NO_PINGS, ParleyCog, answer, tell_error
 from core.store.decisions import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from discord.ext import commands
 
+    from core.recording.exports import Export
+    from core.recording.metadata import Metadata
     from core.store.decisions import Decision, Kind
+    from core.store.recordings import RecordingRecord
+
+_log = logging.getLogger(__name__)
 
 NONE_YET = "Nothing was recorded on this server yet."
 DELETED = "Deleted, with all its files."
-LIES_AT = "It is too large to send here ({size}). It lies at `{where}` where I run."
+LIES_AT = "-# You run me: it lies at `{where}`."
+TOO_MANY = "{count} of its files do not fit into a message here ({limit})."
+TOO_LARGE = "It is too large to send here: {size}, and a message takes {limit}."
+OFFER = "`/recordings export recording:{id} format:{format}` gives one file of at most {size}, which fits."
+OFFER_PERSON = (
+    "`/recordings export recording:{id} format:{format} person:` gives one person's track, at most {size}, which fits."
+)
+NOTHING_FITS = "No format makes it small enough; who runs me can get it where I run."
+ASK_OWNER = "Who runs me can get it where I run."
+NOT_KEPT = "That file is not there any more, or is somebody else's. Please ask for it again."
+FETCH = "fetch-"
+OWNER = "recordings"  # of the buttons
 RULES = "By the rules here (`{mode}`) you are {heard}."
 EVERYTHING = "everything"
 MAX_FILES, CHOICES, LISTED = 10, 25, 15  # the first two are Discord's
@@ -45,6 +70,16 @@ class RecordingsCog(ParleyCog, name="Recordings"):
     needed_intents = ()
     recordings = app_commands.Group(name="recordings", description="What was recorded here.", guild_only=True)
     privacy = app_commands.Group(name="privacy", description="What is recorded of you.")
+
+    async def cog_load(self) -> None:
+        """Attach, and listen to buttons."""
+        await super().cog_load()
+        self.runtime.returning.take(OWNER, self.pressed)
+
+    async def cog_unload(self) -> None:
+        """Let go."""
+        self.runtime.returning.drop(OWNER)
+        await super().cog_unload()
 
     # /recordings ------------------------------------------------------------------------------------------------------
 
@@ -68,16 +103,23 @@ class RecordingsCog(ParleyCog, name="Recordings"):
     @app_commands.describe(recording="Which one")
     @app_commands.autocomplete(recording=_choices)
     async def get(self, interaction: discord.Interaction, recording: str) -> None:
-        """Send what fits the upload limit, and say where the rest is."""
+        """Send what fits the upload limit, and say how to get the rest."""
         record = self._rights.record(interaction.user, recording)
+        archive = self.runtime.recordings.archive
         await interaction.response.defer(ephemeral=True, thinking=True)
-        metadata = await self.runtime.recordings.archive.details(record.id)
-        folder = self.runtime.recordings.archive.folder(record)
-        names = [metadata.files.timeline, metadata.files.session, *(person.track for person in metadata.people)]
-        limit = _limit(interaction)
-        files = await asyncio.to_thread(_fitting, [folder / name for name in names if name is not None], limit)
-        text = words.finished_text(metadata, self._where(record.folder))
-        await interaction.followup.send(text, files=files, ephemeral=True, allowed_mentions=NO_PINGS)
+        async with archive.reading(record.id) as (record, metadata):
+            folder = archive.folder(record)
+            files, left = [], []
+            if record.state == "finished":
+                files, left = await asyncio.to_thread(_fitting, folder, metadata, interaction.filesize_limit)
+            lines = [words.finished_text(metadata)]
+            if left:
+                lines.append(TOO_MANY.format(count=len(left), limit=words.size(interaction.filesize_limit)))
+                lines.append(self._offer(metadata, interaction.filesize_limit))
+            if await self._owns(interaction):
+                lines.append(LIES_AT.format(where=self._where(record.folder)))
+            await self._rights.still(interaction.user, [record])
+            await interaction.followup.send("\n".join(lines), files=files, ephemeral=True, allowed_mentions=NO_PINGS)
 
     @recordings.command(name="export", description="Hand out a recording as one file, in the quality you want.")
     @app_commands.describe(
@@ -95,18 +137,27 @@ class RecordingsCog(ParleyCog, name="Recordings"):
         person: discord.User | None = None,
         mono: bool = False,
     ) -> None:
-        """Pack it and send it, or say where it lies."""
+        """Pack it and send it, or say what would fit."""
         record = self._rights.record(interaction.user, recording)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        section = self.runtime.config.recording
-        wanted = format or ("wav" if mono else None)
+        section, archive = self.runtime.config.recording, self.runtime.recordings.archive
+        metadata = await archive.details(record.id)
+        wanted = format or (metadata.audio.format if mono else None)
         quality = None
         if wanted is not None:
             quality = Quality(wanted, section.rate_hz, 1 if mono else section.channels, section.bitrate_kbps)
-        packed = await self.runtime.recordings.archive.pack(
-            record.id, quality=quality, user_id=None if person is None else person.id
-        )
-        await self._hand_out(interaction, packed)
+        alone = None if person is None else metadata.person(person.id)
+        files = 1 if person is not None else len(metadata.people) + 1
+        handout = Handout(interaction)
+        async with handout.shown(0 if quality is None else work_s(metadata, files, os.cpu_count() or 1)):
+            making = archive.export(
+                record.id,
+                quality=quality,
+                user_id=None if person is None else person.id,
+                person="" if alone is None else alone.name,
+                progressed=handout.progressed,
+            )
+            await self._hand_out(interaction, handout, making, [record], metadata)
 
     @recordings.command(name="delete", description="Delete a recording and all its files for good.")
     @app_commands.describe(recording="Which one")
@@ -148,8 +199,10 @@ class RecordingsCog(ParleyCog, name="Recordings"):
     async def privacy_export(self, interaction: discord.Interaction) -> None:
         """One archive with the caller's tracks and data."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        path, _ = await self.runtime.recordings.export_person(interaction.user.id)
-        await self._hand_out(interaction, path)
+        handout = Handout(interaction)
+        making = self.runtime.recordings.exported_person(interaction.user.id)
+        async with handout.shown(0):
+            await self._hand_out(interaction, handout, making, [], None)
 
     @privacy.command(name="delete", description="Delete everything that is kept of you, from every recording too.")
     async def privacy_delete(self, interaction: discord.Interaction) -> None:
@@ -178,31 +231,118 @@ class RecordingsCog(ParleyCog, name="Recordings"):
         """A place as people who run the bot know it: from the folder that the configuration names."""
         return f"{self.runtime.config.recording.folder}/{below}"
 
-    async def _hand_out(self, interaction: discord.Interaction, file: Path) -> None:
-        size = (await asyncio.to_thread(file.stat)).st_size
-        if size > _limit(interaction):
-            where = self._where(f"{file.parent.name}/{file.name}")
-            await answer(interaction, LIES_AT.format(size=words.size(size), where=where))
-            return
-        sent = await asyncio.to_thread(discord.File, file)
-        await interaction.followup.send(file=sent, ephemeral=True, allowed_mentions=NO_PINGS)
-        await asyncio.to_thread(file.unlink, missing_ok=True)
+    async def _owns(self, interaction: discord.Interaction) -> bool:
+        """Whether the caller runs this bot: nobody else is shown where files lie."""
+        try:
+            return await self.bot.is_owner(interaction.user)
+        except discord.HTTPException:
+            _log.info("Discord does not say who runs this bot", exc_info=True)
+            return False
+
+    def _offer(self, metadata: Metadata, limit: int) -> str:
+        """Which export would fit."""
+        offer = find_offer(metadata, self.runtime.config.recording.bitrate_kbps, limit)
+        if offer is None:
+            return NOTHING_FITS
+        sentence = OFFER_PERSON if offer.person else OFFER
+        return sentence.format(id=metadata.id, format=offer.format, size=words.size(offer.bytes))
+
+    async def _hand_out(
+        self,
+        interaction: discord.Interaction,
+        handout: Handout,
+        making: AbstractAsyncContextManager[Export],
+        records: Sequence[RecordingRecord],
+        metadata: Metadata | None,
+    ) -> None:
+        """Make an export and bring it to who asked; what they may, and what it is made of, is asked again then."""
+        try:
+            async with making as export:
+                size = (await asyncio.to_thread(export.path.stat)).st_size
+                if size > interaction.filesize_limit:
+                    await self._say_too_large(interaction, handout, export, size, metadata)
+                    return
+                if records:
+                    await self._rights.still(interaction.user, records)
+                archive = self.runtime.recordings.archive
+                async with archive.locks.sending(export.ticket):
+                    sent = await handout.send(export.path)
+                if not sent:
+                    key = await asyncio.to_thread(archive.exports.keep, export, interaction.user.id)
+                    await handout.offer(fetch_view(key))
+        except ParleyError as error:
+            if not handout.over:
+                raise
+            _log.info("an export came to nothing: %s", error.sentence, exc_info=error.__cause__)
+            await handout.say(error.sentence)
+
+    async def _say_too_large(
+        self,
+        interaction: discord.Interaction,
+        handout: Handout,
+        export: Export,
+        size: int,
+        metadata: Metadata | None,
+    ) -> None:
+        limit = interaction.filesize_limit
+        lines = [TOO_LARGE.format(size=words.size(size), limit=words.size(limit))]
+        if metadata is not None:
+            lines.append(self._offer(metadata, limit))
+        if await self._owns(interaction):
+            await asyncio.to_thread(self.runtime.recordings.archive.exports.keep, export)
+            place = f"{export.folder.parent.name}/{export.folder.name}/{export.path.name}"
+            lines.append(LIES_AT.format(where=self._where(place)))
+        elif metadata is None:
+            lines.append(ASK_OWNER)
+        await handout.say("\n".join(lines))
+
+    async def pressed(self, interaction: discord.Interaction, what: str) -> None:
+        """Somebody fetches an export that could not be sent to them."""
+        try:
+            await self._fetch(interaction, what.removeprefix(FETCH))
+        except Exception as error:  # noqa: BLE001 - shown as a sentence, and in the log with its cause
+            await tell_error(interaction, error)
+
+    async def _fetch(self, interaction: discord.Interaction, key: str) -> None:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        archive = self.runtime.recordings.archive
+        kept = await asyncio.to_thread(archive.exports.find, key, interaction.user.id)
+        if kept is None:
+            raise RecordingError(NOT_KEPT)
+        ticket = archive.locks.ticket(kept.recording_ids)
+        if not kept.own:
+            records = [self._rights.record(interaction.user, each) for each in kept.recording_ids]
+            await self._rights.still(interaction.user, records)
+        async with archive.locks.sending(ticket):
+            if not await Handout(interaction).send(kept.path):
+                raise RecordingError(NOT_KEPT)
+        await asyncio.to_thread(archive.exports.remove, key)
 
 
-def _limit(interaction: discord.Interaction) -> int:
-    """How many bytes an answer may carry."""
-    return interaction.filesize_limit
+def fetch_view(key: str) -> discord.ui.View:
+    """The button that fetches a kept export; the runtime listens to it by its id."""
+    view = discord.ui.View(timeout=None)
+    view.add_item(discord.ui.Button(label="Get it", custom_id=f"{BUTTONS}{OWNER}:{FETCH}{key}"))
+    view.stop()
+    return view
 
 
-def _fitting(paths: Sequence[Path], limit: int) -> list[discord.File]:
-    """As many of the files as one message takes, in this order."""
+def _fitting(folder: Path, metadata: Metadata, limit: int) -> tuple[list[discord.File], list[str]]:
+    """As many of a recording's files as one message takes, under names that tell evenings apart; and what is left."""
+    names = [metadata.files.timeline, metadata.files.session, *(person.track for person in metadata.people)]
     files: list[discord.File] = []
-    for path in paths:
-        size = path.stat().st_size if path.is_file() else limit + 1
+    left: list[str] = []
+    dated = dated_name(metadata.started_at, metadata.channel.name)
+    for path in [file_in(folder, name) for name in names if name is not None]:
+        if path is None:
+            continue
+        size = path.stat().st_size
         if size <= limit and len(files) < MAX_FILES:
             limit -= size
-            files.append(discord.File(path))
-    return files
+            files.append(discord.File(path, filename=f"{dated}_{path.name}"))
+        else:
+            left.append(path.name)
+    return files, left
 
 
 async def setup(bot: commands.Bot) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from core import private
 from core.errors import RecordingError, StoreError
-from core.recording.folders import PackJob, delete_folder, folder_size, pack
+from core.recording.exports import Exports, export_name, person_key
+from core.recording.folders import clear_scratch, delete_folder, folder_size
 from core.recording.locks import BUSY, RecordingLocks
 from core.recording.metadata import FILE, read_metadata
 from core.recording.picture import draw_timeline
@@ -19,7 +19,7 @@ from core.recording.privacy import export_person, folders_with, is_on, take_pers
 from core.store.recordings import RecordingRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from core.config.recording import RecordingSection
     from core.machine.lane import Lane
     from core.recording.encode import Quality
+    from core.recording.exports import Export
     from core.recording.metadata import Metadata
     from core.store.recordings import RecordingsRepository
 
@@ -36,7 +37,6 @@ UNKNOWN = "There is no such recording. /recordings list shows what there is."
 GONE = "The files of that recording are gone."
 UNMADE = "Its finished files could not be made. What was heard is safe in its folder; I try again at my next start."
 NOBODY = "Nothing is kept of you."
-EXPORTS = "exports"
 _CLEAN_S = 3600.0
 _EXPORTS_KEPT_S = 24 * 3600.0
 
@@ -54,6 +54,7 @@ class Archive:
         render_again: Callable[[RecordingRecord], Awaitable[None]],
     ) -> None:
         self.locks = RecordingLocks()
+        self.exports = Exports(root, self.locks, workers)
         self._root = root
         self._section = section
         self._workers = workers
@@ -63,7 +64,7 @@ class Archive:
         self._records: dict[str, RecordingRecord] = {}
 
     async def open(self) -> list[RecordingRecord]:
-        """Load the index, take in folders it does not know; gives the recordings that are not finished."""
+        """Load the index, take in folders it does not know, clear what dead work left; gives what is not finished."""
         records = await self._repository.all()
         known = {record.folder for record in records}
         for record, people in await asyncio.to_thread(self._scan, known):
@@ -71,6 +72,7 @@ class Archive:
             await self._repository.save_people(record.id, people)
             records.append(record)
         self._records = {record.id: record for record in records}
+        await asyncio.to_thread(self._clear)
         unfinished = [r for r in records if r.state != "finished"]
         there = [r for r in unfinished if await asyncio.to_thread((self.folder(r) / FILE).exists)]
         for record in unfinished:
@@ -114,6 +116,17 @@ class Archive:
             raise RecordingError(GONE)
         return await asyncio.to_thread(read_metadata, folder)
 
+    @asynccontextmanager
+    async def reading(self, recording_id: str) -> AsyncGenerator[tuple[RecordingRecord, Metadata]]:
+        """A recording as it is now, and stays within the `async with`: deletions wait for its end.
+
+        Raises:
+            RecordingError: There is none, its files are gone, or it is just being changed.
+        """
+        async with self.locks.sending(self.locks.ticket([recording_id])):
+            metadata = await self.details(recording_id)
+            yield self.record(recording_id), metadata
+
     async def size(self, recording_id: str) -> int:
         """Bytes of a recording's files."""
         return await asyncio.to_thread(folder_size, self.folder(self.record(recording_id)))
@@ -132,28 +145,45 @@ class Archive:
                 await asyncio.to_thread(delete_folder, self.folder(record), self._root)
             except OSError as error:
                 raise RecordingError(f"Its files could not all be deleted: {error.strerror}.") from error
-            await asyncio.to_thread(self._drop_exports, recording_id)
+            await self.drop_exports(recording_id)
             await self.forget(recording_id)
 
-    async def pack(self, recording_id: str, *, quality: Quality | None = None, user_id: int | None = None) -> Path:
-        """One archive of a recording's finished files, or of one person's track, as they are or in another quality.
+    @asynccontextmanager
+    async def export(
+        self,
+        recording_id: str,
+        *,
+        quality: Quality | None = None,
+        user_id: int | None = None,
+        person: str = "",
+        progressed: Callable[[float], None] = lambda _: None,
+    ) -> AsyncGenerator[Export]:
+        """One archive of a recording's finished files, there within the `async with` and for nobody else.
+
+        What is done with it is done within `locks.sending(export.ticket)`: the recording may change at any time.
+
+        Args:
+            recording_id: The recording.
+            quality: What its sounds become; as they are by default.
+            user_id: One person's track alone.
+            person: What that person is called, for the archive's name.
+            progressed: Told how far it is, 0 to 1.
 
         Raises:
-            RecordingError: There is none, or it is not finished.
-            OSError: Something cannot be read or written.
+            RecordingError: There is none, it is not finished, it changed meanwhile, or there is no room.
         """
         record = self.record(recording_id)
         if record.state != "finished":
             raise RecordingError(UNMADE if record.state == "failed" else BUSY)
-        parts = [record.id, *([str(user_id)] if user_id else []), *([quality.format] if quality else [])]
-        target = self._root / EXPORTS / f"{'_'.join(parts)}.zip"
-        await self._workers.run(pack, PackJob(str(self.folder(record)), str(target), quality, user_id))
-        return target
+        name = export_name(record, person=person)
+        async with self.exports.open([record.id], [] if user_id is None else [user_id], name) as export:
+            await self.exports.make(
+                export, self.folder(record), quality=quality, user_id=user_id, progressed=progressed
+            )
+            yield export
 
-    async def export_person(
-        self, user_id: int, records: Sequence[RecordingRecord], extra: Mapping[str, bytes] | None = None
-    ) -> tuple[Path, int]:
-        """Everything that recordings hold of a person as one archive, and how many recordings that are.
+    async def pack(self, recording_id: str, *, quality: Quality | None = None, user_id: int | None = None) -> Path:
+        """The same as a file that is kept until tomorrow, or until the recording changes.
 
         Args:
             user_id: The person.
@@ -161,19 +191,46 @@ class Archive:
             extra: Files of others that go into it, by name.
 
         Raises:
-            RecordingError: Nothing was recorded of them, and there is nothing else.
+            RecordingError: As above.
         """
-        target = self._root / EXPORTS / f"person_{user_id}.zip"
-        folders = [(record.folder.replace("/", "_"), self.folder(record)) for record in records]
-        there = [(name, folder) for name, folder in folders if await asyncio.to_thread((folder / FILE).exists)]
+        async with self.export(recording_id, quality=quality, user_id=user_id) as export:
+            self.exports.keep(export)
+        return export.path
+
+    @asynccontextmanager
+    async def export_person(
+        self, user_id: int, records: Sequence[RecordingRecord], extra: Mapping[str, bytes] | None = None
+    ) -> AsyncGenerator[Export]:
+        """Everything that recordings hold of a person as one archive, there within the `async with`.
+
+        Args:
+            user_id: The person.
+            records: Their recordings.
+            extra: Files of others that go into it, by name.
+
+        Raises:
+            RecordingError: There is nothing, something changed meanwhile, or there is no room.
+        """
+        folders = [(record, self.folder(record)) for record in records if self.find(record.id) is not None]
+        there = [each for each in folders if await asyncio.to_thread((each[1] / FILE).exists)]
         if not there and not extra:
             raise RecordingError(NOBODY)
-        await asyncio.to_thread(private.make_folder, target.parent)
-        return target, await asyncio.to_thread(export_person, user_id, there, target, extra)
+        ids = [record.id for record, _ in there]
+        named = [(record.folder.replace("/", "_"), folder) for record, folder in there]
+        name = f"kept_of_you_{self._clock.now().astimezone():%Y-%m-%d}.zip"
+        async with self.exports.open(ids, [user_id], name) as export:
+            with self.exports.working(export):
+                export.count = await asyncio.to_thread(export_person, user_id, named, export.path, extra)
+            yield export
 
     async def drop_exports_of(self, user_id: int) -> None:
-        """Delete the archives that were made for a person."""
-        await asyncio.to_thread(self._drop_exports, f"person_{user_id}")
+        """Delete the archives that were made of a person."""
+        async with self.locks.changing(person_key(user_id)):
+            await asyncio.to_thread(lambda: self.exports.drop(user_id=user_id))
+
+    async def drop_exports(self, recording_id: str) -> None:
+        """Delete the archives that hold something of a recording."""
+        await asyncio.to_thread(lambda: self.exports.drop(recording_id=recording_id))
 
     async def take_out(self, recording_id: str, user_id: int, names: Iterable[str] = ()) -> bool:
         """Delete a person from a recording, and make its finished files anew without them.
@@ -200,7 +257,8 @@ class Archive:
                 await self.note(replace(record, state="failed"))
                 raise
             finally:
-                await asyncio.to_thread(self._drop_exports, record.id)
+                await asyncio.to_thread(clear_scratch, folder)
+                await self.drop_exports(record.id)
             if found == "heard":
                 await self._render_again(replace(record, state="rendering"))
                 return True
@@ -284,7 +342,7 @@ class Archive:
     async def keep_clean(self) -> None:
         """Delete what is older than the configuration allows, and exports of yesterday, every hour, until cancelled."""
         while True:
-            await asyncio.to_thread(self._drop_exports, "", _EXPORTS_KEPT_S)
+            await asyncio.to_thread(self._clear)
             if self._section.retention_days:
                 await self._delete_older(timedelta(days=self._section.retention_days))
             await self._clock.sleep(_CLEAN_S)
@@ -326,8 +384,12 @@ class Archive:
             duration_s=metadata.duration_s or None,
         )
 
-    def _drop_exports(self, name: str, kept_s: float = 0) -> None:
-        """Delete archives whose name begins so, if they are older than this."""
-        for path in (self._root / EXPORTS).glob(f"{name}*.zip"):
-            if time.time() - path.stat().st_mtime >= kept_s:
-                path.unlink(missing_ok=True)
+    def _clear(self) -> None:
+        """Delete what dead work left behind, and exports of yesterday; what cannot be deleted is tried again later."""
+        try:
+            self.exports.clear(_EXPORTS_KEPT_S)
+            for record in list(self._records.values()):
+                if record.state in ("finished", "failed"):
+                    clear_scratch(self.folder(record))
+        except OSError:
+            _log.exception("something that is not needed any more could not be deleted")

@@ -66,7 +66,7 @@ class RecordingLocks:
 
     @asynccontextmanager
     async def changing(self, recording_id: str) -> AsyncGenerator[None]:
-        """Delete a recording, or take somebody out of it: alone, and with every earlier ticket void."""
+        """Delete a recording, or take somebody out of it: alone, and with every earlier ticket void. Not to be nested."""
         lock = self._locks.setdefault(recording_id, _Lock())
         lock.changers += 1
         self._versions[recording_id] += 1

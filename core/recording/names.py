@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 MAX_BYTES = 60
 MAX_SHOWN = 100
@@ -22,6 +26,12 @@ def shown_name(name: str) -> str:
         if unicodedata.category(character) not in ("Cc", "Zl", "Zp") and character not in _OVERRIDES
     ]
     return "".join(kept).strip()[:MAX_SHOWN]
+
+
+def dated_name(started_at: datetime, channel: str, what: str = "") -> str:
+    """What tells files of two evenings or channels apart, in local time as the recording's folder: day, channel, what."""
+    parts = [f"{started_at.astimezone():%Y-%m-%d_%H-%M}", safe_name(channel, "channel"), safe_name(what, "")]
+    return "_".join(part for part in parts if part)
 
 
 def safe_name(name: str, fallback: str = NAMELESS) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ from core.recording.recorder import Limits, Recorder
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from core.clock import Clock
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from core.hub import Hub
     from core.machine.lane import Lane
     from core.privacy.service import Settled
+    from core.recording.exports import Export
     from core.recording.live import FrameSource
     from core.recording.rendering import Rendering
     from core.recording.unheard import Missed
@@ -333,11 +335,12 @@ class Recordings:
         """
         return await self.people.delete(Person(user_id, frozenset(names), self._clock.now()))
 
-    async def export_person(self, user_id: int) -> tuple[Path, int]:
-        """Everything kept of a person as one archive, and from how many recordings.
+    @asynccontextmanager
+    async def exported_person(self, user_id: int) -> AsyncGenerator[Export]:
+        """Everything kept of a person as one archive, there within the `async with`.
 
         Raises:
-            RecordingError: Nothing is kept of them.
+            RecordingError: Nothing is kept of them, or it changed meanwhile.
         """
         extra = await self.privacy.export_person(user_id)
         folders = await self.people.folders(user_id)
@@ -345,7 +348,18 @@ class Recordings:
         records = [await self.archive.adopt(folder) for folder in folders if folder not in running]
         for record in records:
             await self._settled(record.id)
-        return await self.archive.export_person(user_id, records, extra)
+        async with self.archive.export_person(user_id, records, extra) as export:
+            yield export
+
+    async def export_person(self, user_id: int) -> tuple[Path, int]:
+        """The same as a file that is kept until tomorrow, or until something of it changes; and of how many recordings.
+
+        Raises:
+            RecordingError: As above.
+        """
+        async with self.exported_person(user_id) as export:
+            self.archive.exports.keep(export)
+        return export.path, export.count
 
     # Within -----------------------------------------------------------------------------------------------------------
 

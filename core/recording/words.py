@@ -80,8 +80,8 @@ def over_text(record: RecordingRecord) -> str:
     return f"⏹️ <#{record.channel_id}> · {clock(record.duration_s or 0)} · the recording is over."
 
 
-def finished_text(metadata: Metadata, where: str) -> str:
-    """A finished recording: length, why it ended, who is on it, what was missed, and where its files are."""
+def finished_text(metadata: Metadata) -> str:
+    """A finished recording: length, why it ended, who is on it, what was missed. Anybody may read it: it names no place."""
     lines = [
         f"{MARKS[metadata.state]} <#{metadata.channel.id}> · {clock(metadata.duration_s)} · {_count(len(metadata.people), 'person', 'people')}"
     ]
@@ -113,7 +113,7 @@ def finished_text(metadata: Metadata, where: str) -> str:
         lines.append("🔓 For a part of it the channel was not encrypted end to end; the metadata's notes say when.")
     if any(person.missing for person in metadata.people):
         lines.append("Some of it was damaged on disk; the metadata says where.")
-    lines.append(f"-# `{where}` · id `{metadata.id}`")
+    lines.append(f"-# id `{metadata.id}`")
     return "\n".join(lines)
 
 
