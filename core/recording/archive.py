@@ -67,7 +67,14 @@ class Archive:
         """Load the index, take in folders it does not know, clear what dead work left; gives what is not finished."""
         records = await self._repository.all()
         known = {record.folder for record in records}
+        ids = {record.id for record in records}
         for record, people in await asyncio.to_thread(self._scan, known):
+            if record.id in ids:
+                _log.warning(
+                    "%s says it is recording %s, which lies elsewhere; it is left alone", record.folder, record.id
+                )
+                continue
+            ids.add(record.id)
             await self._repository.save(record)
             await self._repository.save_people(record.id, people)
             records.append(record)
@@ -186,9 +193,9 @@ class Archive:
         """The same as a file that is kept until tomorrow, or until the recording changes.
 
         Args:
-            user_id: The person.
-            records: Their recordings.
-            extra: Files of others that go into it, by name.
+            recording_id: The recording.
+            quality: What its sounds become; as they are by default.
+            user_id: One person's track alone.
 
         Raises:
             RecordingError: As above.
@@ -360,7 +367,7 @@ class Archive:
         found: list[tuple[RecordingRecord, dict[int, str]]] = []
         for file in sorted(self._root.glob(f"*/*/*/{FILE}")):
             folder = file.parent
-            if folder.relative_to(self._root).as_posix() in known:
+            if folder.relative_to(self._root).as_posix() in known or self._leads_out(folder):
                 continue
             try:
                 metadata = read_metadata(folder)
@@ -369,6 +376,10 @@ class Archive:
             except RecordingError:
                 _log.warning("%s is no recording of ours, or damaged", folder)
         return found
+
+    def _leads_out(self, folder: Path) -> bool:
+        """Whether a folder is reached through a link: what is behind it is not ours to hand out or delete."""
+        return any(each.is_symlink() for each in (folder, folder.parent, folder.parent.parent))
 
     def _describe(self, metadata: Metadata, folder: Path, report_channel_id: int | None) -> RecordingRecord:
         return RecordingRecord(

@@ -226,9 +226,7 @@ class Exports:
                 old = kept_s is None or path.suffix != ".zip" or time.time() - path.lstat().st_mtime >= kept_s
                 if old:
                     path.unlink(missing_ok=True)
-            elif _about(path).get("kept") is not True or (
-                kept_s is not None and time.time() - path.stat().st_mtime >= kept_s
-            ):
+            elif _about(path).get("kept") is not True or (kept_s is not None and _age_s(path) >= kept_s):
                 shutil.rmtree(path)
 
     def _folders(self) -> list[Path]:
@@ -261,6 +259,11 @@ def _about(folder: Path) -> dict[str, Any]:
         found = {}
     about: dict[str, Any] = {"recordings": [], "people": []}
     return about | cast("dict[str, Any]", found) if isinstance(found, dict) else about
+
+
+def _age_s(folder: Path) -> float:
+    """How long ago an export was made."""
+    return time.time() - next(iter([*folder.glob("*.zip"), folder / ABOUT])).stat().st_mtime
 
 
 def _remove(folder: Path) -> None:

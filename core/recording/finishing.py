@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from core.audio.frames import RATE_HZ
 from core.recording.encode import Quality, cut_file, encode_file
+from core.recording.files import SEGMENTS
 from core.recording.metadata import Audio, Files, Missing, Person, Segment, read_metadata, write_metadata
 from core.recording.ogg import Damage, PageReader, read_tags
 from core.recording.picture import draw_timeline
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 PICTURE = "timeline.png"
-SEGMENTS = "segments"
-_JOURNAL = re.compile(r"(\d+)(?:_.*)?\.ogg")
+_JOURNAL = re.compile(r"(\d{1,20})(?:_.*)?\.ogg")
 _RENDERED = (".wav", ".flac", ".mp3", ".new")
 _SAVED = "I was cut off while recording. What was on disk is safe."
 
@@ -52,7 +52,11 @@ def quality_of(section: RecordingSection) -> Quality:
 
 def find_journals(folder: Path) -> dict[int, str]:
     """File names of the journals in a folder, by user id."""
-    found = {int(match[1]): path.name for path in folder.iterdir() if (match := _JOURNAL.fullmatch(path.name))}
+    found = {
+        int(match[1]): path.name
+        for path in folder.iterdir()
+        if (match := _JOURNAL.fullmatch(path.name)) and not path.is_symlink() and int(match[1]) < 1 << 63
+    }
     return dict(sorted(found.items()))
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+import re
+import stat
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from core.config.recording import TrackFormat
 from core.errors import RecordingError
 from core.private import write_atomically
+from core.recording.files import bare_name, segment_name
 from core.recording.names import shown_name
 
 if TYPE_CHECKING:
@@ -29,6 +32,21 @@ def _whole(text: object) -> object:
 Name = Annotated[str, BeforeValidator(lambda name: shown_name(name) if isinstance(name, str) else name)]
 Text = Annotated[str, BeforeValidator(_whole)]
 
+# What files say is checked: they may be damaged, or brought in from anywhere.
+MAX_BYTES = 64_000_000
+_KEY = re.compile(r"[a-z_0-9]{1,30}")
+MAX_S = 366 * 24 * 3600.0
+Id = Annotated[str, Field(pattern=r"^[0-9]{1,20}$"), AfterValidator(lambda text: _known_id(text))]
+FileName = Annotated[str, AfterValidator(bare_name)]
+SegmentName = Annotated[str, AfterValidator(segment_name)]
+Seconds = Annotated[float, Field(ge=-MAX_S, le=MAX_S, allow_inf_nan=False)]
+
+
+def _known_id(text: str) -> str:
+    if int(text) >= 1 << 63:
+        raise ValueError("is no id of Discord's")
+    return text
+
 
 class _Part(BaseModel):
     """Unknown keys are refused, so that the schema says everything."""
@@ -39,7 +57,7 @@ class _Part(BaseModel):
 class Named(_Part):
     """Something of Discord's, by id and by the name it had. Ids are strings: JSON numbers do not hold them."""
 
-    id: str = Field(pattern=r"^\d+$")
+    id: Id
     name: Name
 
 
@@ -60,23 +78,23 @@ class Packets(_Part):
 class Missing(_Part):
     """A stretch of a track that damage to its journal took."""
 
-    start_s: float
-    duration_s: float
+    start_s: Seconds
+    duration_s: Seconds
     bytes: int
 
 
 class Person(_Part):
     """One person on the recording."""
 
-    id: str = Field(pattern=r"^\d+$")
+    id: Id
     name: Name
     bot: bool = Field(default=False, description="The recording bot itself: what it said and played.")
-    first_seen_at: datetime
-    offset_s: float = Field(default=0.0, description="Where the track begins; all begin with the recording.")
-    first_sound_s: float | None = None
-    journal: str | None = Field(default=None, description="Opus as it arrived.")
-    track: str | None = None
-    speech_s: float = 0.0
+    first_seen_at: AwareDatetime
+    offset_s: Seconds = Field(default=0.0, description="Where the track begins; all begin with the recording.")
+    first_sound_s: Seconds | None = None
+    journal: FileName | None = Field(default=None, description="Opus as it arrived.")
+    track: FileName | None = None
+    speech_s: Seconds = 0.0
     peak_dbfs: float | None = None
     packets: Packets = Field(default_factory=Packets)
     missing: list[Missing] = Field(default_factory=list[Missing])
@@ -91,17 +109,17 @@ class Person(_Part):
 class Segment(_Part):
     """One utterance."""
 
-    user_id: str
-    file: str | None = Field(description="The track it is on, or its own file.")
-    start_s: float
-    duration_s: float
+    user_id: Id
+    file: SegmentName | None = Field(description="The track it is on, or its own file.")
+    start_s: Seconds
+    duration_s: Seconds
 
 
 class Note(_Part):
     """What somebody wanted to be found again."""
 
-    at_s: float
-    at: datetime
+    at_s: Seconds
+    at: AwareDatetime
     text: Text
     by: Named | None = None
 
@@ -109,18 +127,18 @@ class Note(_Part):
 class Gap(_Part):
     """A stretch in which nothing was recorded, of everybody or of one person."""
 
-    start_s: float
-    duration_s: float
+    start_s: Seconds
+    duration_s: Seconds
     reason: Text
     pause: bool = Field(default=False, description="Asked for, not suffered.")
     by: Named | None = Field(default=None, description="Who asked for it.")
-    user_id: str | None = Field(default=None, description="Of one person alone; null: of everybody.")
+    user_id: Id | None = Field(default=None, description="Of one person alone; null: of everybody.")
 
 
 class Audio(_Part):
     """What the finished files are."""
 
-    format: str = "wav"
+    format: TrackFormat = "wav"
     rate_hz: int = 48_000
     channels: int = 2
     bits: int | None = 16
@@ -149,8 +167,8 @@ class Encryption(_Part):
 class Transcript(_Part):
     """A text of the recording; reserved for them."""
 
-    file: str
-    user_id: str | None = None
+    file: FileName
+    user_id: Id | None = None
     format: str
     language: str | None = None
 
@@ -158,8 +176,8 @@ class Transcript(_Part):
 class Files(_Part):
     """Files of the whole recording."""
 
-    session: str | None = None
-    timeline: str | None = None
+    session: FileName | None = None
+    timeline: FileName | None = None
 
 
 class Software(_Part):
@@ -173,14 +191,14 @@ class Metadata(_Part):
     """Everything about one recording. All times ending in `_s` are seconds since `started_at`."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    id: str
+    id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
     state: State = "recording"
     guild: Named
     channel: Named
-    started_at: datetime
+    started_at: AwareDatetime
     started_by: Named | None = None
-    ended_at: datetime | None = None
-    duration_s: float = 0.0
+    ended_at: AwareDatetime | None = None
+    duration_s: Seconds = 0.0
     reason: str | None = Field(default=None, description="Why it ended, as a sentence.")
     ended_by: Named | None = Field(default=None, description="Who ended it by hand.")
     interrupted: bool = Field(default=False, description="The process died; what was on disk was saved afterwards.")
@@ -207,11 +225,22 @@ def read_metadata(folder: Path) -> Metadata:
         RecordingError: There is none, or it is no metadata of ours.
     """
     try:
-        return Metadata.model_validate_json((folder / FILE).read_bytes())
+        return Metadata.model_validate_json(_read(folder / FILE))
     except OSError as error:
         raise RecordingError(f"The recording {folder.name} cannot be read.") from error
     except ValidationError as error:
-        raise RecordingError(f"The metadata of the recording {folder.name} is damaged.") from error
+        first = error.errors(include_url=False, include_input=False)[0]
+        known = [str(part) for part in first["loc"] if _KEY.fullmatch(str(part))]  # the others are a stranger's text
+        where = ".".join(known)[:100] or "it is not what I write"
+        raise RecordingError(f"The metadata of the recording {folder.name} is damaged ({where}).") from error
+
+
+def _read(path: Path) -> bytes:
+    """What a plain file of bearable size holds; links and other things that have its name are none of ours."""
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_BYTES:
+        raise OSError(f"{path.name} is no plain file, or too large: {found.st_size} bytes")
+    return path.read_bytes()
 
 
 def write_metadata(folder: Path, metadata: Metadata) -> None:

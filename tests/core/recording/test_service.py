@@ -622,7 +622,8 @@ async def test_a_recording_is_packed_in_the_quality_somebody_wants(house: House)
     with zipfile.ZipFile(one) as archive:
         assert archive.namelist() == ["2_Bo.mp3"]
     assert one.stat().st_size < 60_000
-    assert len(list(one.parent.iterdir())) == 2
+    assert names_in(one.parent) == {"about.json", one.name}
+    assert len(list(one.parent.parent.iterdir())) == 2
 
 
 async def test_archives_do_not_outlive_what_they_hold_nor_the_day(house: House) -> None:
@@ -631,7 +632,7 @@ async def test_archives_do_not_outlive_what_they_hold_nor_the_day(house: House) 
     for found in (first, second):
         await service.archive.pack(found.id)
     mine, _ = await service.export_person(1)
-    exports = mine.parent
+    exports = mine.parent.parent
     await service.archive.delete(first.id)
     await service.delete_person(1)
     assert list(exports.iterdir()) == []

@@ -123,6 +123,6 @@ async def test_the_finished_recording_and_its_report_say_so_and_it_can_be_delete
     found = await service.rendered(live.id)
     assert [(person.name, person.track) for person in found.people] == [("Bo", None)]
     assert names_in(live.folder) == {"metadata.json", "timeline.png"}
-    assert f"<@{BO}> has no track: none of what came could be decrypted (90 packets)" in finished_text(found, "x")
+    assert f"<@{BO}> has no track: none of what came could be decrypted (90 packets)" in finished_text(found)
     assert await service.delete_person(BO) == 1
     assert service.archive.find(live.id) is None  # nobody is left on it
