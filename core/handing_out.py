@@ -22,7 +22,7 @@ PACKING = "Packing {bar} {share:.0%}"
 LONG = "\nThis takes about {minutes:.0f} minutes. When Discord lets me answer here no longer, it comes as a direct message."
 HERE = "Here it is."
 FETCH = "{person}, what you asked me to pack is ready. I could not send it to you, so press to get it, until tomorrow."
-SHOWN_EVERY_S = 3.0
+SHOWN_AFTER_S, SHOWN_EVERY_S = 6.0, 3.0  # until then Discord shows by itself that it is waiting
 TOKEN_S = 15 * 60.0  # for so long Discord takes answers to a command
 _MARGIN_S = 20.0
 _TOKEN_OVER = (401, 404)
@@ -109,6 +109,7 @@ class Handout:
         return True
 
     async def _show(self, note: str) -> None:
+        await asyncio.sleep(0 if note else SHOWN_AFTER_S)
         while not self.over:
             done = round(self._share * 10)
             text = PACKING.format(bar="▰" * done + "▱" * (10 - done), share=self._share) + note

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import resource
 import signal
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack
@@ -103,5 +102,7 @@ class Archives:
 
 
 def _fill_disk() -> None:
+    import resource
+
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (FULL_BYTES, FULL_BYTES))

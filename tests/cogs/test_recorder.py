@@ -267,7 +267,9 @@ async def test_past_recordings_are_listed_fetched_exported_and_deleted(scene: An
     choices = await ada.autocomplete(scene.text, "recordings get", "recording", "Lou")
     assert [choice["value"] for choice in choices] == [recording_id]
     got = await (await ada.slash(scene.text, "recordings get", recording=recording_id)).answered()
-    assert {a.filename for a in got.attachments} >= {"timeline.png", "session.wav"}
+    names = [attachment.filename for attachment in got.attachments]
+    assert all(name.startswith("20") and "_Lounge_" in name for name in names)
+    assert {name.partition("_Lounge_")[2] for name in names} >= {"timeline.png", "session.wav"}
     exported = await ada.slash(scene.text, "recordings export", recording=recording_id, format="mp3")
     (file,) = (await exported.answered()).attachments
     with zipfile.ZipFile(io.BytesIO(file.data)) as archive:
