@@ -12,10 +12,11 @@ import shutil
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from core.errors import RecordingError
-from core.private import make_folder
+from core.private import FILE_MODE, make_folder, write_atomically
 from core.recording.encode import encode_file
 from core.recording.locks import CHANGED
 from core.recording.names import dated_name
@@ -24,7 +25,6 @@ from core.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
-    from pathlib import Path
 
     from core.machine.lane import Lane
     from core.recording.encode import Quality
@@ -156,6 +156,8 @@ class Exports:
         encoded = await self._each(encoding, export)
         files = [*encoded, *(part for part in parts if not part.encoded)]
         await self._workers.run(pack, PackJob(tuple(files), str(export.path), wanted))
+        for part in encoded:
+            await asyncio.to_thread(Path(part.source).unlink)
         export.progress = 1.0
         progressed(1.0)
 
@@ -177,7 +179,7 @@ class Exports:
             OSError: The disk is full or gone.
         """
         about = _about(export.folder) | {"for": user_id, "kept": True}
-        (export.folder / ABOUT).write_text(json.dumps(about))
+        write_atomically(export.folder / ABOUT, json.dumps(about).encode())
         export.kept = True
         return export.folder.name
 
@@ -247,8 +249,9 @@ def export_name(record: RecordingRecord, *, person: str = "") -> str:
 
 def _begin(folder: Path, recording_ids: Sequence[str], user_ids: Sequence[int]) -> None:
     make_folder(folder)
-    (folder / WANTED).touch()
-    (folder / ABOUT).write_text(json.dumps({"recordings": list(recording_ids), "people": list(user_ids)}))
+    (folder / WANTED).touch(FILE_MODE)
+    about = {"recordings": list(recording_ids), "people": list(user_ids)}
+    write_atomically(folder / ABOUT, json.dumps(about).encode())
 
 
 def _about(folder: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import RecordingError
+from core.private import FILE_MODE
 from core.recording.encode import require
 from core.recording.files import file_in
 from core.recording.metadata import FILE, read_metadata
@@ -77,6 +78,7 @@ def pack(job: PackJob) -> int:
         OSError: Something cannot be read or written.
     """
     target = Path(job.target)
+    target.touch(FILE_MODE)
     with zipfile.ZipFile(target, "w") as archive:
         for part in job.parts:
             source = Path(part.source)
