@@ -254,3 +254,18 @@ def test_packets_of_any_length_keep_time_through_any_loss(packets: list[tuple[by
     placed, timeline = place(frames)
     assert [each.position - placed[0].position for each in placed] == pytest.approx(true, abs=3)
     assert timeline.counts.lost == frames[-1].sequence + 1 - len(frames)
+
+
+def test_who_is_heard_sooner_than_the_network_first_let_them_is_pushed_back_and_not_cut() -> None:
+    held = [packet(i, at_s=1.3 + i * 0.02) for i in range(50)]  # 0.3 s late, and nobody could know
+    soon = [packet(i, clock=round(0.1 * RATE_HZ), at_s=1.1 + i * 0.02) for i in range(50, 100)]
+    placed, timeline = place(held + soon)
+    assert numbers(placed) == list(range(100))
+    assert timeline.counts.overlapping == 0
+    assert (np.diff([each.position for each in placed]) >= 959).all()
+
+
+def test_a_track_that_moved_to_a_late_microphone_stays_with_it() -> None:
+    placed, _ = place(stalled(lambda n: 0.07, known=True))
+    errors = errors_ms(placed, lambda i: 1 + i * 0.02 + (0.07 if i >= 300 else 0))
+    assert max(abs(errors[i]) for i in range(350, 500)) < 5

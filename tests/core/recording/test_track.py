@@ -8,6 +8,7 @@ import pytest
 from core.audio.frames import RATE_HZ
 from core.audio.wav import WavReader
 from core.recording.journal import JournalReader, JournalWriter
+from core.recording.ogg import PRE_SKIP
 from core.recording.timeline import Timeline
 from core.recording.track import TrackJob, TrackResult, TrackState, render_track
 from tests.core.recording.people import DELAY_S, Speaker, impulses, peaks, together, tone
@@ -173,3 +174,12 @@ def test_an_empty_journal_gives_an_empty_track(tmp_path: Path) -> None:
     samples, (result,) = render(journal)
     assert len(samples) == 0
     assert result.utterances == ()
+
+
+def test_a_spurt_that_breaks_off_fades_instead_of_clicking(tmp_path: Path) -> None:
+    samples, _ = render(record(tmp_path, Speaker(1).say(tone(1), 1, silence=False)))
+    end = 2 * RATE_HZ + LATE - PRE_SKIP
+    tail = samples[end : end + 480]
+    assert level(tail[:120]) > 2 * level(tail[-120:]) > 0
+    steps = np.abs(np.diff(samples[end - 960 :, 0].astype(int)))
+    assert steps.max() < 1.5 * np.abs(np.diff(tone(1)[:, 0].astype(int))).max()
