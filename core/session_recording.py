@@ -35,7 +35,8 @@ class OwnVoice:
         """Call `callback` for every frame that goes out, on the player's thread."""
 
         def sent(frame: SentFrame) -> None:
-            callback(OpusFrame(self._user_id, _OWN_SSRC, frame.timestamp, frame.sequence, frame.sent_s, frame.opus))
+            place = (frame.timestamp, frame.sequence, frame.sent_s)
+            callback(OpusFrame(self._user_id, _OWN_SSRC, *place, frame.opus, frame.said_for))
 
         self._monitor.subscribe(sent, owner=owner)
 

@@ -15,7 +15,8 @@ class OpusFrame(NamedTuple):
     """One decrypted Opus packet of one person, as it came.
 
     `rtp_timestamp` is in 48 kHz ticks and wraps at 2**32, `sequence` wraps at 2**16; `arrival_s` is `time.monotonic`
-    at the socket. `payload` is Opus, decrypted and without extension or padding.
+    at the socket. `payload` is Opus, decrypted and without extension or padding. `said_for` names those for whom the bot
+    says or plays it, if it is the bot's own.
     A tuple and no dataclass, because thousands a second are made, and a frozen dataclass takes three times as long.
     """
 
@@ -25,3 +26,4 @@ class OpusFrame(NamedTuple):
     sequence: int
     arrival_s: float
     payload: bytes
+    said_for: tuple[int, ...] = ()

@@ -76,7 +76,7 @@ async def speak(
     Raises:
         SpeechError: The engine failed; what was said before stands.
     """
-    line = turn.line = player.line(turn.id)
+    line = turn.line = player.line(turn.id, said_for=turn.prompt.author_id)
     heard = turn.heard = HeardText()
     try:
         async with aclosing(

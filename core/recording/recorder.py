@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from core.audio.frames import RATE_HZ
+from core.audio.frames import OPUS_SILENCE, RATE_HZ
 from core.privacy.mentions import cleaner
 from core.recording.called import Called
 from core.recording.gaps import DEAFENED, ENCRYPTED, SILENCED, UNENCRYPTED, Gaps
@@ -156,6 +156,8 @@ class Recorder:
         if not self._may_write(frame.user_id):
             self.withheld += 1
             return
+        if frame.said_for:
+            frame = self._without_refused(frame)
         if len(self._queue) >= QUEUE_LIMIT:
             self.overflowed += 1
             return
@@ -398,6 +400,8 @@ class Recorder:
         if not self._may_write(user_id):  # refused while the packet waited
             self.withheld += 1
             return
+        if frame.said_for:  # asked again: the packet waited
+            frame = self._without_refused(frame)
         person = self._person(user_id)
         person.attempt(lambda: person.push(frame))
         if self._gaps and not person.bot:
@@ -410,6 +414,13 @@ class Recorder:
             person = Participant(user_id, name, self._clock.now(), self.started_s, bot=bot)
             self._people[user_id] = person
         return person
+
+    def _without_refused(self, frame: OpusFrame) -> OpusFrame:
+        """Silence in the place of what the bot says for somebody who may not be recorded."""
+        if all(self._consent.allows(user_id) for user_id in frame.said_for):
+            return frame
+        self.withheld += 1
+        return frame._replace(payload=OPUS_SILENCE, said_for=())
 
     def _may_write(self, user_id: int) -> bool:
         return user_id == self._own_id or self._consent.allows(user_id)

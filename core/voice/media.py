@@ -122,7 +122,7 @@ class Media:
         problem: AudioError | None = None
         try:
             async with self._turn, aclosing(track.open()) as blocks:
-                track.line = self._player.line(track.id, bus="media")
+                track.line = self._player.line(track.id, bus="media", said_for=track.by)
                 problem = await self._feed(track.line, blocks)
         except VoiceError as error:
             _log.info("%r is not played: %s", track.title, error.sentence)

@@ -73,7 +73,7 @@ class Home(House):
             self.channel,
             guild=Named(id="1", name="Guild"),
             channel=Named(id="2", name="Lounge"),
-            name_of=lambda user_id: NAMES[user_id],
+            name_of=lambda user_id: NAMES.get(user_id, "Parley"),
             **more,
         )
         self.recorders = [live.recorder]

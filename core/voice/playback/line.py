@@ -64,10 +64,18 @@ class Line:
     """
 
     def __init__(
-        self, turn_id: str, bus: BusName, *, preroll: Preroll, wake: Callable[[], None], now: Callable[[], float]
+        self,
+        turn_id: str,
+        bus: BusName,
+        *,
+        preroll: Preroll,
+        wake: Callable[[], None],
+        now: Callable[[], float],
+        said_for: int = 0,
     ) -> None:
         self.turn_id = turn_id
         self.bus: BusName = bus
+        self.said_for = said_for  # whose words or file it is; 0 is nobody's
         self.written_samples = 0
         self.heard_samples = 0
         self.underruns = 0

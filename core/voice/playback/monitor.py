@@ -21,13 +21,14 @@ class SentFrame:
     """20 ms of Opus that went out.
 
     `timestamp` is in 48 kHz ticks of a clock that runs through silence and wraps at 2**32, `sequence` wraps at 2**16;
-    `sent_s` is the player's clock at the socket.
+    `sent_s` is the player's clock at the socket. `said_for` names those whose words or files are to be heard in it.
     """
 
     sequence: int
     timestamp: int
     sent_s: float
     opus: bytes
+    said_for: tuple[int, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -52,14 +53,14 @@ class Monitor:
         """End the subscriptions of `owner`."""
         self._listeners = tuple(each for each in self._listeners if each.owner is not owner)
 
-    def sent(self, opus: bytes, due_s: float, now_s: float) -> None:
+    def sent(self, opus: bytes, due_s: float, now_s: float, said_for: tuple[int, ...] = ()) -> None:
         """A frame that was due at `due_s` has gone out."""
         if not self._listeners:
             return
         due, following = round(due_s * RATE_HZ), self._timestamp + FRAME_SAMPLES
         self._timestamp = following if abs(due - following) < _APART else due
         self._sequence = (self._sequence + 1) & 0xFFFF
-        frame = SentFrame(self._sequence, self._timestamp & 0xFFFFFFFF, now_s, opus)
+        frame = SentFrame(self._sequence, self._timestamp & 0xFFFFFFFF, now_s, opus, said_for)
         for listener in self._listeners:
             try:
                 listener.callback(frame)

@@ -87,11 +87,17 @@ class Player:
         self._closed = False
         self._sending = False
         self._thread: threading.Thread | None = None
+        self._heard_before: set[int] = set()
 
     # Lines ------------------------------------------------------------------------------------------------------------
 
-    def line(self, turn_id: str, *, bus: BusName = "speech") -> Line:
+    def line(self, turn_id: str, *, bus: BusName = "speech", said_for: int = 0) -> Line:
         """A new line, queued behind the earlier ones of the same bus.
+
+        Args:
+            turn_id: What it belongs to.
+            bus: Speech or media.
+            said_for: Whose words or file it is, or answers: the recording of the bot's own voice asks whether it may.
 
         Raises:
             VoiceError: The player is closed, or there is no Opus library.
@@ -100,7 +106,14 @@ class Player:
             if self._closed:
                 raise VoiceError("The voice connection is over; nothing can be played on it.")
             composer = self._start()
-            line = Line(turn_id, bus, preroll=self._prerolls[bus], wake=self._wake, now=self._clock.monotonic)
+            line = Line(
+                turn_id,
+                bus,
+                preroll=self._prerolls[bus],
+                wake=self._wake,
+                now=self._clock.monotonic,
+                said_for=said_for,
+            )
             composer.buses[bus].add(line)
         return line
 
@@ -281,7 +294,7 @@ class Player:
             if self._wire.send_frame(frame.opus):
                 now_s = self._clock.monotonic()
                 self._counters.sent(now_s, silent=frame.silent)
-                self.monitor.sent(frame.opus, self._pace.deadline_s, now_s)
+                self.monitor.sent(frame.opus, self._pace.deadline_s, now_s, self._said_for(frame))
                 self._pace.sent(now_s)
                 self._credit(frame, now_s)
                 return
@@ -291,6 +304,13 @@ class Player:
         for block in frame.blocks:
             if block.outcome is not None:
                 block.line.finish("closed" if self._closed else "stopped")
+
+    def _said_for(self, frame: Frame) -> tuple[int, ...]:
+        """For whom a frame sounds: also who was heard in the one before, whose end the codec puts into this one."""
+        here = {block.line.said_for for block in frame.blocks} - {0}
+        both = tuple(here | self._heard_before)
+        self._heard_before = here
+        return both
 
     def _credit(self, frame: Frame, now_s: float) -> None:
         for block in frame.blocks:

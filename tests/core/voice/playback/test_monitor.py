@@ -62,3 +62,16 @@ async def test_listeners_come_and_go_and_one_that_fails_disturbs_nobody(deck, ca
     deck.player.monitor.drop(deck)
     await play(deck, 3)
     assert len(heard) == count
+
+
+async def test_frames_tell_for_whom_they_sound_up_to_the_codecs_last_echo_of_it(deck) -> None:
+    heard = []
+    deck.player.monitor.subscribe(heard.append, owner=deck)
+    for author in (7, 0, 8):
+        line = deck.player.line(f"turn {author}", said_for=author)
+        line.write(np.full(5 * FRAME_SAMPLES, 0.2, np.float32))
+        line.end()
+    await ended(line)
+    deck.idle()
+    told = [frame.said_for for frame in heard]
+    assert told == [(7,)] * 6 + [()] * 4 + [(8,)] * 6 + [()] * (len(told) - 16)
