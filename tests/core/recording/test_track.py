@@ -183,3 +183,8 @@ def test_a_spurt_that_breaks_off_fades_instead_of_clicking(tmp_path: Path) -> No
     assert level(tail[:120]) > 2 * level(tail[-120:]) > 0
     steps = np.abs(np.diff(samples[end - 960 :, 0].astype(int)))
     assert steps.max() < 1.5 * np.abs(np.diff(tone(1)[:, 0].astype(int))).max()
+
+
+def test_who_speaks_in_the_very_first_moment_is_not_late_either(tmp_path: Path) -> None:
+    samples, _ = render(record(tmp_path, Speaker(1).say(impulses(3, (0.25, 2.5)), -DELAY_S)))
+    assert np.abs(np.array(peaks(samples, 8000)) - [round(0.25 * RATE_HZ), round(2.5 * RATE_HZ)]).max() <= 2
