@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from core.config.hearing import HearingSection
 from core.config.lockdown import LockdownSection
 from core.config.model import ModelSection
 from core.config.prompt import PromptSection
@@ -90,6 +91,7 @@ class Config(BaseSettings):
 
     voice: VoiceSection = VoiceSection()
     speech: SpeechSection = SpeechSection()
+    hearing: HearingSection = HearingSection()
     model: ModelSection = ModelSection()
     prompt: PromptSection = PromptSection()
     recording: RecordingSection = RecordingSection()

@@ -1,0 +1,1 @@
+"""Hearing: voices become text. Plain Python, without Discord."""

@@ -1,0 +1,1 @@
+"""Recognisers, one a file, behind `core.hearing.transcriber.Transcriber`."""
