@@ -23,17 +23,19 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 
 from bench._crowd import crowd
 from bench._offline import hang_up, offline_client
 from bench._pacer import RECORD
-
-if TYPE_CHECKING:
-    from core.recording.recorder import Recorder
-    from core.voice.client import ParleyVoiceClient
+from core.clock import SystemClock
+from core.recording.consent import Consent
+from core.recording.metadata import Consent as ConsentPart
+from core.recording.metadata import Metadata, Named, read_metadata
+from core.recording.recorder import Recorder
+from core.voice.client import ParleyVoiceClient
 
 ROOMS, PEOPLE, SECONDS = 20, 5, 10.0
 GOAL_US = 20.0
@@ -61,13 +63,6 @@ class Room:
 
 def open_room(number: int, session: Any, people: dict[int, int], port: int, folder: Path) -> Room:
     """Connect to the sender at `port` and begin to record."""
-    from core.clock import SystemClock
-    from core.recording.consent import Consent
-    from core.recording.metadata import Consent as ConsentPart
-    from core.recording.metadata import Metadata, Named
-    from core.recording.recorder import Recorder
-    from core.voice.client import ParleyVoiceClient
-
     folder.mkdir()
     client = offline_client(ParleyVoiceClient, asyncio.get_running_loop(), port, AES)
     client.connection.dave_session, client.connection.dave_protocol_version = session, 1
@@ -155,8 +150,6 @@ def _stop(rooms: list[Room]) -> None:
 
 
 def _recorded(folder: Path) -> int:
-    from core.recording.metadata import read_metadata
-
     return sum(person.packets.received for person in read_metadata(folder).people)
 
 
