@@ -21,7 +21,9 @@ from core.monitored import Monitored
 from core.privacy.words import decided_text
 from core.recording import words
 from core.recording.events import RecordingFailed
+from core.recording.files import file_in
 from core.recording.metadata import Named
+from core.recording_reports import send_report
 from core.recording_rights import require_recording
 from core.returning import BUTTONS
 from core.session_recording import record_session
@@ -314,25 +316,17 @@ class RecorderCog(ParleyCog, name="Recorder"):
 
     async def _report(self, record: RecordingRecord, metadata: Metadata | None) -> None:
         """Tell where a recording was started how it ended, with its picture."""
-        files: list[discord.File] = []
         if metadata is None:
-            text = words.FAILED
-        elif not metadata.people:
-            text = words.NOBODY
+            text = words.NO_ROOM if self.recordings.room.waits(record.id) else words.FAILED
         else:
-            text = words.finished_text(metadata)
-            if metadata.interrupted:
-                text = f"{f'<@{record.started_by}> ' if record.started_by else ''}{words.INTERRUPTED}\n{text}"
-            picture = self.recordings.archive.folder(record) / str(metadata.files.timeline)
-            if await asyncio.to_thread(picture.is_file):
-                files.append(await asyncio.to_thread(discord.File, picture))
+            text = words.report_text(record, metadata)
         await self._edit_panel(record.id, words.over_text(record), None)
         self.recordings.panels.pop(record.id, None)
-        pings = NO_PINGS
-        if metadata is not None and metadata.interrupted and record.started_by:
-            pings = discord.AllowedMentions(users=[discord.Object(record.started_by)])
-        place = record.report_channel_id or record.channel_id
-        await _send(self.bot.get_partial_messageable(place, guild_id=record.guild_id), text, pings=pings, files=files)
+        picture = None
+        if metadata is not None and metadata.files.timeline is not None:
+            picture = file_in(self.recordings.archive.folder(record), metadata.files.timeline)
+        if not await send_report(self.bot, self.runtime.config.recording, record, text, picture):
+            _log.warning("recording %s: nobody could be told how it ended", record.id)
 
     async def _take_up(self) -> None:
         """What waits for somebody who tells and shows: reports, panels, moves, marks of a crash, monitored channels."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from core.audio.frames import RATE_HZ
 from core.recording.encode import Quality, cut_file, encode_file
 from core.recording.files import SEGMENTS
+from core.recording.lengthening import lengthen
 from core.recording.metadata import Audio, Files, Missing, Person, Segment, read_metadata, write_metadata
 from core.recording.ogg import Damage, PageReader, read_tags
 from core.recording.picture import draw_timeline
@@ -152,6 +153,9 @@ async def finish(folder: Path, section: RecordingSection, workers: Lane, renderi
     if section.segment_files:
         await _cut(folder, metadata, rendering, workers)
     await _convert(folder, set(journals.values()), names, quality, workers)
+    if quality.format == "ogg":  # the journals are the tracks
+        tracks = [folder / name for name in names.values() if name in journals.values()]
+        await asyncio.gather(*(workers.run(lengthen, str(track), length) for track in tracks))
     metadata.files.timeline = PICTURE
     metadata.state = "finished"
     await workers.run(draw_timeline, metadata.model_dump_json(), str(folder / PICTURE))
@@ -164,7 +168,7 @@ def _final_names(folder: Path, rendering: Rendering, quality: Quality) -> dict[s
     names: dict[str, str] = {}
     for track in rendering.tracks.values():
         if track.utterances:
-            # the journal is Ogg, in time and untouched: no better one can be made
+            # the journal is Ogg and in time, its packets untouched: no better one can be made
             names[track.wav] = track.journal if quality.format == "ogg" else _renamed(track.wav, quality)
     if (folder / SESSION).exists():
         names[SESSION] = _renamed(SESSION, quality)

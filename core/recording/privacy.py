@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from core import private
 from core.errors import RecordingError
 from core.privacy.mentions import cleaner
+from core.recording.files import file_in
 from core.recording.finishing import SEGMENTS, clear_rendered
 from core.recording.metadata import FILE, read_metadata, write_metadata
 from core.recording.words import PAUSED_BY, STOPPED_BY
@@ -167,8 +168,9 @@ def export_person(
                 journal = None if person is None else person.journal
                 files = [journal, *(each.file for each in metadata.transcripts if each.user_id == str(user_id))]
                 for file in files:
-                    if file is not None and (folder / file).exists():
-                        archive.write(folder / file, f"{name}/{file}")
+                    path = None if file is None else file_in(folder, file)
+                    if path is not None:
+                        archive.write(path, f"{name}/{file}")
         work.replace(target)
     finally:
         work.unlink(missing_ok=True)

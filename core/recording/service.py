@@ -28,6 +28,7 @@ from core.recording.metadata import Consent as ConsentPart
 from core.recording.metadata import Encryption, Metadata, Named, Software
 from core.recording.people import RecordedPeople
 from core.recording.recorder import Limits, Recorder
+from core.recording.room import Room, is_full
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Recordings:
         self.panels: dict[str, tuple[int, int]] = {}  # channel and message that show a recording, kept through reloads
         self.announced: dict[int, int] = {}  # by guild: the voice channel that was told and is marked, kept likewise
         self.archive = Archive(root, section, workers, repository, clock, self._render_again)
+        self.room = Room(root, section.min_free_mb, clock, self._try_again)
         self._section = section
         self._root = root
         self._hub = hub
@@ -122,6 +124,7 @@ class Recordings:
             await self.archive.note(replace(record, state="rendering"))
             self._finish_anew(record, again=False)
         self._tasks.start(self.archive.keep_clean(), "retention")
+        self._tasks.start(self.room.keep_looking(), "room")
 
     async def close(self) -> None:
         """End every recording; what is not rendered by then is, after the next start."""
@@ -415,8 +418,10 @@ class Recordings:
             else:
                 done = replace(record, state="finished", duration_s=metadata.duration_s)
                 await self.archive.note(done, people)
-        except Exception:  # noqa: BLE001 - whatever it was, people are told, and the journals wait for the next start
+        except Exception as error:  # noqa: BLE001 - whatever it was, people are told, and the journals wait
             _log.exception("recording %s: its files could not be finished; the journals are safe", record.id)
+            if is_full(error):
+                await self.room.wait(record.id)
             await self._give_up(record, rendering.folder)
             if record.state != "failed":  # a second failure is no news
                 self._unreported[record.id] = (record, None)
@@ -454,6 +459,11 @@ class Recordings:
         except (OSError, RecordingError) as error:
             _log.warning("recording %s: its metadata does not say so: %s", record.id, error)
         await self.archive.note(replace(record, state="failed"), people)
+
+    def _try_again(self, recording_id: str) -> None:
+        record = self.archive.find(recording_id)
+        if record is not None and record.state == "failed":
+            self._finish_anew(record, again=False)
 
     async def _render_again(self, record: RecordingRecord) -> None:
         self._finish_anew(record, again=True)

@@ -36,6 +36,11 @@ NEWCOMER = {
 NEVER_HEARD = "🔇 {person} has no track: none of what came could be decrypted ({count} packets)."
 UNHEARD = " ({count} packets could not be decrypted)"
 NOBODY = "The recording is over. Nobody spoke, so there is nothing to keep."
+ONLY_NOTES = "Nobody spoke. Its notes are kept."
+NO_ROOM = (
+    "The recording is over. What was heard is safe, but my disk is full, so its finished files are not made yet. "
+    "They will be as soon as there is room, and I say so then."
+)
 INTERRUPTED = "I was cut off in the middle of a recording. What was on disk is safe:"
 FAILED = "The recording is over. What was heard is safe on disk, but the finished files could not be made; the log has the cause."
 
@@ -89,6 +94,8 @@ def finished_text(metadata: Metadata) -> str:
         lines.append(STATES[metadata.state])
     if metadata.reason:
         lines.append(metadata.reason)
+    if not metadata.people:
+        lines.append(ONLY_NOTES)
     speakers = sorted(metadata.people, key=lambda person: (person.never_heard, person.speech_s), reverse=True)
     for person in speakers[:SHOWN_PEOPLE]:
         if person.never_heard:
@@ -115,6 +122,16 @@ def finished_text(metadata: Metadata) -> str:
         lines.append("Some of it was damaged on disk; the metadata says where.")
     lines.append(f"-# id `{metadata.id}`")
     return "\n".join(lines)
+
+
+def report_text(record: RecordingRecord, metadata: Metadata) -> str:
+    """What is said when a recording is finished."""
+    if not metadata.people and not metadata.notes:
+        return NOBODY
+    text = finished_text(metadata)
+    if not metadata.interrupted:
+        return text
+    return f"{f'<@{record.started_by}> ' if record.started_by else ''}{INTERRUPTED}\n{text}"
 
 
 def list_line(record: RecordingRecord) -> str:
