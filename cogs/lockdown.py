@@ -17,6 +17,7 @@ from discord import app_commands
 from core.errors import LockdownError, ParleyError
 from core.events import MemoryRanLow, SessionStarted
 from core.lockdown import Feature, Queue, describe
+from core.names import plain
 from core.slash import NO_PINGS, ParleyCog, admins_only, answer, is_owner, owner_only, require_owner, tell_error
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class LockdownCog(ParleyCog, name="Lockdown"):
             for feature in self.runtime.lockdown.features
             if wanted in f"{feature.name} {feature.title}".casefold()
         ]
-        return [app_commands.Choice(name=feature.title[:100], value=feature.name) for feature in found][:CHOICES]
+        return [app_commands.Choice(name=plain(feature.title), value=feature.name) for feature in found][:CHOICES]
 
     @lockdown.command(name="status", description="What is locked, why, since when, and what is still to be undone.")
     async def status(self, interaction: discord.Interaction) -> None:
@@ -242,7 +243,7 @@ class LockdownCog(ParleyCog, name="Lockdown"):
             return []
         wanted = partial.casefold()
         owed = [owed for owed in self.runtime.lockdown.owed if wanted in describe.undo(owed).casefold()]
-        return [app_commands.Choice(name=describe.undo(one)[:100], value=_key(one)) for one in owed][:CHOICES]
+        return [app_commands.Choice(name=describe.undo_choice(one), value=_key(one)) for one in owed][:CHOICES]
 
     @lockdown.command(name="forget", description="Give up something that cannot be undone any more.")
     @app_commands.describe(undo="Which one, as /lockdown status shows it")

@@ -20,6 +20,7 @@ from core.conversation.gather import Gather
 from core.conversation.live_text import LiveText
 from core.conversation.turn import Prompt
 from core.errors import ParleyError
+from core.names import shown_text
 from core.slash import NO_PINGS, ParleyCog, answer, subcommand
 from core.voice.checks import prompt_trouble
 
@@ -45,6 +46,7 @@ NO_MODEL = (
     "`/voice join`."
 )
 LOCKED_AGAIN = "Another session began before the answer did."
+AGAIN_S = 60.0  # the same refusal is not said again in a channel within
 NO_HISTORY = 160002  # Discord's code for: a reply needs the permission to read what it replies to
 TEXT = "text"  # the feature that LockdownCog registers for replies in other channels
 NO_CONTENT = (
@@ -62,7 +64,7 @@ class PromptCog(ParleyCog, name="Prompt"):
         super().__init__(bot)
         self._channels: dict[int, int] = {}
         self._explained: set[int] = set()
-        self._refused: dict[int, str] = {}  # by channel, what was last said of a prompt that was not taken
+        self._refused: dict[int, tuple[str, float]] = {}  # by channel, what was last said of a prompt, and when
 
     async def cog_load(self) -> None:
         """Attach, and read which channels are prompt channels."""
@@ -173,11 +175,12 @@ class PromptCog(ParleyCog, name="Prompt"):
                     now, sink, session=session, put_off=lambda: self._waits(*messages), renew=renew
                 )
         except ParleyError as error:
-            if self._refused.get(last.channel.id) != _kind_of(error.sentence):
-                self._refused[last.channel.id] = _kind_of(error.sentence)
+            told = _kind_of(error.sentence), self.runtime.clock.monotonic()
+            before = self._refused.get(last.channel.id, ("", 0.0))
+            if before[0] != told[0] or told[1] - before[1] > AGAIN_S:
+                self._refused[last.channel.id] = told
                 await _tell(last, error.sentence)
             return
-        self._refused.pop(last.channel.id, None)
         if turn.task is not None:
             turn.task.add_done_callback(lambda _: written.drop(message.id for message in messages))
         await self._acknowledge(last)
@@ -327,11 +330,11 @@ class PromptCog(ParleyCog, name="Prompt"):
         kept = await self.runtime.settings.guild(guild_id)
         configured = self.runtime.config.prompt.persona
         if text is None:
-            await answer(interaction, PERSONA_NOW.format(persona=kept.persona or configured))
+            await answer(interaction, PERSONA_NOW.format(persona=shown_text(kept.persona or configured, 4000)))
             return
         reset = text.strip().casefold() == "default"
         await self.runtime.settings.save_guild(replace(kept, persona=None if reset else text))
-        await answer(interaction, PERSONA_RESET if reset else PERSONA_SET.format(persona=text))
+        await answer(interaction, PERSONA_RESET if reset else PERSONA_SET.format(persona=shown_text(text, 4000)))
 
 
 _WRITTEN = (discord.MessageType.default, discord.MessageType.reply)

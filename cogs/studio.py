@@ -22,6 +22,7 @@ from core.errors import ModelError, ParleyError, StoreError, StudioError
 from core.llm.messages import Image, Message
 from core.lockdown import Block, Feature, lockable
 from core.machine.lane import Owner
+from core.names import sayable, shown
 from core.slash import NO_PINGS, ParleyCog
 from core.store.history import Line
 from core.studio.comfyui import Drawing, Progress
@@ -198,7 +199,7 @@ class StudioCog(ParleyCog, name="Studio"):
 
     async def _post(self, edit: Edit, prompt: str, drawing: Drawing, limit_bytes: int) -> None:
         data, name = await self.runtime.studio.fitted(drawing, limit_bytes)
-        text = DRAWN.format(prompt=discord.utils.escape_markdown(prompt.strip())[:300])
+        text = DRAWN.format(prompt=shown(prompt, 300))
         file = discord.File(io.BytesIO(data), filename=name)
         await edit(content=text, attachments=[file], allowed_mentions=NO_PINGS)
 
@@ -209,7 +210,7 @@ def _text(message: discord.Message, me: discord.ClientUser | None) -> str:
     for mention in (f"<@{me.id}>", f"<@!{me.id}>") if me else ():
         content = content.replace(mention, "")
     for user in message.mentions:
-        content = content.replace(f"<@{user.id}>", user.display_name)
+        content = content.replace(f"<@{user.id}>", sayable(user.display_name))
     return content.strip()
 
 

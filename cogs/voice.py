@@ -14,6 +14,7 @@ from discord import app_commands
 
 from core.conversation.voices import describe
 from core.errors import AudioError, VoiceError
+from core.names import plain, shown
 from core.slash import NO_PINGS, ParleyCog, answer, subcommand
 from core.voice.checks import prompt_trouble
 
@@ -93,7 +94,9 @@ class VoiceCog(ParleyCog, name="Voice"):
     async def _files(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
         """Complete the names of the sounds folder, from memory."""
         del interaction
-        return [app_commands.Choice(name=name, value=name) for name in await self.runtime.sounds.matching(partial)]
+        return [
+            app_commands.Choice(name=plain(name), value=name) for name in await self.runtime.sounds.matching(partial)
+        ]
 
     @subcommand("voice", "play", "Play an uploaded sound, or one of the files of the sounds folder.")
     @app_commands.describe(upload="A sound or video file", file="A file of the sounds folder")
@@ -112,7 +115,7 @@ class VoiceCog(ParleyCog, name="Voice"):
             track = await self.runtime.sounds.play_upload(session, upload, by=interaction.user.id)
         else:
             track = await self.runtime.sounds.play_file(session, file or "", by=interaction.user.id)
-        title = discord.utils.escape_markdown(track.title)
+        title = shown(track.title)
         await answer(interaction, PLAYING.format(title=title, after=f" after {waiting} other(s)" if waiting else ""))
 
     @subcommand("voice", "stop", "Stop speaking and playing, and drop what waits.")
@@ -170,7 +173,7 @@ class VoiceCog(ParleyCog, name="Voice"):
         wish = await self.runtime.voice_wishes.set(
             interaction.user.id, voice=voice, rate=None if rate is None else rate / 100, pitch=pitch, nickname=nickname
         )
-        await answer(interaction, VOICE_SET.format(how=discord.utils.escape_markdown(describe(wish))))
+        await answer(interaction, VOICE_SET.format(how=shown(describe(wish), 300)))
 
     # Who asks ---------------------------------------------------------------------------------------------------------
 

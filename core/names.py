@@ -16,7 +16,6 @@ _JOINERS = "\u200c\u200d"  # shape letters of some scripts, and glue emoji
 _FIRST_JOINED = "\u0590"
 _MARKUP = re.compile(r"([\\*_~|`\[\]()<>:/#=^])")
 _LINE_START = re.compile(r"^([-+.•]|\d{1,9}(?=[.)]))")
-_DOT = re.compile(r"(?<=\w)\.(?=\w)")
 _SAID = frozenset("'’.,&+-%!?")
 
 
@@ -64,6 +63,11 @@ def shown_text(text: str, limit: int = 1500) -> str:
     return "\n".join(lines)
 
 
+def code(name: str, limit: int = LONGEST) -> str:
+    """A name between ticks, as something to be typed."""
+    return f"`{plain(name, limit).replace('`', 'ˋ') or ' '}`"
+
+
 def sayable(name: str, nameless: str = NAMELESS) -> str:
     """A name that can be said, and that is no markup when it stands in a text; `nameless` if nothing of it can.
 
@@ -81,7 +85,6 @@ def _said(character: str) -> bool:
 
 def _protected(name: str) -> str:
     safe = _MARKUP.sub(r"\\\1", name)
-    safe = _DOT.sub(r"\\.", safe)
     safe = _LINE_START.sub(lambda found: found[0] + "\\" if found[0].isdigit() else f"\\{found[0]}", safe)
     return safe.replace("@", "@\u200b")
 

@@ -18,7 +18,9 @@ class PromptSection(Section):
         description="Standing instruction for the model.",
     )
     name: str = Field(default="Parley", min_length=1, max_length=32, description="What the persona calls itself.")
-    channels: list[Snowflake] = Field(default_factory=list[int], description="Text channels always listened to.")
+    channels: list[Snowflake] = Field(
+        default_factory=list[int], description="Text channels always listened to, with their threads; forums too."
+    )
     mentions: bool = Field(default=True, description="Answer where the bot is mentioned or replied to.")
     direct_messages: bool = True
     gather_idle_s: float = Field(default=2.0, ge=0, description="Wait this long for more messages of a burst.")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+
+from core.names import plain, sayable
 
 if TYPE_CHECKING:
     import discord
 
+_MENTION = re.compile(r"<(@&|@|#)!?(\d{1,20})>")
 ABOUT_LIMIT = 500  # characters of the message that a prompt replies to
 
 
@@ -27,16 +31,13 @@ def words(message: discord.Message, me: discord.ClientUser | None) -> str:
     poll = [message.poll.question] if message.poll else []
     text = "\n".join(part for part in (message.content, *carried, *poll) if part)
     own = message.guild.self_role if message.guild is not None else None
-    calling = [f"<@{me.id}>", f"<@!{me.id}>"] if me is not None else []
-    for mention in calling + ([f"<@&{own.id}>"] if own is not None else []):
-        text = text.replace(mention, "")
-    for user in message.mentions:
-        text = text.replace(f"<@{user.id}>", user.display_name).replace(f"<@!{user.id}>", user.display_name)
-    for role in message.role_mentions:
-        text = text.replace(f"<@&{role.id}>", role.name)
-    for channel in message.channel_mentions:
-        text = text.replace(f"<#{channel.id}>", channel.name)
-    return text.strip()
+    names = {f"@{user.id}": sayable(user.display_name) for user in message.mentions}
+    names |= {f"@&{role.id}": sayable(role.name, "a role") for role in message.role_mentions}
+    names |= {f"#{channel.id}": sayable(channel.name, "a channel") for channel in message.channel_mentions}
+    names |= {f"@{me.id}": ""} if me is not None else {}
+    names |= {f"@&{own.id}": ""} if own is not None else {}
+    # In one go: what is put in is looked at no more. A name is words: it brings no marks of its own into the text.
+    return _MENTION.sub(lambda found: names.get(f"{found[1]}{found[2]}", found[0]), text).strip()
 
 
 def sent(message: discord.Message) -> tuple[str, ...]:
@@ -51,7 +52,7 @@ def answered(message: discord.Message) -> str:
     """The message that this one replies to, as "Name: text", shortened; Discord sends it along."""
     replied = _replied(message)
     text = " ".join(replied.clean_content.split()) if replied is not None else ""
-    return f"{replied.author.display_name}: {text[:ABOUT_LIMIT]}" if replied is not None and text else ""
+    return f"{plain(replied.author.display_name)}: {text[:ABOUT_LIMIT]}" if replied is not None and text else ""
 
 
 def _replied(message: discord.Message) -> discord.Message | None:

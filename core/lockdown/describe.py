@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.names import code, plain, shown
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -50,13 +52,18 @@ def short(locked: int, faults: int, owed: int) -> str:
 
 def undo(owed: OwedUndo) -> str:
     """What is to be undone."""
-    return f"{KINDS[owed.kind]} “{owed.name}”"
+    return f"{KINDS[owed.kind]} “{shown(owed.name)}”"
+
+
+def undo_choice(owed: OwedUndo) -> str:
+    """What is to be undone, as a choice of a command, where markdown is not read."""
+    return plain(f"{KINDS[owed.kind]} “{owed.name}”")
 
 
 def memories(found: Sequence[Memory]) -> list[str]:
     """How full each memory is."""
     return [
-        f"{memory.name}: {memory.used_bytes / GIB:.1f} of {memory.total_bytes / GIB:.1f} GiB ({memory.share:.0%})"
+        f"{shown(memory.name)}: {memory.used_bytes / GIB:.1f} of {memory.total_bytes / GIB:.1f} GiB ({memory.share:.0%})"
         for memory in found
     ]
 
@@ -89,13 +96,13 @@ def fields(lines: Sequence[str], most: int = 3) -> list[str]:
 def low_memory(name: str, used_bytes: int, total_bytes: int) -> str:
     """The warning in the prompt channel."""
     return (
-        f"⚠️ {name} is nearly full: {used_bytes / GIB:.1f} of {total_bytes / GIB:.1f} GiB. "
+        f"⚠️ {shown(name)} is nearly full: {used_bytes / GIB:.1f} of {total_bytes / GIB:.1f} GiB. "
         "The voice may stutter; closing other programs helps."
     )
 
 
 def _hold(hold: Hold) -> str:
-    what = "everything" if hold.feature is None else f"“{hold.feature}”"
+    what = "everything" if hold.feature is None else f"“{shown(hold.feature)}”"
     where = f" in <#{hold.channel_id}>" if hold.channel_id else ""
     until = f", until {_moment(hold.until)}" if hold.until else ""
     return f"🔒 {hold.reason}{where} holds {what} since {_moment(hold.since)}{until}"
@@ -110,7 +117,7 @@ def _feature(feature: FeatureStatus) -> str:
         parts.append(f"{feature.waiting} waiting")
     if feature.in_use:
         parts.append(f"{feature.in_use} in use")
-    line = f"{MARKS[feature.state]} **{feature.title}** (`{feature.name}`, {feature.policy}): {', '.join(parts)}"
+    line = f"{MARKS[feature.state]} **{shown(feature.title)}** ({code(feature.name)}, {feature.policy}): {', '.join(parts)}"
     return f"{line}\n⚠️ {feature.fault}" if feature.fault else line
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.names import plain, shown
 from core.recording.gaps import DEAFENED, UNENCRYPTED
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def finished_text(metadata: Metadata) -> str:
     if metadata.state in STATES:
         lines.append(STATES[metadata.state])
     if metadata.reason:
-        lines.append(metadata.reason)
+        lines.append(shown(metadata.reason, 300))
     if not metadata.people:
         lines.append(ONLY_NOTES)
     speakers = sorted(metadata.people, key=lambda person: (person.never_heard, person.speech_s), reverse=True)
@@ -143,7 +144,7 @@ def list_line(record: RecordingRecord) -> str:
 def choice(record: RecordingRecord) -> str:
     """One recording among the choices of a command, as plain text."""
     length = f", {clock(record.duration_s)}" if record.duration_s else ""
-    return f"{record.started_at.astimezone():%Y-%m-%d %H:%M}, {record.channel_name}{length}"[:_CHOICE_LENGTH]
+    return f"{record.started_at.astimezone():%Y-%m-%d %H:%M}, {plain(record.channel_name)}{length}"[:_CHOICE_LENGTH]
 
 
 def _lost(lost: int, received: int) -> str:

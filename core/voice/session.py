@@ -12,6 +12,7 @@ import aiohttp
 import discord
 
 from core.events import EncryptionChanged, SessionImpaired, SessionInterrupted, SessionMoved, SessionResumed
+from core.names import shown
 from core.tasks import Tasks
 from core.voice.checks import NO_SPEAK, VoiceRoom, name_of
 from core.voice.keys import KeyWatch, Step
@@ -203,7 +204,7 @@ class VoiceSession:
             _log.warning("session %s: the prompt channel could not be told %r: %s", self.id, text, error)
 
     async def _media_failed(self, track: Track, error: AudioError) -> None:
-        title = discord.utils.escape_markdown(track.title)
+        title = shown(track.title)
         await self.notice(BROKEN_OFF.format(title=title, why=error.sentence))
 
     async def moved(self, channel: VoiceRoom) -> None:
