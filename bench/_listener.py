@@ -18,7 +18,7 @@ from loopback.load import SyntheticSpeaker
 from loopback.voice.rtp import SILENCE
 
 if TYPE_CHECKING:
-    from loopback.voice.client import Heard
+    from loopback.voice.client import HeardFrame
 
 NAP_S = 0.01
 
@@ -31,7 +31,7 @@ async def _listen(options: argparse.Namespace) -> None:
     arrivals: list[float] = []
     unheard = 0
 
-    def hear(heard: Heard) -> None:
+    def hear(heard: HeardFrame) -> None:
         nonlocal unheard
         if heard.user_id == options.user:
             if heard.opus is None:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.lockdown import fill
+from core.bot.runtime import of
 from core.config import Config, Environment
 from core.config.system import StoreSection
-from core.runtime import of
 from launch.bot import ParleyBot
 from launch.run import point_at
 

@@ -23,18 +23,18 @@ from bench._offline import KEY, dave_group, offline_client
 from core.audio.decode import blocks
 from core.audio.frames import CHANNELS
 from core.audio.opus import Encoder
+from core.audio.packet_timeline import Placed
 from core.clock import SystemClock
 from core.errors import AudioError, RecordingError, StudioError
 from core.recording.consent import Consent
 from core.recording.journal import JournalReader, JournalWriter
 from core.recording.metadata import FILE, Metadata, Named, Note, Person, read_metadata, write_metadata
-from core.recording.metadata import Consent as ConsentPart
+from core.recording.metadata import ConsentNote as ConsentPart
 from core.recording.recorder import Recorder
-from core.recording.timeline import Placed
 from core.recording.track import TrackJob, TrackState, render_track
 from core.studio.pictures import Limits, look_at
-from core.voice.client import ParleyVoiceClient
-from core.voice.receive.connection import ParleyVoiceWebSocket
+from core.voice.connection.client import ParleyVoiceClient
+from core.voice.connection.state import ParleyVoiceWebSocket
 from loopback.voice.mls import ExternalSender
 from loopback.voice.rtp import RtpPacket, header_and_body
 from loopback.voice.transport import MODES

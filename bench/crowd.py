@@ -32,10 +32,10 @@ from bench._offline import hang_up, offline_client
 from bench._pacer import RECORD
 from core.clock import SystemClock
 from core.recording.consent import Consent
-from core.recording.metadata import Consent as ConsentPart
+from core.recording.metadata import ConsentNote as ConsentPart
 from core.recording.metadata import Metadata, Named, read_metadata
 from core.recording.recorder import Recorder
-from core.voice.client import ParleyVoiceClient
+from core.voice.connection.client import ParleyVoiceClient
 
 ROOMS, PEOPLE, SECONDS = 20, 5, 10.0
 GOAL_US = 20.0

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.render import peak_mb, voice
+from core.audio.encode import Quality, encode_file
 from core.audio.opus import MAX_PACKET_SAMPLES, Decoder
 from core.audio.wav import WavWriter
-from core.recording.encode import Quality, encode_file
 
 if TYPE_CHECKING:
     from core.config.recording import TrackFormat

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from core.clock import SystemClock
 from core.config.lockdown import LockdownSection
 from core.hub import Hub
-from core.lockdown import Block, Feature, Lock, Pause, Policy, Queue, Silence
+from core.lockdown import BlockPolicy, Feature, LockPolicy, PausePolicy, Policy, QueuePolicy, SilencePolicy
 from core.lockdown.service import Lockdown
 from core.store.store import Store
 from loopback.server import Loopback
@@ -31,7 +31,7 @@ from loopback.server import Loopback
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from loopback.person import Person
+    from loopback.people.person import Person
     from loopback.server import Standard
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,7 +45,13 @@ async def nothing(*_: object) -> None:
 
 def policy(number: int) -> Policy:
     """Every policy in turn."""
-    kinds = (Block("no"), Silence(), Pause(nothing, nothing), Queue(nothing, nothing), Lock())
+    kinds = (
+        BlockPolicy("no"),
+        SilencePolicy(),
+        PausePolicy(nothing, nothing),
+        QueuePolicy(nothing, nothing),
+        LockPolicy(),
+    )
     return kinds[number % len(kinds)]
 
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from bench._offline import dave_group, hang_up, offline_client
 from core.audio.opus import find_libopus
-from core.voice.client import ParleyVoiceClient
+from core.voice.connection.client import ParleyVoiceClient
 from core.voice.playback.pace import quick_switching
 
 if TYPE_CHECKING:

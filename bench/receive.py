@@ -59,10 +59,10 @@ async def listen_ours(voices: Crowd, port: int, mode: str, folder: Path | None) 
     from core.clock import SystemClock
     from core.recording.consent import Consent
     from core.recording.journal import JournalReader
-    from core.recording.metadata import Consent as ConsentPart
+    from core.recording.metadata import ConsentNote as ConsentPart
     from core.recording.metadata import Metadata, Named
     from core.recording.recorder import Recorder
-    from core.voice.client import ParleyVoiceClient
+    from core.voice.connection.client import ParleyVoiceClient
 
     client = offline_client(ParleyVoiceClient, asyncio.get_running_loop(), port, mode)
     state: Any = client._connection

@@ -16,9 +16,9 @@ import numpy as np
 
 from core.audio.frames import FRAME_S, FRAME_SAMPLES, OPUS_SILENCE, RATE_HZ, OpusFrame
 from core.audio.opus import Encoder
+from core.audio.packet_timeline import Placed, Timeline
 from core.recording.journal import JournalWriter
 from core.recording.mix import MixSource, MixState, mix_tracks
-from core.recording.timeline import Placed, Timeline
 from core.recording.track import TrackJob, TrackState, render_track
 
 SPEED_GOAL, MEMORY_GOAL_MB = 250.0, 150.0

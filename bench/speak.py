@@ -20,7 +20,7 @@ from launch.story import stage
 
 if TYPE_CHECKING:
     from launch.story import Stage
-    from loopback.person import Person
+    from loopback.people.person import Person
 
 GOAL_P95_MS = 60.0
 REPLIES = (

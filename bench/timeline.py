@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.audio.frames import FRAME_S, FRAME_SAMPLES, OPUS_SILENCE, RATE_HZ, OpusFrame
-from core.recording.timeline import Timeline
+from core.audio.packet_timeline import Timeline
 
 P95_GOAL_MS, MAX_GOAL_MS, CREEP_GOAL_MS = 20.0, 60.0, 5.0
 DELAY_S = 0.060  # of the network, on the average

@@ -14,16 +14,19 @@ if getattr(core, "PARLEY", None) != "parley":
 import discord
 from discord import app_commands
 
+from core.bot.checks import admins_only
+from core.bot.cog import ParleyCog, is_owner, owner_only, require_owner
+from core.bot.command_sync import sync_everywhere, sync_here
+from core.bot.reload_report import changed_since_start, describe
+from core.bot.replies import answer
 from core.errors import ParleyError
-from core.faults import changed_since_start, describe
-from core.slash import ParleyCog, admins_only, answer, is_owner, owner_only, require_owner, sync_everywhere, sync_here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from discord.ext import commands
 
-    from core.slash import Synced
+    from core.bot.command_sync import Synced
 
 _log = logging.getLogger(__name__)
 

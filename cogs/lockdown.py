@@ -14,18 +14,20 @@ import aiohttp
 import discord
 from discord import app_commands
 
+from core.bot.checks import admins_only
+from core.bot.cog import ParleyCog, is_owner, owner_only, require_owner
+from core.bot.replies import NO_PINGS, answer, tell_error
 from core.errors import LockdownError, ParleyError
 from core.events import MemoryRanLow, SessionStarted
-from core.lockdown import Feature, Queue, describe
+from core.lockdown import Feature, QueuePolicy, describe
 from core.names import plain
-from core.slash import NO_PINGS, ParleyCog, admins_only, answer, is_owner, owner_only, require_owner, tell_error
 
 if TYPE_CHECKING:
     from discord.ext import commands
 
     from core.lockdown.service import Lockdown
     from core.lockdown.status import OwedUndo
-    from core.store.lockdown import Queued
+    from core.store.lockdown import QueuedMessage
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +77,7 @@ class LockdownCog(ParleyCog, name="Lockdown"):
     async def cog_load(self) -> None:
         """Attach, and keep ordinary messages for after a session."""
         await super().cog_load()
-        waiting = Queue(
+        waiting = QueuePolicy(
             self._answer_now, self._fetch, answered=self._was_answered, tell=self._tell, unmark=self._unmark
         )
         self.runtime.lockdown.register(Feature(TEXT, "Replies in text channels", waiting), owner=self)
@@ -89,7 +91,7 @@ class LockdownCog(ParleyCog, name="Lockdown"):
 
     # Messages that waited ---------------------------------------------------------------------------------------------
 
-    async def _fetch(self, queued: Queued) -> discord.Message | None:
+    async def _fetch(self, queued: QueuedMessage) -> discord.Message | None:
         """The message as it is now; None if it is gone, or may not be read any more."""
         await self.bot.wait_until_ready()
         try:
@@ -121,12 +123,12 @@ class LockdownCog(ParleyCog, name="Lockdown"):
             raise LockdownError(NO_DISCORD) from error
         return False
 
-    async def _unmark(self, queued: Queued, emoji: str) -> None:
+    async def _unmark(self, queued: QueuedMessage, emoji: str) -> None:
         channel = self.bot.get_partial_messageable(queued.channel_id, guild_id=queued.guild_id)
         if self.bot.user is not None:
             await channel.get_partial_message(queued.message_id).remove_reaction(emoji, self.bot.user)
 
-    async def _tell(self, queued: Queued, sentence: str) -> None:
+    async def _tell(self, queued: QueuedMessage, sentence: str) -> None:
         """Tell the author of a message that stays without an answer, as a reply to it."""
         channel = self.bot.get_partial_messageable(queued.channel_id, guild_id=queued.guild_id)
         reference = discord.MessageReference(

@@ -15,13 +15,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.bot.cog import ParleyCog, subcommand
+from core.bot.replies import NO_PINGS, answer
 from core.conversation import reading
 from core.conversation.gather import Gather
 from core.conversation.live_text import LiveText
 from core.conversation.turn import Prompt
 from core.errors import ParleyError
 from core.names import shown_text
-from core.slash import NO_PINGS, ParleyCog, answer, subcommand
 from core.voice.checks import prompt_trouble
 
 if TYPE_CHECKING:

@@ -15,27 +15,28 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.bot.auto_recorder import AutoRecorder
+from core.bot.cog import ParleyCog, subcommand
+from core.bot.interactions import BUTTONS
+from core.bot.record_session import record_session
+from core.bot.recording_mark import mark, unmark
+from core.bot.recording_reports import send_report
+from core.bot.recording_rights import require_recording
+from core.bot.replies import NO_PINGS, answer, tell_error
 from core.errors import ParleyError, RecordingError
 from core.events import RecordingRendered, RecordingStopped, SessionMoved
-from core.monitored import Monitored
 from core.privacy.words import decided_text
-from core.recording import words
+from core.recording import messages as words
 from core.recording.events import RecordingFailed
 from core.recording.files import file_in
 from core.recording.metadata import Named
-from core.recording_reports import send_report
-from core.recording_rights import require_recording
-from core.returning import BUTTONS
-from core.session_recording import record_session
-from core.slash import NO_PINGS, ParleyCog, answer, subcommand, tell_error
 from core.tasks import Tasks
 from core.voice.checks import VoiceRoom
-from core.voice.marking import mark, unmark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.recording.live import LiveRecording
+    from core.recording.live_recording import LiveRecording
     from core.recording.metadata import Metadata
     from core.store.recordings import RecordingRecord
     from core.voice.session import VoiceSession
@@ -97,17 +98,17 @@ class RecorderCog(ParleyCog, name="Recorder"):
         await super().cog_load()
         self.recordings = self.runtime.recordings
         self._tasks = Tasks("recorder cog")
-        self._monitored = Monitored(self.runtime, self._begin_automatically)
+        self._monitored = AutoRecorder(self.runtime, self._begin_automatically)
         for event in (RecordingRendered, RecordingFailed):
             self.runtime.hub.subscribe(event, self._on_finished, owner=self)
         self.runtime.hub.subscribe(RecordingStopped, self._on_stopped, owner=self)
         self.runtime.hub.subscribe(SessionMoved, self._on_moved, owner=self)
         self._tasks.start(self._take_up(), "take up")
-        self.runtime.returning.take(OWNER, self.pressed)
+        self.runtime.interactions.take(OWNER, self.pressed)
 
     async def cog_unload(self) -> None:
         """Let go; recordings go on."""
-        self.runtime.returning.drop(OWNER)
+        self.runtime.interactions.drop(OWNER)
         await super().cog_unload()
         await self._monitored.close()
         await self._tasks.cancel_all()

@@ -15,17 +15,18 @@ if getattr(core, "PARLEY", None) != "parley":
 import discord
 from discord import app_commands
 
+from core.audio.encode import Quality
+from core.bot.cog import ParleyCog
+from core.bot.handing_out import Handout
+from core.bot.interactions import BUTTONS
+from core.bot.recording_rights import RecordingRights
+from core.bot.replies import NO_PINGS, answer, tell_error
 from core.errors import ParleyError, RecordingError
-from core.handing_out import Handout
 from core.privacy.words import USES, decided_text, deleted_text, said_text
-from core.recording import words
-from core.recording.encode import Quality
+from core.recording import messages as words
 from core.recording.files import file_in
 from core.recording.names import dated_name
 from core.recording.offers import find_offer, work_s
-from core.recording_rights import RecordingRights
-from core.returning import BUTTONS
-from core.slash import NO_PINGS, ParleyCog, answer, tell_error
 from core.store.decisions import KINDS
 
 if TYPE_CHECKING:
@@ -74,11 +75,11 @@ class RecordingsCog(ParleyCog, name="Recordings"):
     async def cog_load(self) -> None:
         """Attach, and listen to buttons."""
         await super().cog_load()
-        self.runtime.returning.take(OWNER, self.pressed)
+        self.runtime.interactions.take(OWNER, self.pressed)
 
     async def cog_unload(self) -> None:
         """Let go."""
-        self.runtime.returning.drop(OWNER)
+        self.runtime.interactions.drop(OWNER)
         await super().cog_unload()
 
     # /recordings ------------------------------------------------------------------------------------------------------

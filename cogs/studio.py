@@ -17,14 +17,15 @@ if getattr(core, "PARLEY", None) != "parley":
 import discord
 from discord import app_commands
 
+from core.bot.cog import ParleyCog
+from core.bot.replies import NO_PINGS
 from core.conversation.live_text import split
 from core.errors import ModelError, ParleyError, StoreError, StudioError
-from core.llm.messages import Image, Message
-from core.lockdown import Block, Feature, lockable
+from core.llm.messages import ChatMessage, Image
+from core.lockdown import BlockPolicy, Feature, lockable
 from core.machine.lane import Owner
 from core.names import sayable, shown
-from core.slash import NO_PINGS, ParleyCog
-from core.store.history import Line
+from core.store.history import HistoryEntry
 from core.studio.comfyui import Drawing, Progress
 from core.studio.studio import DRAWING, VISION
 
@@ -61,8 +62,8 @@ class StudioCog(ParleyCog, name="Studio"):
         """Attach, register what gives way, and look at messages before they become prompts."""
         await super().cog_load()
         lockdown = self.runtime.lockdown
-        lockdown.register(Feature(VISION, "Looking at pictures", Block(NO_VISION_NOW)), owner=self)
-        lockdown.register(Feature(DRAWING, "Drawing", Block(NO_DRAWING_NOW)), owner=self)
+        lockdown.register(Feature(VISION, "Looking at pictures", BlockPolicy(NO_VISION_NOW)), owner=self)
+        lockdown.register(Feature(DRAWING, "Drawing", BlockPolicy(NO_DRAWING_NOW)), owner=self)
         self.runtime.claims.add(self._claim, owner=self)
 
     async def cog_unload(self) -> None:
@@ -121,7 +122,7 @@ class StudioCog(ParleyCog, name="Studio"):
                 images = tuple(Image(picture.data, picture.media_type) for picture in pictures)
                 asked = [
                     *await self._persona(message.guild),
-                    Message("user", text, message.author.display_name, images),
+                    ChatMessage("user", text, message.author.display_name, images),
                 ]
                 if not await self.runtime.lockdown.allows(VISION, message):  # a session began while it was fetched
                     return
@@ -141,17 +142,17 @@ class StudioCog(ParleyCog, name="Studio"):
         except discord.HTTPException as error:
             raise StudioError(GONE) from error
 
-    async def _persona(self, guild: discord.Guild | None) -> list[Message]:
+    async def _persona(self, guild: discord.Guild | None) -> list[ChatMessage]:
         kept = await self.runtime.settings.guild(guild.id) if guild else None
         persona = (kept.persona if kept else None) or self.runtime.config.prompt.persona
-        return [Message("system", persona)] if persona else []
+        return [ChatMessage("system", persona)] if persona else []
 
     async def _remember(self, message: discord.Message, text: str, answer: str) -> None:
         """So that a later prompt can speak of the picture."""
         turn_id, now, author = secrets.token_hex(6), self.runtime.clock.now(), message.author
-        asked = Line(turn_id, "user", f"{text} [sent a picture]", now, author.id, author.display_name)
+        asked = HistoryEntry(turn_id, "user", f"{text} [sent a picture]", now, author.id, author.display_name)
         try:
-            await self.runtime.history.add(message.channel.id, asked, Line(turn_id, "assistant", answer, now))
+            await self.runtime.history.add(message.channel.id, asked, HistoryEntry(turn_id, "assistant", answer, now))
         except StoreError:  # the answer is there; that it will be forgotten is for the log
             _log.exception("message %d is not remembered", message.id)
 

@@ -12,10 +12,11 @@ if getattr(core, "PARLEY", None) != "parley":
 import discord
 from discord import app_commands
 
-from core.conversation.voices import describe
+from core.bot.cog import ParleyCog, subcommand
+from core.bot.replies import NO_PINGS, answer
+from core.conversation.voice_preferences import describe
 from core.errors import AudioError, VoiceError
 from core.names import plain, shown
-from core.slash import NO_PINGS, ParleyCog, answer, subcommand
 from core.voice.checks import prompt_trouble
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class VoiceCog(ParleyCog, name="Voice"):
     async def _voice_names(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
         """Complete the names of voices, from memory."""
         del interaction
-        return [app_commands.Choice(name=name, value=name) for name in self.runtime.voice_wishes.matching(partial)]
+        return [app_commands.Choice(name=name, value=name) for name in self.runtime.voice_preferences.matching(partial)]
 
     @subcommand("voice", "voices", "Choose the voice in which your messages are read.")
     @app_commands.describe(
@@ -170,7 +171,7 @@ class VoiceCog(ParleyCog, name="Voice"):
     ) -> None:
         """Set or show a person's own voice."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        wish = await self.runtime.voice_wishes.set(
+        wish = await self.runtime.voice_preferences.set(
             interaction.user.id, voice=voice, rate=None if rate is None else rate / 100, pitch=pitch, nickname=nickname
         )
         await answer(interaction, VOICE_SET.format(how=shown(describe(wish), 300)))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import discord
 from discord.ext import commands
 
+from core.bot.runtime import Runtime, of
 from core.config import CHECKOUT
-from core.runtime import Runtime, of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

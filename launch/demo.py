@@ -19,14 +19,14 @@ from launch import demo_recording
 from launch.listening import spurts
 from launch.recognition import heard_sentences
 from launch.story import Stage, StoryError, stage
-from loopback.command_options import Refused
+from loopback.people.refused import Refused
 from loopback.world.permissions import Permission
 
 if TYPE_CHECKING:
     import argparse
 
-    from loopback.ears import Ears
-    from loopback.person import Person
+    from loopback.people.ears import Ears
+    from loopback.people.person import Person
 
 FAILED, USAGE = 1, 2  # exit codes
 LIMIT_S = 58.0

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from launch.story import Stage
-    from loopback.ears import HeardFrame
-    from loopback.person import Person
+    from loopback.people.ears import HeardFrame
+    from loopback.people.person import Person
 
 REACH_S = 0.3  # how far from its place a person's speech is looked for
 FINISHED_S = 20.0

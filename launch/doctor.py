@@ -165,7 +165,7 @@ async def _folder(folder: Path) -> Finding:
 
 
 async def _speech(config: Config, environ: Environment) -> AsyncIterator[Finding]:
-    from core.speech.engine import create_engine
+    from core.speech.factory import create_engine
     from core.speech.speaker import Speaker
 
     speaker = Speaker(create_engine(config.speech, environ, config.base), config.speech)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loopback.ears import HeardFrame
+    from loopback.people.ears import HeardFrame
 
 SPURT_GAP_S = 0.5  # packets further apart belong to different talk-spurts
 FRAME_S = 0.02

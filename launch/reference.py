@@ -120,9 +120,9 @@ async def commands() -> str:
     import discord
     from discord.ext import commands as bots
 
+    from core.bot.runtime import Runtime
     from core.config import Environment
     from core.config.system import StoreSection
-    from core.runtime import Runtime
     from launch.bot import available_cogs
 
     with tempfile.TemporaryDirectory() as folder:

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from loopback.gateway import Gateway
+    from loopback.gateway.gateway import Gateway
     from loopback.world.users import User
 
 

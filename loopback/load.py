@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from loopback.light_gateway import LightGateway
-from loopback.opus_library import load_opus
 from loopback.voice.client import VoiceClient
+from loopback.voice.light_gateway import LightGateway
 from loopback.voice.opcodes import Op
+from loopback.voice.opus_library import load_opus
 from loopback.voice.rtp import SILENCE
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ import aiohttp
 from aiohttp import web
 
 from loopback.certificates import Certificates
-from loopback.commands import CommandRegistry
 from loopback.faults import Faults
-from loopback.gateway import Gateway
-from loopback.interactions import Interactions
+from loopback.gateway.gateway import Gateway
+from loopback.interactions.command_registry import CommandRegistry
+from loopback.interactions.lifecycle import Interactions
 from loopback.redirect import Redirect
 from loopback.rest import cdn
 from loopback.rest.app import LOOPBACK, MAX_BODY_BYTES, PREFIX, make_api
@@ -29,7 +29,7 @@ from loopback.world.world import World
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from loopback.person import Person
+    from loopback.people.person import Person
     from loopback.world.channels import Channel
     from loopback.world.guilds import Guild
     from loopback.world.users import User
@@ -146,7 +146,7 @@ class Loopback:
 
     async def person(self, name: str, guild: Guild, **options: Any) -> Person:
         """Somebody who uses a client in this guild, until `close`; the options are those of `Person.create`."""
-        from loopback.person import Person  # brings a whole voice client, which a server alone does not need
+        from loopback.people.person import Person  # brings a whole voice client, which a server alone does not need
 
         person = await Person.create(self, name, guild, **options)
         self._people.append(person)

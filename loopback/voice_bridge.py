@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from loopback.gateway import Gateway
+    from loopback.gateway.gateway import Gateway
     from loopback.voice.server import VoiceServer
     from loopback.world.events import Audience
     from loopback.world.voice import VoiceState

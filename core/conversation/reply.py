@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from core.speech.mood import Mood
     from core.speech.speakable import Names
     from core.speech.speaker import Speaker
-    from core.voice.playback.line import LineEnd
     from core.voice.playback.player import Player
+    from core.voice.playback.stream import StreamEnd
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ async def speak(
     voice: Voice,
     names: Names | None = None,
     mood: Mood | None = None,
-) -> LineEnd:
+) -> StreamEnd:
     """Turn text into sound and sound into frames, until all of it was heard or the line was cut.
 
     Raises:
@@ -111,7 +111,7 @@ async def run(
         ParleyError: The model failed; what came before stands.
     """
     fork = TextFork(turn, clock)
-    speaking: asyncio.Task[LineEnd] | None = None
+    speaking: asyncio.Task[StreamEnd] | None = None
     if speaker is not None and player is not None and voice is not None:
         speaking = asyncio.create_task(
             speak(turn, fork.pieces(), speaker=speaker, player=player, voice=voice, names=names, mood=mood),

@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from core.conversation import memory, reply
-from core.conversation.aloud import ReadAloud
+from core.conversation import prompt_messages as memory
+from core.conversation import reply
+from core.conversation.announcer import Announcer
 from core.conversation.backlog import MOST_READ, Backlog
 from core.conversation.turn import Prompt, TextSink, Timings, Turn
 from core.conversation.written import Written
@@ -21,9 +22,9 @@ from core.tasks import Tasks
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
-    from core.runtime import Runtime
+    from core.bot.runtime import Runtime
     from core.speech.mood import Mood
-    from core.store.history import Line
+    from core.store.history import HistoryEntry
     from core.voice.session import VoiceSession
 
 _log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Conversation:
         self._clock = runtime.clock
         self._queues: dict[int, _Queue] = {}
         self._tasks = Tasks("conversation")
-        self.aloud = ReadAloud(
+        self.aloud = Announcer(
             runtime.clock, names=self._section.read_names, same_speaker_s=self._section.same_speaker_s
         )
         self.written = Written()  # kept here: a reloaded cog goes on with what waits
@@ -268,7 +269,9 @@ class Conversation:
             self._clock,
             speaker=session.speaker,
             player=session.player,
-            voice=self._backlog.hurried(await self._runtime.voice_wishes.voice(turn.prompt.author_id), turn, waiting),
+            voice=self._backlog.hurried(
+                await self._runtime.voice_preferences.voice(turn.prompt.author_id), turn, waiting
+            ),
             names=session.names,
             mood=self.mood,
         )
@@ -292,7 +295,7 @@ class Conversation:
         settings = await self._runtime.settings.guild(prompt.guild_id)
         return settings.persona or self._section.persona
 
-    async def _recalled(self, prompt: Prompt) -> Sequence[Line]:
+    async def _recalled(self, prompt: Prompt) -> Sequence[HistoryEntry]:
         try:
             return await self._runtime.history.newest(prompt.conversation_id, self._section.history_messages)
         except StoreError:  # an answer without a memory is better than none

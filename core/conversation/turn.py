@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from core.speech.heard import HeardText
-    from core.voice.playback.line import Line
+    from core.voice.playback.stream import PlaybackStream
 
 KINDS = {"image": "a picture", "video": "a video", "audio": "a sound", "sticker": "a sticker", "file": "a file"}
 
@@ -117,7 +117,7 @@ class Turn:
     id: str = field(default_factory=lambda: secrets.token_hex(6))
     reply_text: str = ""
     outcome: Outcome | None = None
-    line: Line | None = None
+    line: PlaybackStream | None = None
     heard: HeardText | None = None
     task: asyncio.Task[None] | None = None
     underruns: int = 0

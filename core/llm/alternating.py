@@ -8,18 +8,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.llm.messages import Message
+from core.llm.messages import ChatMessage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def system_first(messages: Sequence[Message]) -> list[Message]:
+def system_first(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
     """The same messages, those of the system in front, in their order."""
     return sorted(messages, key=lambda message: message.role != "system")
 
 
-def alternate(messages: Sequence[Message], *, system_role: bool = True) -> list[Message]:
+def alternate(messages: Sequence[ChatMessage], *, system_role: bool = True) -> list[ChatMessage]:
     """One system message, then user and assistant in turns, beginning with the user.
 
     Neighbours of the same role are joined, empty messages and an assistant's before the first user's left out. Without
@@ -27,7 +27,7 @@ def alternate(messages: Sequence[Message], *, system_role: bool = True) -> list[
     """
     told = [message for message in messages if message.content.strip() or message.images]
     system = [message for message in told if message.role == "system"]
-    turns: list[Message] = []
+    turns: list[ChatMessage] = []
     for message in told:
         if message.role == "system" or (message.role == "assistant" and not turns):
             continue
@@ -47,6 +47,6 @@ def alternate(messages: Sequence[Message], *, system_role: bool = True) -> list[
     return [joined(replace(head, role="user"), turns[0], "\n\n"), *turns[1:]]
 
 
-def joined(one: Message, other: Message, between: str = "\n") -> Message:
+def joined(one: ChatMessage, other: ChatMessage, between: str = "\n") -> ChatMessage:
     """Two messages as one; names stay in front of what each said."""
-    return Message(one.role, f"{one.text}{between}{other.text}", images=one.images + other.images)
+    return ChatMessage(one.role, f"{one.text}{between}{other.text}", images=one.images + other.images)

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
     from core.llm.chunks import Piece
-    from core.llm.patience import Patience
+    from core.llm.deadline import Deadline
     from core.llm.refusals import Refused
 
 RETRY_PAUSE_S = 0.25  # doubled with every try
 
 
-async def ask(client: AsyncOpenAI, body: dict[str, Any], patience: Patience) -> AsyncGenerator[Piece]:
+async def ask(client: AsyncOpenAI, body: dict[str, Any], patience: Deadline) -> AsyncGenerator[Piece]:
     """One request's answer. The server sees the connection end as soon as this generator is closed or cancelled."""
     stream = await patience.wait(client.chat.completions.create(**body, stream=True))
     try:
@@ -32,7 +32,7 @@ async def ask(client: AsyncOpenAI, body: dict[str, Any], patience: Patience) -> 
         await stream.close()
 
 
-async def _body(stream: Any, patience: Patience) -> AsyncGenerator[bytes]:
+async def _body(stream: Any, patience: Deadline) -> AsyncGenerator[bytes]:
     """The answer's bytes as they come. The SDK's own reader ends at events without data and at errors it does not know."""
     from httpx2 import HTTPError  # the SDK's HTTP library, which takes as long to import
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.llm.cleaning import Chain, Pairs
-from core.llm.opening import Opening
+from core.llm.reasoning_filter import ReasoningFilter
+from core.llm.role_prefix import RolePrefixFilter
 from core.llm.special_tokens import SpecialTokens
-from core.llm.stops import Stops
-from core.llm.thinking import Thinking
+from core.llm.stop_filter import StopFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,11 +19,18 @@ class Cleaner:
 
     def __init__(self, names: Iterable[str], stops: Iterable[str], *, starts_inside: bool = False) -> None:
         names = tuple(names)
-        self._stops = Stops(stops)
+        self._stops = StopFilter(stops)
         self._tokens = SpecialTokens()
-        self.thinking = Thinking(starts_inside=starts_inside)
+        self.thinking = ReasoningFilter(starts_inside=starts_inside)
         # A name may stand in front of a thought and behind it; a stop string inside of one does not count.
-        self.filters = (Pairs(), Opening(names), self.thinking, self._stops, self._tokens, Opening(names))
+        self.filters = (
+            Pairs(),
+            RolePrefixFilter(names),
+            self.thinking,
+            self._stops,
+            self._tokens,
+            RolePrefixFilter(names),
+        )
         self._chain = Chain(*self.filters)
 
     @property

@@ -20,7 +20,7 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ChatMessage:
     """One message of a prompt.
 
     `name` tells who said it. It travels as "Name: text" and not in the protocol's own field, which many servers ignore

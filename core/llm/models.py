@@ -15,8 +15,8 @@ from core.llm.asking import ask, pause_after
 from core.llm.chunks import ServerSaidError
 from core.llm.cleaner import Cleaner
 from core.llm.client import make_client
+from core.llm.deadline import Deadline
 from core.llm.failures import cut_short, empty, failure, missing_key, refusal, scrubbed, told
-from core.llm.patience import Patience
 from core.llm.quirks import Quirks
 from core.llm.routes import Route
 from core.surrogates import mended
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from core.config.model import RouteSection
     from core.llm.chunks import Piece
-    from core.llm.messages import Message
+    from core.llm.messages import ChatMessage
 
 _log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class Models:
 
     async def stream(
         self,
-        messages: Sequence[Message],
+        messages: Sequence[ChatMessage],
         *,
         route: str | None = None,
         temperature: float | None = None,
@@ -191,7 +191,7 @@ class Models:
         from openai import OpenAIError
 
         quirks = self._quirks.setdefault(route.name, Quirks.of(route))
-        patience = Patience(route)
+        patience = Deadline(route)
         budget, shortened, tries = quirks.budget(route), False, 0
         while True:
             body = quirks.body(route, asked.messages, budget, asked.temperature, asked.stops)
@@ -244,7 +244,7 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    messages: Sequence[Message]
+    messages: Sequence[ChatMessage]
     temperature: float | None
     stops: Sequence[str]
 

@@ -11,7 +11,7 @@ from core.llm.trimming import message_tokens, trim
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.llm.messages import Message
+    from core.llm.messages import ChatMessage
     from core.llm.refusals import Refused
     from core.llm.routes import Route
 
@@ -58,7 +58,7 @@ class Quirks:
             self.limit_settled = True
         return True
 
-    def shorten(self, refused: Refused, route: Route, budget: int, messages: Sequence[Message]) -> int | None:
+    def shorten(self, refused: Refused, route: Route, budget: int, messages: Sequence[ChatMessage]) -> int | None:
         """How long a second try of a prompt that was too long may be, in tokens; None if there is nothing to leave out."""
         tokens = sum(message_tokens(message) for message in trim(system_first(messages), None, budget))
         if tokens <= LEAST_TOKENS:
@@ -74,7 +74,12 @@ class Quirks:
         return min(route.prompt_tokens, self.prompt_tokens or route.prompt_tokens)
 
     def body(
-        self, route: Route, messages: Sequence[Message], budget: int, temperature: float | None, stops: Sequence[str]
+        self,
+        route: Route,
+        messages: Sequence[ChatMessage],
+        budget: int,
+        temperature: float | None,
+        stops: Sequence[str],
     ) -> dict[str, Any]:
         """The request."""
         told = alternate(trim(system_first(messages), None, budget), system_role=self.system_role)

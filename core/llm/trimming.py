@@ -10,7 +10,7 @@ from core.llm.tokens import estimate_tokens
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from core.llm.messages import Message
+    from core.llm.messages import ChatMessage
 
 ENVELOPE_TOKENS = 4  # what roles and separators add to a message
 IMAGE_TOKENS = 800  # of a picture of 1,024 pixels a side, as the common vision models count it
@@ -19,11 +19,11 @@ NEAR_WORD = 40  # characters to look for a blank before a word is cut
 
 
 def trim(
-    messages: Sequence[Message],
+    messages: Sequence[ChatMessage],
     max_messages: int | None,
     max_tokens: int,
     count: Callable[[str], int] = estimate_tokens,
-) -> list[Message]:
+) -> list[ChatMessage]:
     """The system messages in front and the newest others, `max_messages` and `max_tokens` at most.
 
     Older messages are left out whole. If the newest alone is too long, its middle is cut out at words, with nothing put
@@ -34,7 +34,7 @@ def trim(
     while heads < len(messages) and messages[heads].role == "system":
         heads += 1
     system, turns = messages[:heads], messages[heads:]
-    kept_system: list[Message] = []
+    kept_system: list[ChatMessage] = []
     left = max_tokens
     room = int(max_tokens * SYSTEM_SHARE) if turns else max_tokens
     for message in system:
@@ -43,7 +43,7 @@ def trim(
         kept_system.append(fitting)
         room -= cost
         left -= cost
-    newest: list[Message] = []
+    newest: list[ChatMessage] = []
     for message in reversed(turns if max_messages is None else turns[max(0, len(turns) - max_messages) :]):
         cost = message_tokens(message, count)
         if cost > left:
@@ -57,12 +57,12 @@ def trim(
     return kept_system + newest[::-1]
 
 
-def message_tokens(message: Message, count: Callable[[str], int] = estimate_tokens) -> int:
+def message_tokens(message: ChatMessage, count: Callable[[str], int] = estimate_tokens) -> int:
     """What a message costs, pictures and envelope included."""
     return count(message.text) + ENVELOPE_TOKENS + IMAGE_TOKENS * len(message.images)
 
 
-def shorten(message: Message, max_tokens: int, count: Callable[[str], int] = estimate_tokens) -> Message:
+def shorten(message: ChatMessage, max_tokens: int, count: Callable[[str], int] = estimate_tokens) -> ChatMessage:
     """The message, its middle cut out at words if it costs more than `max_tokens`; a few words stay in any case."""
     if message_tokens(message, count) <= max_tokens:
         return message

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from core.store.lockdown import Queued
+    from core.store.lockdown import QueuedMessage
 
 Callback = Callable[[], Awaitable[object] | object]
 
@@ -19,7 +19,7 @@ DROPPED = "So much was written while I was in a voice channel that I could not k
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class BlockPolicy:
     """Refuses each use with a friendly message and a reaction; either may be empty."""
 
     message: str
@@ -27,12 +27,12 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
+class SilencePolicy:
     """Refuses without a word; an interaction, which would look broken, gets a short private answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class PausePolicy:
     """Something that runs by itself is stopped and started again.
 
     Both callbacks take nothing, may be coroutine functions, and must bear being called twice: `on_pause` is called
@@ -44,7 +44,7 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueuePolicy:
     """Keeps messages in the store and hands them to `replay` after the session, oldest first.
 
     A callback that raises LockdownError says that it cannot be done now: the message goes on waiting, and is tried again
@@ -63,23 +63,23 @@ class Queue:
     """
 
     replay: Callable[[Any], Awaitable[object]]
-    fetch: Callable[[Queued], Awaitable[Any]]
+    fetch: Callable[[QueuedMessage], Awaitable[Any]]
     answered: Callable[[Any], Awaitable[bool]] | None = None
-    tell: Callable[[Queued, str], Awaitable[object]] | None = None
-    unmark: Callable[[Queued, str], Awaitable[object]] | None = None
+    tell: Callable[[QueuedMessage, str], Awaitable[object]] | None = None
+    unmark: Callable[[QueuedMessage, str], Awaitable[object]] | None = None
     limit: int | None = None
     dropped: str = DROPPED
     failed: str = FAILED
 
 
 @dataclass(frozen=True, slots=True)
-class Lock:
+class LockPolicy:
     """Keeps something as it is; who tries to change it is told. Without a message, a usual one."""
 
     message: str = ""
 
 
-Policy = Block | Silence | Pause | Queue | Lock
+Policy = BlockPolicy | SilencePolicy | PausePolicy | QueuePolicy | LockPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +97,11 @@ class Feature:
     title: str
     policy: Policy
     required: bool = False
+
+
+# The names that they had before; other people's cogs use them.
+Block = BlockPolicy
+Lock = LockPolicy
+Pause = PausePolicy
+Queue = QueuePolicy
+Silence = SilencePolicy

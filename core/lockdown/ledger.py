@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import LockdownError, ParleyError, StoreError
 from core.lockdown.steps import STAGES
-from core.store.lockdown import Entry, Hold
+from core.store.lockdown import Hold, LedgerEntry
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ Thing = tuple["Kind", str]
 class Owed:
     """An undo that has not succeeded yet. Without a `next_try_at` it waits for the feature's cog to be loaded."""
 
-    entry: Entry
+    entry: LedgerEntry
     next_try_at: datetime | None = None
 
 
@@ -44,7 +44,7 @@ class Ledger:
         self,
         repository: LedgerRepository,
         clock: Clock,
-        resolve: Callable[[Entry], Step | None],
+        resolve: Callable[[LedgerEntry], Step | None],
         *,
         retry_first_s: float,
         retry_max_s: float,
@@ -56,7 +56,7 @@ class Ledger:
         self._retry_first_s = retry_first_s
         self._retry_max_s = retry_max_s
         self._holds: dict[str, Hold] = {}
-        self._held: dict[Thing, list[Entry]] = {}
+        self._held: dict[Thing, list[LedgerEntry]] = {}
         self._owed: dict[Thing, Owed] = {}
         self._retries: dict[Thing, asyncio.Task[None]] = {}
         self._trying: set[Thing] = set()
@@ -75,7 +75,7 @@ class Ledger:
         """Every undo that has not succeeded yet."""
         return tuple(self._owed.values())
 
-    def entries(self, thing: Thing) -> Sequence[Entry]:
+    def entries(self, thing: Thing) -> Sequence[LedgerEntry]:
         """Who holds a thing, oldest first."""
         return tuple(self._held.get(thing, ()))
 
@@ -185,7 +185,7 @@ class Ledger:
         for step in steps:
             await self._stop_undoing((step.kind, step.name))
         now = self._clock.now()
-        entries = [Entry(hold.id, step.kind, step.name, now, self._detail(step)) for step in steps]
+        entries = [LedgerEntry(hold.id, step.kind, step.name, now, self._detail(step)) for step in steps]
         stored = await self._repository.take(hold, entries)
         self._holds[hold.id] = hold
         for entry in stored:
@@ -233,7 +233,7 @@ class Ledger:
                 await self._release(known)
 
     async def _release(self, holders: Sequence[str]) -> None:
-        undo: list[Entry] = []
+        undo: list[LedgerEntry] = []
         for thing, entries in list(self._held.items()):
             staying = [entry for entry in entries if entry.holder not in holders]
             if staying:
@@ -254,7 +254,7 @@ class Ledger:
             done = await asyncio.gather(*(self._try_undo(entry) for entry in entries))
             await self._strike([entry for entry, succeeded in zip(entries, done, strict=True) if succeeded])
 
-    async def _try_undo(self, entry: Entry) -> bool:
+    async def _try_undo(self, entry: LedgerEntry) -> bool:
         """Undo one thing; if that fails it is noted and tried again later."""
         try:
             step = self._resolve(entry)
@@ -273,7 +273,7 @@ class Ledger:
         await self._note_failure(entry, failure.sentence)
         return False
 
-    async def _strike(self, entries: Sequence[Entry]) -> None:
+    async def _strike(self, entries: Sequence[LedgerEntry]) -> None:
         for entry in entries:
             self._owed.pop(entry.thing, None)
         if not entries:
@@ -283,7 +283,7 @@ class Ledger:
         except StoreError:  # undoing twice is harmless, so the next start may find them
             _log.exception("the ledger could not be written")
 
-    async def _note_failure(self, entry: Entry, sentence: str) -> None:
+    async def _note_failure(self, entry: LedgerEntry, sentence: str) -> None:
         failed = replace(entry, attempts=entry.attempts + 1, error=sentence, released=True)
         wait_s = min(self._retry_max_s, self._retry_first_s * 2 ** min(entry.attempts, 30))
         self._owed[entry.thing] = Owed(failed, self._clock.now() + timedelta(seconds=wait_s))
@@ -346,7 +346,7 @@ def _unexpected(thing: Thing, error: Exception) -> LockdownError:
     return failure
 
 
-def _stage(entry: Entry) -> int:
+def _stage(entry: LedgerEntry) -> int:
     return STAGES.index(entry.kind)
 
 

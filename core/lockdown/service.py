@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import LockdownError, ParleyError, StoreError
 from core.events import FeatureLocked, FeatureReleased
 from core.lockdown.answers import ShapeResponder, is_interaction, message_of, server_of
-from core.lockdown.feature import LOCKED, LOCKED_BY_HAND, Block, Feature, Lock, Queue
+from core.lockdown.feature import LOCKED, LOCKED_BY_HAND, BlockPolicy, Feature, LockPolicy, QueuePolicy
 from core.lockdown.hooks import HookCall, Hooks
 from core.lockdown.ledger import Ledger
 from core.lockdown.registered import Registered
@@ -20,7 +20,7 @@ from core.lockdown.status import LockdownStatus, OwedUndo
 from core.lockdown.steps import HookStep, LockStep, RouteStep, feature_steps, session_steps
 from core.lockdown.waiting import WaitingMessages
 from core.machine.memory import MemoryReader, MemoryWatch
-from core.store.lockdown import Entry, Hold, LedgerRepository, QueueRepository, manual_id
+from core.store.lockdown import Hold, LedgerEntry, LedgerRepository, QueueRepository, manual_id
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Lockdown:
         self._features[feature.name] = new
         if any(hold.covers(feature.name) for hold in self._ledger.holds.values()):
             self._switch(feature.name, True)
-        elif isinstance(feature.policy, Queue):
+        elif isinstance(feature.policy, QueuePolicy):
             self._answer_later(feature.name)
         task = self._tasks.start(self._ledger.adopt(feature.name, lambda: self._current_steps(feature.name)))
         self._adopting = [other for other in self._adopting if not other.done()] + [task]
@@ -210,14 +210,14 @@ class Lockdown:
         usual = (LOCKED_BY_HAND if by_hand else LOCKED).format(title=feature.title)
         if subject is None:
             return
-        if isinstance(policy, Block):
+        if isinstance(policy, BlockPolicy):
             message = usual if by_hand and policy.message else policy.message
             await self._responder.answer(subject, message, policy.reaction)
-        elif isinstance(policy, Lock):
+        elif isinstance(policy, LockPolicy):
             await self._responder.answer(subject, usual if by_hand else policy.message or usual, "")
         elif is_interaction(subject):  # nothing can queue it, and Discord calls one failed that nobody answers
             await self._responder.answer(subject, usual, "")
-        elif isinstance(policy, Queue):
+        elif isinstance(policy, QueuePolicy):
             try:
                 await self.waiting.push(feature.name, policy, message_of(subject))
             except StoreError:
@@ -350,7 +350,7 @@ class Lockdown:
         registered = self._features.get(name)
         return [] if registered is None else self._steps_of(registered.feature)
 
-    def _resolve(self, entry: Entry) -> Step | None:
+    def _resolve(self, entry: LedgerEntry) -> Step | None:
         """The step behind an entry as things are now: after a reload its feature has new callbacks."""
         if entry.kind == "hook":
             return HookStep(self._hooks, HookCall.from_json(entry.detail))
@@ -380,7 +380,7 @@ class Lockdown:
         async def answer() -> None:
             await self._ledger.calm()
             registered = self._features.get(name)
-            if registered is not None and not registered.locked and isinstance(registered.feature.policy, Queue):
+            if registered is not None and not registered.locked and isinstance(registered.feature.policy, QueuePolicy):
                 self.waiting.replay(name, registered.feature.policy)
 
         self._tasks.start(answer(), f"answer {name}", replace=True)

@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING, Protocol
 
 from core.errors import LockdownError
-from core.lockdown.feature import Pause
+from core.lockdown.feature import PausePolicy
 from core.lockdown.hooks import HookCall, Hooks
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from core.config.lockdown import HookSection, LockdownSection
     from core.lockdown.feature import Callback, Feature
-    from core.store.lockdown import Entry, Kind
+    from core.store.lockdown import Kind, LedgerEntry
 
 STAGES: tuple[Kind, ...] = ("route", "hook", "lock", "pause")  # the order of taking; undone in the reverse
 
@@ -67,7 +67,7 @@ class RouteStep:
         self._before = before
 
     @classmethod
-    def restored(cls, routes: RouteSwitch, entry: Entry) -> RouteStep:
+    def restored(cls, routes: RouteSwitch, entry: LedgerEntry) -> RouteStep:
         """The step as the ledger kept it."""
         return cls(routes, entry.name, json.loads(entry.detail))
 
@@ -194,7 +194,7 @@ def session_steps(section: LockdownSection, routes: RouteSwitch | None, hooks: H
 def feature_steps(feature: Feature, switch: Callable[[str, bool], None], limit_s: float) -> list[Step]:
     """What locking a feature for every server does."""
     steps: list[Step] = [LockStep(feature.name, switch)]
-    if isinstance(feature.policy, Pause):
+    if isinstance(feature.policy, PausePolicy):
         steps.append(PauseStep(feature, feature.policy.on_pause, feature.policy.on_resume, limit_s))
     return steps
 

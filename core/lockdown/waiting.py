@@ -7,9 +7,9 @@ import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core.errors import LockdownError, ParleyError, StoreError
-from core.lockdown.marks import Marks
-from core.lockdown.outbox import Outbox
-from core.store.lockdown import Queued
+from core.lockdown.courtesy_queue import CourtesyQueue
+from core.lockdown.waiting_mark import WaitingMarks
+from core.store.lockdown import QueuedMessage
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from core.clock import Clock
     from core.config.lockdown import LockdownSection
-    from core.lockdown.feature import Queue
+    from core.lockdown.feature import QueuePolicy
     from core.store.lockdown import QueueRepository
 
 _log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class _HasId(Protocol):
     def id(self) -> int: ...
 
 
-class Message(Protocol):
+class WaitingMessage(Protocol):
     """A chat message, as far as the queue needs it; discord.py's fits."""
 
     @property
@@ -60,7 +60,7 @@ class Message(Protocol):
 
 
 class WaitingMessages:
-    """The queues of all features whose policy is `Queue`.
+    """The queues of all features whose policy is `QueuePolicy`.
 
     A message is claimed in the store before its answer begins and struck after it is out. If the process dies in
     between, the next one asks the policy's `answered` about that one message: answered ones are struck, others are
@@ -75,14 +75,14 @@ class WaitingMessages:
         closed_in: Callable[[str], Collection[int]] = lambda _: (),
     ) -> None:
         """Nothing is read before `open`. `closed_in` gives the servers for which alone a feature is locked now."""
-        self.outbox = Outbox(clock)
-        self._marks = Marks(self.outbox, section.queue_reaction)
+        self.outbox = CourtesyQueue(clock)
+        self._marks = WaitingMarks(self.outbox, section.queue_reaction)
         self._repository = repository
         self._section = section
         self._clock = clock
         self._closed_in = closed_in
         self._counts: dict[tuple[str, int | None], int] = {}  # by feature and server
-        self._policies: dict[str, Queue] = {}
+        self._policies: dict[str, QueuePolicy] = {}
         self._dropped: dict[str, int] = {}  # since the last answers
         self._failures: dict[str, int] = {}  # of the message whose turn it is
         self._put_off: set[str] = set()  # nobody can answer now, and the log says so
@@ -113,13 +113,13 @@ class WaitingMessages:
         await self._tasks.cancel_all()
         await self.outbox.close()
 
-    async def push(self, feature: str, policy: Queue, message: Message) -> None:
+    async def push(self, feature: str, policy: QueuePolicy, message: WaitingMessage) -> None:
         """Keep a message for later; its author sees a reaction, those of dropped ones a notice.
 
         Raises:
             StoreError: It cannot be kept.
         """
-        queued = Queued(
+        queued = QueuedMessage(
             feature,
             message.guild.id if message.guild is not None else None,
             message.channel.id,
@@ -146,7 +146,7 @@ class WaitingMessages:
             for dropped in pushed.to_tell:
                 self.outbox.put(lambda dropped=dropped: tell(dropped, policy.dropped), dispensable=False)
 
-    def replay(self, feature: str, policy: Queue) -> None:
+    def replay(self, feature: str, policy: QueuePolicy) -> None:
         """Begin to answer what waits, if anything does; while that goes on, a second call changes who answers the rest."""
         self._policies[feature] = policy
         self._halted.discard(feature)
@@ -183,7 +183,7 @@ class WaitingMessages:
         self._put_off.discard(feature)
         return self._section.replay_interval_s
 
-    async def _is_dealt_with(self, queued: Queued, policy: Queue) -> bool:
+    async def _is_dealt_with(self, queued: QueuedMessage, policy: QueuePolicy) -> bool:
         """Answer a message if it can be; gives whether it waits no more."""
         feature = queued.feature
         try:
@@ -205,13 +205,13 @@ class WaitingMessages:
             await self._repository.claim(queued, claimed=False)
         return False
 
-    async def _give_up(self, queued: Queued, policy: Queue) -> None:
+    async def _give_up(self, queued: QueuedMessage, policy: QueuePolicy) -> None:
         tell = policy.tell
         if tell is not None:
             self.outbox.put(lambda: tell(queued, policy.failed), dispensable=False)
         await self._unmark(queued, policy)
 
-    async def _next(self, feature: str) -> Queued | None:
+    async def _next(self, feature: str) -> QueuedMessage | None:
         async with self._push:  # so that a message stored meanwhile is either seen here or begins a new replay
             if feature in self._halted:
                 return None
@@ -222,7 +222,7 @@ class WaitingMessages:
                     del self._counts[place]
             return queued
 
-    async def _answer(self, queued: Queued, policy: Queue) -> bool:
+    async def _answer(self, queued: QueuedMessage, policy: QueuePolicy) -> bool:
         """Gives whether the message was answered, now or before, or is gone."""
         message = await policy.fetch(queued)
         if message is None:
@@ -238,7 +238,7 @@ class WaitingMessages:
         await self._unmark(queued, policy)
         return True
 
-    async def _unmark(self, queued: Queued, policy: Queue) -> None:
+    async def _unmark(self, queued: QueuedMessage, policy: QueuePolicy) -> None:
         if not self._marks.gone(queued.message_id) or policy.unmark is None:
             return
         try:
@@ -246,7 +246,7 @@ class WaitingMessages:
         except Exception as error:  # noqa: BLE001 - a mark that stays is no reason to stop; the log has the cause
             _log.info("the mark of message %d stays: %s", queued.message_id, error)
 
-    async def _strike(self, queued: Queued) -> None:
+    async def _strike(self, queued: QueuedMessage) -> None:
         await self._repository.strike(queued)
         place = (queued.feature, queued.guild_id)
         self._counts[place] = max(0, self._counts.get(place, 1) - 1)

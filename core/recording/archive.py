@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from core.audio.encode import Quality
     from core.clock import Clock
     from core.config.recording import RecordingSection
     from core.machine.lane import Lane
-    from core.recording.encode import Quality
     from core.recording.exports import Export
     from core.recording.metadata import Metadata
     from core.store.recordings import RecordingsRepository

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from core.audio.encode import encode_file
 from core.errors import RecordingError
 from core.private import FILE_MODE, make_folder, write_atomically
-from core.recording.encode import encode_file
 from core.recording.locks import CHANGED
 from core.recording.names import dated_name
 from core.recording.packing import PackJob, pack, plan
@@ -26,8 +26,8 @@ from core.tasks import Tasks
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 
+    from core.audio.encode import Quality
     from core.machine.lane import Lane
-    from core.recording.encode import Quality
     from core.recording.locks import RecordingLocks, Ticket
     from core.recording.packing import Part
     from core.store.recordings import RecordingRecord

@@ -9,12 +9,12 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from core.audio.encode import Quality, cut_file, encode_file
 from core.audio.frames import RATE_HZ
-from core.recording.encode import Quality, cut_file, encode_file
+from core.audio.ogg import Damage, PageReader, read_tags
 from core.recording.files import SEGMENTS
 from core.recording.lengthening import lengthen
-from core.recording.metadata import Audio, Files, Missing, Person, Segment, read_metadata, write_metadata
-from core.recording.ogg import Damage, PageReader, read_tags
+from core.recording.metadata import Audio, Files, MissingSound, Person, Segment, read_metadata, write_metadata
 from core.recording.picture import draw_timeline
 from core.recording.rendering import SESSION, Rendering
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from core.config.recording import RecordingSection
     from core.machine.lane import Lane
     from core.recording.metadata import Metadata
-    from core.recording.rendering import Track
+    from core.recording.rendering import RenderedTrack
 
 _log = logging.getLogger(__name__)
 
@@ -223,7 +223,7 @@ def _describe(metadata: Metadata, rendering: Rendering, names: dict[str, str], q
     metadata.segments.sort(key=lambda segment: (segment.start_s, segment.user_id))
 
 
-def _describe_person(person: Person, track: Track) -> None:
+def _describe_person(person: Person, track: RenderedTrack) -> None:
     state = track.state
     person.speech_s = round(sum(u.end - u.start for u in track.utterances) / RATE_HZ, 3)
     person.peak_dbfs = round(20 * math.log10(state.peak / 32768), 1) if state.peak else None
@@ -231,7 +231,7 @@ def _describe_person(person: Person, track: Track) -> None:
     packets.concealed, packets.recovered = state.concealed, state.recovered
     packets.received = max(packets.received, state.packets)  # after a crash the last counts were not written
     person.missing = [
-        Missing(
+        MissingSound(
             start_s=round(missing.start / RATE_HZ, 3),
             duration_s=round((missing.end - missing.start) / RATE_HZ, 3),
             bytes=missing.bytes,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from core import private
 from core.audio.frames import FRAME_SAMPLES, OPUS_SILENCE, RATE_HZ
+from core.audio.ogg import FIRST, LAST, PRE_SKIP, Damage, PageReader, build_page, opus_head, opus_tags
 from core.audio.opus import packet_samples
 from core.recording.marks import (
     LONG_SAMPLES,
@@ -29,13 +30,12 @@ from core.recording.marks import (
     silence,
     unmark,
 )
-from core.recording.ogg import FIRST, LAST, PRE_SKIP, Damage, PageReader, build_page, opus_head, opus_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from core.recording.timeline import Placed
+    from core.audio.packet_timeline import Placed
 
 VENDOR = "Parley"
 MAX_LOST_MARKED = 25  # packets
@@ -189,7 +189,7 @@ def _shared_out(total: int, count: int, before: int, after: int) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """A packet read back, with what lay between it and the one before."""
 
     offset: int  # in the file: where what belongs to this entry begins
@@ -221,7 +221,7 @@ class JournalReader:
         self.shift = shift  # at the last entry given
         self._pages = PageReader(file, offset)
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[JournalEntry]:
         offset = self._pages.offset
         lost, lost_samples, recoverable = 0, 0, False
         damage: Damage | None = None
@@ -254,6 +254,6 @@ class JournalReader:
             end = page.offset + page.size
             self.sequence, self.shift = expected, shift
             at = page.granule - samples + shift
-            yield Entry(offset, end, at, samples, marked.payload, lost, lost_samples, recoverable, damage)
+            yield JournalEntry(offset, end, at, samples, marked.payload, lost, lost_samples, recoverable, damage)
             offset, lost, lost_samples, recoverable, damage = end, 0, 0, False, None
         self.damaged_end = damage

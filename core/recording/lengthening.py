@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 from core.audio.frames import FRAME_SAMPLES, OPUS_SILENCE
+from core.audio.ogg import LAST, PRE_SKIP, Damage, PageReader, build_page
 from core.audio.opus import packet_samples
 from core.private import opener
 from core.recording.marks import LONG_SAMPLES, LONG_SILENCE, silence
-from core.recording.ogg import LAST, PRE_SKIP, Damage, PageReader, build_page
 
 _AT_ONCE = 8  # packets a page
 _SERIAL = slice(14, 18)  # where a page names its stream (RFC 3533)

@@ -75,7 +75,7 @@ class Packets(_Part):
     undecryptable: dict[str, int] = Field(default_factory=dict[str, int], description="By cause.")
 
 
-class Missing(_Part):
+class MissingSound(_Part):
     """A stretch of a track that damage to its journal took."""
 
     start_s: Seconds
@@ -97,7 +97,7 @@ class Person(_Part):
     speech_s: Seconds = 0.0
     peak_dbfs: float | None = None
     packets: Packets = Field(default_factory=Packets)
-    missing: list[Missing] = Field(default_factory=list[Missing])
+    missing: list[MissingSound] = Field(default_factory=list[MissingSound])
     fault: Text | None = Field(default=None, description="Why their track breaks off or is missing, as a sentence.")
 
     @property
@@ -144,7 +144,7 @@ class Audio(_Part):
     bits: int | None = 16
 
 
-class Consent(_Part):
+class ConsentNote(_Part):
     """On what ground people are on the recording."""
 
     mode: Literal["announce", "opt_in", "opt_out"]
@@ -203,7 +203,7 @@ class Metadata(_Part):
     ended_by: Named | None = Field(default=None, description="Who ended it by hand.")
     interrupted: bool = Field(default=False, description="The process died; what was on disk was saved afterwards.")
     audio: Audio = Field(default_factory=Audio)
-    consent: Consent
+    consent: ConsentNote
     encryption: Encryption = Field(default_factory=Encryption)
     people: list[Person] = Field(default_factory=list[Person])
     segments: list[Segment] = Field(default_factory=list[Segment])

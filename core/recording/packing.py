@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.audio.encode import require
 from core.errors import RecordingError
 from core.private import FILE_MODE
-from core.recording.encode import require
 from core.recording.files import file_in
 from core.recording.metadata import FILE, read_metadata
 
 if TYPE_CHECKING:
-    from core.recording.encode import Quality
+    from core.audio.encode import Quality
 
 NOTHING = "There is nothing finished to hand out in that recording."
 NOT_THERE = "That person is not on that recording, or nothing was heard of them."

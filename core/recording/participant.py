@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from core.audio.frames import OPUS_SILENCE, RATE_HZ
 from core.audio.opus import is_silence, packet_samples
+from core.audio.packet_timeline import PacketCounts, Timeline
 from core.recording.journal import JournalWriter
 from core.recording.metadata import Packets, Person
 from core.recording.names import safe_name, shown_name
-from core.recording.timeline import PacketCounts, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

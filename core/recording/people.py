@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from core.privacy.owners import Person
     from core.recording.archive import Archive
     from core.recording.consent import Consent
-    from core.recording.live import LiveRecording
+    from core.recording.live_recording import LiveRecording
     from core.store.decisions import Decision
     from core.store.recordings import RecordingsRepository
 

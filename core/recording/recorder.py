@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from core.audio.frames import OPUS_SILENCE, RATE_HZ
+from core.audio.packet_timeline import HOLD_S
 from core.privacy.mentions import cleaner
 from core.recording.called import Called
-from core.recording.gaps import DEAFENED, ENCRYPTED, SILENCED, UNENCRYPTED, Gaps
+from core.recording.gap_tracker import DEAFENED, ENCRYPTED, SILENCED, UNENCRYPTED, GapTracker
 from core.recording.metadata import Encryption, Named, Note, write_metadata
 from core.recording.participant import Participant
 from core.recording.privacy import strip
-from core.recording.timeline import HOLD_S
 from core.recording.unheard import Unheard
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from core.audio.frames import OpusFrame
     from core.clock import Clock
     from core.recording.consent import Consent
-    from core.recording.gaps import Kind
+    from core.recording.gap_tracker import Kind
     from core.recording.journal import JournalWriter
     from core.recording.metadata import Gap, Metadata
     from core.recording.unheard import Missed
@@ -52,7 +52,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RecordingLimits:
     """When a recording ends by itself; 0 is never."""
 
     length_s: float = 0
@@ -61,7 +61,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class TrackCounts:
     """One person of a live recording."""
 
     user_id: int
@@ -88,7 +88,7 @@ class Recorder:
         consent: Consent,
         clock: Clock,
         name_of: Callable[[int], str],
-        limits: Limits | None = None,
+        limits: RecordingLimits | None = None,
         on_ended: Callable[[str], None] | None = None,
         own_id: int | None = None,
         undecryptable: Callable[[], Mapping[int, Mapping[str, int]]] = dict,
@@ -124,7 +124,7 @@ class Recorder:
         self._metadata = metadata
         self._consent = consent
         self._clock = clock
-        self._limits = limits or Limits()
+        self._limits = limits or RecordingLimits()
         self._on_ended = on_ended
         self._own_id = own_id
         self._unheard = Unheard(undecryptable, missed)
@@ -135,7 +135,7 @@ class Recorder:
         self._commands: deque[Callable[[], None]] = deque()
         self._people: dict[int, Participant] = {}
         self._called = Called(name_of)
-        self._gaps = Gaps(self._gap_closed)
+        self._gaps = GapTracker(self._gap_closed)
         self._closed_gaps: list[Gap] = []
         self._ended_by: Named | None = None
         self._finished = False
@@ -197,10 +197,10 @@ class Recorder:
         """Size of the journals so far."""
         return sum(person.bytes for person in list(self._people.values()))
 
-    def heard(self) -> list[Heard]:
+    def heard(self) -> list[TrackCounts]:
         """Everybody recorded so far."""
         return [
-            Heard(
+            TrackCounts(
                 person.user_id,
                 person.name,
                 person.sound_samples / RATE_HZ,

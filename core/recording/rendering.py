@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
+    from core.audio.segmenter import Utterance
     from core.machine.lane import Lane
-    from core.recording.segments import Utterance
-    from core.recording.track import Missing
+    from core.recording.track import LostSpan
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _MIX_BEHIND = RATE_HZ // 2  # the mix follows the tracks, whose last packet may 
 
 
 @dataclass(slots=True)
-class Track:
+class RenderedTrack:
     """One person's track as far as it is rendered."""
 
     journal: str
@@ -35,7 +35,7 @@ class Track:
     state: TrackState = field(default_factory=TrackState)
     utterances: list[Utterance] = field(default_factory=lambda: list["Utterance"]())
     sounds: list[tuple[int, int]] = field(default_factory=lambda: list[tuple[int, int]]())
-    missing: list[Missing] = field(default_factory=lambda: list["Missing"]())
+    missing: list[LostSpan] = field(default_factory=lambda: list["LostSpan"]())
 
     def take(self, result: TrackResult) -> None:
         """Add what another stretch of rendering gave."""
@@ -56,7 +56,7 @@ class Rendering:
         self, folder: Path, workers: Lane, *, utterance_silence_s: float, silence_dbfs: float, mix: bool
     ) -> None:
         self.folder = folder
-        self.tracks: dict[int, Track] = {}
+        self.tracks: dict[int, RenderedTrack] = {}
         self.progress = 0.0  # of `finish`, 0 to 1
         self._workers = workers
         self._utterance_silence_s = utterance_silence_s
@@ -118,7 +118,7 @@ class Rendering:
     def _know(self, journals: Mapping[int, str]) -> None:
         for user_id, journal in journals.items():
             if user_id not in self.tracks:
-                self.tracks[user_id] = Track(journal, f"{journal.removesuffix('.ogg')}.wav")
+                self.tracks[user_id] = RenderedTrack(journal, f"{journal.removesuffix('.ogg')}.wav")
 
     def _settled(self, until: int) -> int:
         return min([until, *(track.state.settled for track in self.tracks.values())])
@@ -126,7 +126,7 @@ class Rendering:
     async def _step(self, until: int | None) -> None:
         await self._each(lambda track: self._render(track, until))
 
-    async def _render(self, track: Track, until: int | None) -> None:
+    async def _render(self, track: RenderedTrack, until: int | None) -> None:
         job = TrackJob(
             str(self.folder / track.journal),
             str(self.folder / track.wav),
@@ -135,7 +135,7 @@ class Rendering:
         )
         track.take(await self._workers.run(render_track, job, track.state, until))
 
-    async def _pad(self, track: Track, length: int) -> None:
+    async def _pad(self, track: RenderedTrack, length: int) -> None:
         wav = self.folder / track.wav
         if not track.utterances:
             await asyncio.to_thread(wav.unlink, missing_ok=True)  # nothing but noise: the journal keeps it
@@ -158,7 +158,7 @@ class Rendering:
         target = str(self.folder / SESSION)
         self._mix_state = await self._workers.run(mix_tracks, sources, target, self._mix_state, until)
 
-    async def _each(self, action: Callable[[Track], Awaitable[None]]) -> None:
+    async def _each(self, action: Callable[[RenderedTrack], Awaitable[None]]) -> None:
         outcomes = await asyncio.gather(*(action(track) for track in self.tracks.values()), return_exceptions=True)
         for outcome in outcomes:  # only when all are over: nobody must write to a file that is tried again
             if outcome is not None:

@@ -17,18 +17,18 @@ from core.privacy.kept import FILE as KEPT
 from core.privacy.owners import Person
 from core.privacy.service import Privacy
 from core.recording.archive import Archive
-from core.recording.auto import AutoRecord
+from core.recording.auto_rules import AutoRules
 from core.recording.consent import Consent
 from core.recording.events import RecordingFailed
 from core.recording.finishing import clear_rendered, drop_refused, finish, give_up, new_rendering
 from core.recording.folders import delete_folder, make_folder
-from core.recording.following import Following
-from core.recording.live import LiveRecording
-from core.recording.metadata import Consent as ConsentPart
+from core.recording.live_recording import LiveRecording
+from core.recording.metadata import ConsentNote as ConsentPart
 from core.recording.metadata import Encryption, Metadata, Named, Software
 from core.recording.people import RecordedPeople
-from core.recording.recorder import Limits, Recorder
+from core.recording.recorder import Recorder, RecordingLimits
 from core.recording.room import Room, is_full
+from core.recording.session_listener import SessionListener
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from core.machine.lane import Lane
     from core.privacy.service import Settled
     from core.recording.exports import Export
-    from core.recording.live import FrameSource
+    from core.recording.live_recording import FrameSource
     from core.recording.rendering import Rendering
     from core.recording.unheard import Missed
     from core.store.decisions import Decision
@@ -89,7 +89,7 @@ class Recordings:
         self._own_privacy = privacy is None
         self.privacy = privacy or Privacy(repository.store, root / KEPT, clock)
         self.consent = Consent(section.consent, among=self.privacy.consent)
-        self.auto = AutoRecord(section)
+        self.auto = AutoRules(section)
         self.panels: dict[str, tuple[int, int]] = {}  # channel and message that show a recording, kept through reloads
         self.announced: dict[int, int] = {}  # by guild: the voice channel that was told and is marked, kept likewise
         self.archive = Archive(root, section, workers, repository, clock, self._render_again)
@@ -118,7 +118,7 @@ class Recordings:
         if self._own_privacy:
             await self.privacy.open()
         await asyncio.to_thread(private.tighten_all, self._root)
-        Following(self._hub, self.live, self._end, owner=self)
+        SessionListener(self._hub, self.live, self._end, owner=self)
         for record in await self.archive.open():
             _log.info("recording %s was not finished; doing that now", record.id)
             await self.archive.note(replace(record, state="rendering"))
@@ -235,9 +235,9 @@ class Recordings:
         )
 
     @property
-    def _limits(self) -> Limits:
+    def _limits(self) -> RecordingLimits:
         section = self._section
-        return Limits(section.max_length_s, round(section.max_size_mb * 1e6), round(section.min_free_mb * 1e6))
+        return RecordingLimits(section.max_length_s, round(section.max_size_mb * 1e6), round(section.min_free_mb * 1e6))
 
     def live(self, guild_id: int) -> LiveRecording | None:
         """The recording under way in a guild."""

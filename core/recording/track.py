@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.audio.frames import CHANNELS, FRAME_SAMPLES, OPUS_SILENCE, RATE_HZ
+from core.audio.ogg import PRE_SKIP
 from core.audio.opus import MAX_PACKET_SAMPLES, Decoder, has_fec, inspect_packet
+from core.audio.segmenter import Segmenter, Utterance
 from core.audio.wav import WavWriter
 from core.errors import AudioError
-from core.recording.journal import Entry, JournalReader
+from core.recording.journal import JournalEntry, JournalReader
 from core.recording.marks import SHORTEST
-from core.recording.ogg import PRE_SKIP
-from core.recording.segments import Segmenter, Utterance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +40,7 @@ class TrackJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class LostSpan:
     """A stretch that damage to the journal took, in samples since the recording's start."""
 
     start: int
@@ -75,7 +75,7 @@ class TrackResult:
     state: TrackState
     utterances: tuple[Utterance, ...]  # that ended in this stretch
     sounds: tuple[tuple[int, int], ...]  # where the WAV is not silent, as first and behind the last sample
-    missing: tuple[Missing, ...] = ()
+    missing: tuple[LostSpan, ...] = ()
 
 
 def render_track(job: TrackJob, state: TrackState, until: int | None) -> TrackResult:
@@ -111,7 +111,7 @@ class _Rendering:
     history: list[bytes] = field(default_factory=lambda: list[bytes]())
     utterances: list[Utterance] = field(default_factory=lambda: list[Utterance]())
     sounds: list[tuple[int, int]] = field(default_factory=lambda: list[tuple[int, int]]())
-    missing: list[Missing] = field(default_factory=lambda: list[Missing]())
+    missing: list[LostSpan] = field(default_factory=lambda: list[LostSpan]())
     segmenter: Segmenter = field(init=False)
 
     def run(self, reader: JournalReader, until: int | None) -> TrackResult:
@@ -122,7 +122,7 @@ class _Rendering:
         self.begin = state.position
         self.history = list(state.history)
         read_to = (state.offset, state.sequence, state.shift)
-        part: list[Entry] = []
+        part: list[JournalEntry] = []
         behind = read_to  # the part
         for entry in reader:
             late = until is not None and entry.position + entry.samples > until
@@ -146,7 +146,7 @@ class _Rendering:
         self._end_spurt(_TAIL)
         if reader.damaged_end is not None:
             at = self.begin + self.filled
-            self.missing.append(Missing(at, at, reader.damaged_end.size))
+            self.missing.append(LostSpan(at, at, reader.damaged_end.size))
         self._write()
         if self.wav.samples:
             self.wav.skip_to(self.begin - PRE_SKIP)  # the silence a spurt ends with belongs to it
@@ -178,7 +178,7 @@ class _Rendering:
             tuple(self.missing),
         )
 
-    def _render(self, part: list[Entry]) -> None:
+    def _render(self, part: list[JournalEntry]) -> None:
         self._start_anew()
         for entry in part:
             self._take(entry)
@@ -191,14 +191,14 @@ class _Rendering:
             self._decode(payload, 0)
         self.filled = 0
 
-    def _take(self, entry: Entry) -> None:
+    def _take(self, entry: JournalEntry) -> None:
         expected = self.begin + self.filled
         gap = entry.position - expected
         lost, unit = entry.lost_samples, entry.samples
         if entry.lost_before:
             unit = entry.lost_samples // entry.lost_before // SHORTEST * SHORTEST
         if entry.damage is not None:
-            self.missing.append(Missing(expected, max(entry.position, expected), entry.damage.size))
+            self.missing.append(LostSpan(expected, max(entry.position, expected), entry.damage.size))
             lost = max(lost, gap)
         if gap > _STRETCH_LIMIT:
             self._bridge(entry, gap, lost, min(unit or entry.samples, FRAME_SAMPLES))
@@ -211,7 +211,7 @@ class _Rendering:
         if self.filled >= RATE_HZ:
             self._write()
 
-    def _bridge(self, entry: Entry, gap: int, lost: int, unit: int) -> None:
+    def _bridge(self, entry: JournalEntry, gap: int, lost: int, unit: int) -> None:
         """Fill what lies before `entry`: what was lost guessed or recovered, in units of a frame, the rest silent."""
         lost = min(lost, round(gap / SHORTEST) * SHORTEST)
         info = inspect_packet(entry.payload)
@@ -308,7 +308,7 @@ class _Rendering:
             self.sounds.append((start, start + len(sound)))
 
 
-def _parts(before: Entry, entry: Entry) -> bool:
+def _parts(before: JournalEntry, entry: JournalEntry) -> bool:
     """Whether a new part begins with `entry`."""
     pause = entry.position - before.position - before.samples
     return pause > _PAUSE or entry.position // _PART != before.position // _PART

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
     from core.clock import Clock
-    from core.speech.feed import ClauseFeed
+    from core.speech.clause_feed import ClauseFeed
 
 _log = logging.getLogger(__name__)
 

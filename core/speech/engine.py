@@ -9,13 +9,10 @@ from core.errors import SpeechError
 from core.redaction import address
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
-
-    from core.config.speech import SpeechSection
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,40 +94,3 @@ def failure(engine: SpeechEngine, cause: str) -> SpeechError:
 def shown_address(url: str) -> str:
     """A URL without user, password and query, which may be secret."""
     return address(url)
-
-
-def create_engine(section: SpeechSection, environ: Mapping[str, str], base: Path) -> SpeechEngine:
-    """The engine that the configuration names, not opened yet.
-
-    Args:
-        section: `[speech]`.
-        environ: Where keys are looked up, under the names that the section gives.
-        base: Where relative paths start.
-    """
-    if section.engine == "websocket":
-        from core.speech.engines.token_socket import TokenSocketEngine
-
-        return TokenSocketEngine(section.websocket)
-    if section.engine == "openai":
-        from core.speech.engines.openai_http import OpenAIEngine
-
-        return OpenAIEngine(section.openai, environ.get(section.openai.api_key_env, ""))
-    if section.engine == "elevenlabs":
-        from core.speech.engines.elevenlabs import ElevenLabsEngine
-
-        return ElevenLabsEngine(section.elevenlabs, environ.get(section.elevenlabs.api_key_env, ""))
-    if section.engine == "wyoming":
-        from core.speech.engines.wyoming import WyomingEngine
-
-        return WyomingEngine(section.wyoming)
-    if section.engine == "piper":
-        if section.piper.voice_file:
-            from core.speech.engines.piper_file import PiperFileEngine
-
-            return PiperFileEngine(base / section.piper.voice_file)
-        from core.speech.engines.piper_http import PiperHttpEngine
-
-        return PiperHttpEngine(section.piper)
-    from core.speech.engines.espeak import EspeakEngine
-
-    return EspeakEngine(section.espeak)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from core.clock import SystemClock
 from core.speech.chunking import Chunker
+from core.speech.clause_feed import ClauseFeed, Script
 from core.speech.clauses import Clauses
 from core.speech.engine import Voice, failure
-from core.speech.feed import ClauseFeed, Script
 from core.speech.shaping import Shaper
 from core.speech.speakable import Speakable
 from core.speech.tokens import TokenStream

@@ -15,7 +15,7 @@ from core.speech.engine import SpeechChunk, SpeechEngine, Voice, failure
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-    from core.speech.feed import Script
+    from core.speech.clause_feed import Script
 
 _log = logging.getLogger(__name__)
 

@@ -42,7 +42,7 @@ class HistoryRow(Base):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class HistoryEntry:
     """One message of a conversation."""
 
     turn_id: str
@@ -59,7 +59,7 @@ class HistoryRepository:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def add(self, conversation_id: int, *lines: Line) -> None:
+    async def add(self, conversation_id: int, *lines: HistoryEntry) -> None:
         """Append lines to a conversation, in order; of a long one the oldest are forgotten."""
         async with self._store.transaction() as session:
             rows = [
@@ -86,7 +86,7 @@ class HistoryRepository:
             older = (HistoryRow.conversation_id == conversation_id, HistoryRow.id < oldest)
             await session.execute(delete(HistoryRow).where(*older))
 
-    async def newest(self, conversation_id: int, limit: int) -> list[Line]:
+    async def newest(self, conversation_id: int, limit: int) -> list[HistoryEntry]:
         """At most `limit` newest lines of a conversation, oldest first."""
         query = (
             select(HistoryRow)
@@ -109,7 +109,7 @@ class HistoryRepository:
         async with self._store.transaction() as session:
             return frozenset(name for name in await session.scalars(query) if name)
 
-    async def lines_of(self, user_id: int) -> list[Line]:
+    async def lines_of(self, user_id: int) -> list[HistoryEntry]:
         """What is remembered of somebody: their lines, and the replies to them, oldest first."""
         turns = select(HistoryRow.turn_id).where(HistoryRow.user_id == user_id)
         query = select(HistoryRow).where(HistoryRow.turn_id.in_(turns)).order_by(HistoryRow.id)
@@ -143,6 +143,6 @@ class HistoryRepository:
         return count or 0
 
 
-def _line(row: HistoryRow) -> Line:
+def _line(row: HistoryRow) -> HistoryEntry:
     role: Role = "assistant" if row.role == "assistant" else "user"
-    return Line(row.turn_id, role, row.content, row.at, row.user_id, row.name)
+    return HistoryEntry(row.turn_id, role, row.content, row.at, row.user_id, row.name)

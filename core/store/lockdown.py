@@ -96,7 +96,7 @@ def manual_id(feature: str | None, guild_id: int | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """One line of the ledger. `id` is 0 until it is stored."""
 
     holder: str
@@ -130,12 +130,12 @@ class LedgerRepository:
                 for row in rows
             ]
 
-    async def entries(self) -> list[Entry]:
+    async def entries(self) -> list[LedgerEntry]:
         """Every line of the ledger, in the order of taking."""
         async with writing(self._store) as session:
             rows = await session.scalars(select(LockEntryRow).order_by(LockEntryRow.id))
             return [
-                Entry(
+                LedgerEntry(
                     row.holder,
                     cast("Kind", row.kind),
                     row.name,
@@ -149,7 +149,7 @@ class LedgerRepository:
                 for row in rows
             ]
 
-    async def take(self, hold: Hold, entries: Sequence[Entry]) -> list[Entry]:
+    async def take(self, hold: Hold, entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
         """Write a claim and what it is about to do, in place of owed undos of the same things.
 
         Gives the entries with their ids. A claim of the same id is replaced.
@@ -187,7 +187,7 @@ class LedgerRepository:
             session.add_all(rows)
             await session.flush()
             return [
-                Entry(entry.holder, entry.kind, entry.name, entry.taken_at, entry.detail, id=row.id)
+                LedgerEntry(entry.holder, entry.kind, entry.name, entry.taken_at, entry.detail, id=row.id)
                 for entry, row in zip(entries, rows, strict=True)
             ]
 
@@ -238,7 +238,7 @@ class QueueNoticeRow(Base):
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class QueuedMessage:
     """A message that waits to be answered. Its text is not kept: it is read again when its turn comes."""
 
     feature: str
@@ -256,8 +256,8 @@ class Pushed:
     """What became of a message: whether it is new, what was dropped for it, and of that, whose author must be told."""
 
     new: bool
-    dropped: Sequence[Queued] = ()
-    to_tell: Sequence[Queued] = ()
+    dropped: Sequence[QueuedMessage] = ()
+    to_tell: Sequence[QueuedMessage] = ()
 
 
 class QueueRepository:
@@ -266,7 +266,7 @@ class QueueRepository:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def push(self, queued: Queued, limit: int) -> Pushed:
+    async def push(self, queued: QueuedMessage, limit: int) -> Pushed:
         """Append a message; past `limit` the oldest of its server go, one notice an author."""
         async with writing(self._store) as session:
             known = await session.scalar(
@@ -300,7 +300,7 @@ class QueueRepository:
             await session.execute(delete(QueuedMessageRow).where(QueuedMessageRow.id.in_([row.id for row in rows])))
             return Pushed(new=True, dropped=dropped, to_tell=to_tell)
 
-    async def oldest(self, feature: str, *, without: Collection[int] = ()) -> Queued | None:
+    async def oldest(self, feature: str, *, without: Collection[int] = ()) -> QueuedMessage | None:
         """The message whose turn it is: that was written first, whichever was kept first. Discord's ids tell.
 
         Those of the servers of `without` are passed over.
@@ -314,14 +314,14 @@ class QueueRepository:
             row = await session.scalar(query.order_by(QueuedMessageRow.message_id).limit(1))
             return None if row is None else _queued(row)
 
-    async def claim(self, queued: Queued, *, claimed: bool = True) -> None:
+    async def claim(self, queued: QueuedMessage, *, claimed: bool = True) -> None:
         """Note that a message is about to be answered, or that it was not after all."""
         async with writing(self._store) as session:
             await session.execute(
                 update(QueuedMessageRow).where(QueuedMessageRow.id == queued.id).values(claimed=claimed)
             )
 
-    async def strike(self, queued: Queued) -> None:
+    async def strike(self, queued: QueuedMessage) -> None:
         """Take a message away; with the last one the notices go."""
         async with writing(self._store) as session:
             await session.execute(delete(QueuedMessageRow).where(QueuedMessageRow.id == queued.id))
@@ -355,9 +355,9 @@ class QueueRepository:
         async with writing(self._store) as session:
             return int(await session.scalar(select(func.count()).select_from(QueuedMessageRow).where(theirs)) or 0)
 
-    async def _not_told(self, session: AsyncSession, dropped: Sequence[Queued]) -> list[Queued]:
+    async def _not_told(self, session: AsyncSession, dropped: Sequence[QueuedMessage]) -> list[QueuedMessage]:
         """One message for each author who has no notice yet; the notices are written."""
-        first: dict[int, Queued] = {}
+        first: dict[int, QueuedMessage] = {}
         for queued in dropped:
             first.setdefault(queued.author_id, queued)
         feature = dropped[0].feature if dropped else ""
@@ -386,8 +386,8 @@ async def _count(session: AsyncSession, feature: str) -> int:
     return int(await session.scalar(query) or 0)
 
 
-def _queued(row: QueuedMessageRow) -> Queued:
-    return Queued(
+def _queued(row: QueuedMessageRow) -> QueuedMessage:
+    return QueuedMessage(
         row.feature,
         row.guild_id,
         row.channel_id,

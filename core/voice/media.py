@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from core.voice.playback.line import Line
     from core.voice.playback.player import Player
+    from core.voice.playback.stream import PlaybackStream
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Track:
     by: int
     open: Callable[[], AsyncGenerator[NDArray[np.float32]]]
     size: int = 0
-    line: Line | None = None
+    line: PlaybackStream | None = None
     id: str = field(default_factory=lambda: secrets.token_hex(4))
 
 
@@ -133,7 +133,7 @@ class Media:
             _log.warning("%r stopped half way: %s", track.title, problem.sentence, exc_info=problem.__cause__)
             await self._failed(track, problem)
 
-    async def _feed(self, line: Line, blocks: AsyncGenerator[NDArray[np.float32]]) -> AudioError | None:
+    async def _feed(self, line: PlaybackStream, blocks: AsyncGenerator[NDArray[np.float32]]) -> AudioError | None:
         """Play to the end, or to where the file turned out to be bad; gives what was wrong."""
         problem: AudioError | None = None
         try:

@@ -12,8 +12,8 @@ import discord
 from core.errors import ParleyError, VoiceError
 from core.events import SessionEnded, SessionStarted
 from core.tasks import Tasks
-from core.voice.arrival import Arrival, SessionGate
 from core.voice.checks import VoiceRoom, name_of, require_access
+from core.voice.joining import SessionGate, SessionOpener
 from core.voice.presence import Presence, Present
 from core.voice.session import VoiceSession
 from core.voice.stage import OFF_STAGE, ON_STAGE, come_up
@@ -65,7 +65,7 @@ class VoiceService:
         self._hub = hub
         self._clock = clock
         self._settings = settings
-        self._arrival = Arrival(bot, section, hub, settings, make_speaker, self.gates)
+        self._arrival = SessionOpener(bot, section, hub, settings, make_speaker, self.gates)
         self._sessions: dict[int, VoiceSession] = {}
         self._starting: dict[int, asyncio.Task[VoiceSession | ParleyError]] = {}
         self._closed = False

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from core.hub import Hub
     from core.speech.speakable import Names
     from core.speech.speaker import Speaker
-    from core.voice.lasting import LastingVoiceClient
+    from core.voice.connection.persistent import PersistentVoiceClient
     from core.voice.media import Track
     from core.voice.playback.player import Player
     from core.voice.receive.receiver import Receiver
@@ -69,7 +69,7 @@ KEYS = "The channel's end-to-end keys are agreed on; I can be heard again."
 class Connection:
     """What is open while a session runs."""
 
-    client: LastingVoiceClient
+    client: PersistentVoiceClient
     speaker: Speaker
     speaking: SpeakingDetector
 
@@ -122,7 +122,7 @@ class VoiceSession:
         return self.channel.guild
 
     @property
-    def client(self) -> LastingVoiceClient:
+    def client(self) -> PersistentVoiceClient:
         """The connection to Discord's voice server."""
         return self._connection.client
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from loopback.errors import ApiError, missing_access, missing_permissions, unknown
 from loopback.rest.app import LOOPBACK, user_of
-from loopback.rest.errors import ApiError, missing_access, missing_permissions, unknown
 from loopback.world.permissions import Permission, in_channel, in_guild
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from loopback.rest.errors import ApiError, not_found, unauthorized
+from loopback.errors import ApiError, not_found, unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable

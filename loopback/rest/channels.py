@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from loopback.form import FormErrors
+from loopback.errors import ApiError, FormErrors, invalid_form, missing_permissions, unknown
 from loopback.rest.access import channel_of, id_in, message_of, require, world_of
 from loopback.rest.app import answer, no_content, user_of
-from loopback.rest.errors import ApiError, invalid_form, missing_permissions, unknown
 from loopback.rest.forms import read_json
 from loopback.world.channels import Channel, ChannelKind, Overwrite
 from loopback.world.permissions import Permission, in_channel

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from loopback.errors import ApiError, missing_access, unknown
 from loopback.rest.app import LOOPBACK, answer, no_content, user_of
-from loopback.rest.errors import ApiError, missing_access, unknown
 
 if TYPE_CHECKING:
-    from loopback.commands import CommandRegistry
+    from loopback.interactions.command_registry import CommandRegistry
 
 routes = web.RouteTableDef()
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from loopback.component_form import check_components
-from loopback.form import FormErrors
-from loopback.rest.errors import ApiError, invalid_form
+from loopback.errors import ApiError, FormErrors, invalid_form
+from loopback.interactions.component_form import check_components
 from loopback.rest.forms import Form, uploads_of
 from loopback.world.messages import (
     COMPONENTS_V2,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import BodyPartReader, web
 
-from loopback.rest.errors import ApiError
+from loopback.errors import ApiError
 from loopback.world.messages import Upload
 
 if TYPE_CHECKING:

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from loopback.form import FormErrors
+from loopback.errors import FormErrors, invalid_form, missing_permissions, unknown
 from loopback.rest.access import guild_of, id_in, world_of
 from loopback.rest.app import answer, no_content, user_of
 from loopback.rest.channels import channel_attributes
-from loopback.rest.errors import invalid_form, missing_permissions, unknown
 from loopback.rest.forms import read_json
 from loopback.world.channels import ChannelKind
 from loopback.world.permissions import Permission, in_guild

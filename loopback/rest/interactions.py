@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from loopback.interaction import Callback
-from loopback.interaction_answers import Answers, callback_answer
-from loopback.interaction_form import check_callback
-from loopback.interactions import TOKEN_PREFIX
+from loopback.errors import ApiError
+from loopback.interactions.answers import Answers, callback_answer
+from loopback.interactions.callback_form import check_callback
+from loopback.interactions.interaction import Callback
+from loopback.interactions.lifecycle import TOKEN_PREFIX
 from loopback.rest.access import id_in, world_of
 from loopback.rest.app import LOOPBACK, answer, no_content
 from loopback.rest.drafts import changes_of, draft_of
-from loopback.rest.errors import ApiError
 from loopback.rest.forms import read_form, uploads_of
 from loopback.world.messages import Draft
 
 if TYPE_CHECKING:
-    from loopback.interaction import Interaction
+    from loopback.interactions.interaction import Interaction
     from loopback.rest.forms import Form
     from loopback.world.messages import Message
 

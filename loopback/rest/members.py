@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from loopback.form import FormErrors
+from loopback.errors import ApiError, FormErrors, invalid_form, missing_permissions, unknown
 from loopback.rest.access import guild_of, id_in, member_of, require, world_of
 from loopback.rest.app import answer, no_content, user_of
-from loopback.rest.errors import ApiError, invalid_form, missing_permissions, unknown
 from loopback.rest.forms import read_json
 from loopback.rest.guilds import check_below, highest_position
 from loopback.world.permissions import Permission, in_channel, in_guild

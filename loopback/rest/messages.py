@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from loopback.intents import without_content
+from loopback.errors import ApiError, invalid_form
+from loopback.gateway.intents import without_content
 from loopback.rest.access import channel_of, message_of, require, world_of
 from loopback.rest.app import answer, no_content, user_of
 from loopback.rest.drafts import changes_of, draft_of
-from loopback.rest.errors import ApiError, invalid_form
 from loopback.rest.forms import read_form, read_json, uploads_of
 from loopback.world.events import timestamp
 from loopback.world.messages import SUPPRESS_EMBEDS

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from loopback.errors import ApiError, unknown
 from loopback.rest.access import channel_of, id_in, message_of, require, world_of
 from loopback.rest.app import answer, no_content, user_of
-from loopback.rest.errors import ApiError, unknown
 from loopback.world.messages import Emoji
 from loopback.world.permissions import Permission, in_channel
 

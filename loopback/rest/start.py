@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from loopback.errors import unknown
 from loopback.rest.app import LOOPBACK, answer, user_of
-from loopback.rest.errors import unknown
 
 routes = web.RouteTableDef()
 

@@ -8,10 +8,9 @@ import hashlib
 
 from aiohttp import web
 
-from loopback.form import FormErrors
+from loopback.errors import ApiError, FormErrors, invalid_form, missing_access, unknown
 from loopback.rest.access import id_in, world_of
 from loopback.rest.app import answer, no_content, user_of
-from loopback.rest.errors import ApiError, invalid_form, missing_access, unknown
 from loopback.rest.forms import read_json
 from loopback.world.channels import ChannelKind
 from loopback.world.permissions import in_guild

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from loopback.form import FormErrors
+from loopback.errors import ApiError, FormErrors, invalid_form, unknown
 from loopback.rest.access import channel_of, id_in, require, world_of
 from loopback.rest.app import answer, no_content, user_of
 from loopback.rest.drafts import changes_of, draft_of
-from loopback.rest.errors import ApiError, invalid_form, unknown
 from loopback.rest.forms import read_form, read_json, uploads_of
 from loopback.world.channels import ChannelKind
 from loopback.world.permissions import Permission, in_channel

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSMsgType, web
 
-from loopback.services.service import Answer, B, Behaviour, Message, Recorded, Service
+from loopback.services.service import Answer, B, Behaviour, Recorded, SentMessage, Service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -96,7 +96,7 @@ class HttpService(Service[B]):
                     data = json.loads(data)
                 except ValueError:
                     data = message.data
-            request[RECORDED].messages.append(Message(data, time.monotonic()))
+            request[RECORDED].messages.append(SentMessage(data, time.monotonic()))
             self.note()
             yield data
 

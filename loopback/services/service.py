@@ -39,7 +39,7 @@ B = TypeVar("B", bound=Behaviour)
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class SentMessage:
     """One message on an open connection, and when it arrived (`time.monotonic`)."""
 
     data: Any  # parsed JSON, text or bytes
@@ -56,7 +56,7 @@ class Recorded:
     query: dict[str, str] = field(default_factory=dict[str, str])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: bytes = b""
-    messages: list[Message] = field(default_factory=list[Message])
+    messages: list[SentMessage] = field(default_factory=list[SentMessage])
     sent: int = 0  # pieces that were answered
     first_sent_s: float | None = None
     ended_s: float | None = None

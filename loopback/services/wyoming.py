@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from loopback.services import tone
-from loopback.services.service import Answer, Message, Recorded, Service
+from loopback.services.service import Answer, Recorded, SentMessage, Service
 from loopback.services.speech import SpeechBehaviour, Spoken, now_spoken, pieces, speak
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Wyoming(Service[WyomingBehaviour]):
         speaker = asyncio.create_task(speak_in_turn())
         try:
             while event := await WyomingEvent.read(reader):
-                recorded.messages.append(Message(event, time.monotonic()))
+                recorded.messages.append(SentMessage(event, time.monotonic()))
                 self.note()
                 events.put_nowait(event)
         except ValueError:

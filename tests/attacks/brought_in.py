@@ -12,10 +12,10 @@ import numpy as np
 
 from core.audio.frames import FRAME_SAMPLES, RATE_HZ
 from core.audio.opus import Encoder
+from core.audio.packet_timeline import Placed
 from core.audio.wav import WavWriter
 from core.recording.journal import JournalWriter
-from core.recording.metadata import Consent, Files, Metadata, Named, Person, write_metadata
-from core.recording.timeline import Placed
+from core.recording.metadata import ConsentNote, Files, Metadata, Named, Person, write_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,7 @@ def bring_in(
             started_at=begun,
             ended_at=begun + timedelta(seconds=duration_s),
             duration_s=duration_s,
-            consent=Consent(mode="announce"),
+            consent=ConsentNote(mode="announce"),
             people=people,
             files=Files(session="session.wav"),
         ),

@@ -17,12 +17,12 @@ from core.config.lockdown import HookSection
 from core.config.speech import SpeechSection
 from core.config.studio import ComfySection
 from core.errors import ConfigError, ModelError, ParleyError
-from core.llm.messages import Message
+from core.llm.messages import ChatMessage
 from core.llm.models import Models
 from core.llm.routes import Route
 from core.lockdown.hooks import HookCall, Hooks
 from core.redaction import RedactingFilter, address, redacted
-from core.speech.engine import create_engine
+from core.speech.factory import create_engine
 from core.studio.comfyui import ComfyUI
 from loopback.services.chat import Chat
 
@@ -143,7 +143,7 @@ async def test_no_sentence_about_a_server_that_is_away_holds_a_secret() -> None:
     models = Models({"default": Route("default", "m", base_url=http, retries=0)}, environ={})
 
     async def ask() -> None:
-        async for _ in models.stream([Message("user", "hi")]):
+        async for _ in models.stream([ChatMessage("user", "hi")]):
             pass
 
     async def sketch() -> None:
@@ -173,10 +173,10 @@ async def test_user_and_password_of_a_model_server_reach_it_and_no_log(caplog: p
     async with Chat() as chat:
         route = Route("default", "m", base_url=chat.base_url.replace("://", f"://{USER}:{SECRET}@"), retries=0)
         models = Models({"default": route}, environ={})
-        assert [text async for text in models.stream([Message("user", "hi")])]
+        assert [text async for text in models.stream([ChatMessage("user", "hi")])]
         chat.script(status=500, error=f"you are {SECRET}")
         with contextlib.suppress(ModelError):
-            async for _ in models.stream([Message("user", "hi")]):
+            async for _ in models.stream([ChatMessage("user", "hi")]):
                 pass
         await models.close()
         assert chat.requests[0].headers["Authorization"] == "Basic YWRhOnMzY3IzdA=="

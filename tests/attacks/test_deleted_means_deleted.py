@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
+from core.audio.encode import Quality
 from core.errors import RecordingError, StoreError
 from core.privacy.kept import FILE
 from core.privacy.service import Privacy
 from core.privacy.stored import StoredData
-from core.recording.encode import Quality
+from core.recording.messages import PAUSED_BY, STOPPED_BY
 from core.recording.metadata import Named, read_metadata
-from core.recording.words import PAUSED_BY, STOPPED_BY
-from core.store.history import HistoryRepository, Line
+from core.store.history import HistoryEntry, HistoryRepository
 from core.store.settings import PersonVoice, SettingsRepository
 from core.store.store import Store
 from tests.core.recording.people import START, Speaker, together, tone
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.recording.journal import JournalWriter
-    from core.recording.live import LiveRecording
+    from core.recording.live_recording import LiveRecording
     from core.recording.service import Recordings
 
 ANA, BO = 734_512_889_100_234_567, 734_512_889_100_234_999
@@ -150,10 +150,14 @@ async def test_after_a_deletion_no_byte_holds_the_person(home: Home) -> None:
         await service.archive.pack(live.id, quality=quality)
     history = HistoryRepository(home.store)
     await history.add(
-        7, Line("a", "user", "what is my name?", START, ANA, OLD_NAME), Line("a", "assistant", "It is Zebedee.", START)
+        7,
+        HistoryEntry("a", "user", "what is my name?", START, ANA, OLD_NAME),
+        HistoryEntry("a", "assistant", "It is Zebedee.", START),
     )
     await history.add(
-        7, Line("b", "user", "Zebedee, listen!", START, BO, "Bo"), Line("b", "assistant", "He does.", START)
+        7,
+        HistoryEntry("b", "user", "Zebedee, listen!", START, BO, "Bo"),
+        HistoryEntry("b", "assistant", "He does.", START),
     )
     await SettingsRepository(home.store).save_person_voice(PersonVoice(ANA, nickname="Zebedee"))
     assert home.traces(OLD_NAME)
@@ -195,7 +199,7 @@ async def test_a_stranger_whose_name_is_a_word_changes_nothing_where_they_never_
     await service.stop(1, "By the clock.")
     await service.rendered(live.id)
     history = HistoryRepository(home.store)
-    await history.add(7, Line("b", "user", "the end", START, BO, "Bo"))
+    await history.add(7, HistoryEntry("b", "user", "the end", START, BO, "Bo"))
     before = (live.folder / "metadata.json").read_bytes()
     await home.privacy.delete_person(999, {"the", "Bo", "By"})
     assert (live.folder / "metadata.json").read_bytes() == before
@@ -279,7 +283,7 @@ async def test_a_deletion_that_the_database_cannot_take_is_not_called_one_and_is
     live = await home.talk(service)
     await service.stop(1, "Enough.")
     await service.rendered(live.id)
-    await HistoryRepository(home.store).add(7, Line("a", "user", "hello", START, ANA, "Zebedee"))
+    await HistoryRepository(home.store).add(7, HistoryEntry("a", "user", "hello", START, ANA, "Zebedee"))
     async with broken_database:
         deletion = await home.privacy.delete_person(ANA)
         assert deletion.failed

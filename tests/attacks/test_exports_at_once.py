@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from core.audio.encode import Quality, encode_file
 from core.errors import RecordingError
-from core.recording.encode import Quality, encode_file
 from tests.attacks.brought_in import bring_in, heard_hz, unzipped
 from tests.attacks.house import Archives
 

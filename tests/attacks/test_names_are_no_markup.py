@@ -12,7 +12,7 @@ import pytest
 from core.conversation import reading
 from core.lockdown import describe
 from core.names import LONGEST, code, plain, sayable, shown, shown_text
-from core.recording import words
+from core.recording import messages as words
 from core.speech.speakable import Speakable
 
 ROOT = Path(__file__).parents[2]

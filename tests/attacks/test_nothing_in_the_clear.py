@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import core.voice.keys as keys_module
-from core.voice.client import NotSealed
+from core.voice.connection.client import NotSealed
 from core.voice.session import KEYS, NO_KEYS, NO_KEYS_LEFT
 
 if TYPE_CHECKING:
-    from loopback.person import Person
+    from loopback.people.person import Person
 
 STORY = "The lamp is lit at seven, and the boats come home before the night."
 

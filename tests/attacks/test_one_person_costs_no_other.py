@@ -121,7 +121,7 @@ def test_a_file_that_cannot_be_made_costs_that_track_alone_and_is_told(tmp_path:
 def test_a_fault_of_ours_with_one_persons_packets_costs_that_track_alone_and_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from core.recording.timeline import Timeline
+    from core.audio.packet_timeline import Timeline
 
     push = Timeline.push
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from core.lockdown import Block, Feature, Pause
+from core.lockdown import BlockPolicy, Feature, PausePolicy
 from loopback.services.hooks import Hooks
 from tests.attacks.two_servers import TwoServers, commands_of
 
@@ -39,7 +39,7 @@ async def test_an_administrator_of_a_server_is_refused_what_concerns_every_serve
     two: TwoServers, command: str, options: dict[str, object]
 ) -> None:
     bot = await two.scene.start(cogs=COGS)
-    two.register(Feature("pictures", "Pictures", Block("No pictures.")))
+    two.register(Feature("pictures", "Pictures", BlockPolicy("No pictures.")))
     cogs, commands = dict(bot.extensions), commands_of(two.scene)
     assert "Only the bot's owner can do this" in await two.grace(command, **options)
     assert dict(bot.extensions) == cogs
@@ -72,7 +72,7 @@ async def test_a_discord_that_does_not_say_who_owns_the_bot_makes_nobody_its_own
 async def test_completion_names_cogs_and_undos_to_the_owner_alone(two: TwoServers) -> None:
     await two.scene.start(cogs=COGS)
     owner = object()
-    two.register(Feature("job", "Job", Pause(lambda: None, lambda: None)), owner=owner)
+    two.register(Feature("job", "Job", PausePolicy(lambda: None, lambda: None)), owner=owner)
     await two.lockdown.lock()
     two.lockdown.unregister(owner)
     await two.lockdown.unlock()
@@ -87,8 +87,8 @@ async def test_completion_names_cogs_and_undos_to_the_owner_alone(two: TwoServer
 async def test_a_lock_by_hand_closes_a_door_on_its_own_server_and_nowhere_else(two: TwoServers) -> None:
     await two.scene.start(cogs=COGS)
     log: list[str] = []
-    two.register(Feature("pictures", "Pictures", Block("No pictures.")))
-    two.register(Feature("job", "Job", Pause(lambda: log.append("pause"), lambda: log.append("resume"))))
+    two.register(Feature("pictures", "Pictures", BlockPolicy("No pictures.")))
+    two.register(Feature("job", "Job", PausePolicy(lambda: log.append("pause"), lambda: log.append("resume"))))
     here, there = await two.messages()
     assert await two.grace("lockdown on") == "Everything is locked."
     assert (await two.lockdown.allows("pictures", here), await two.lockdown.allows("pictures", there)) == (False, True)
@@ -102,8 +102,8 @@ async def test_a_lock_by_hand_closes_a_door_on_its_own_server_and_nowhere_else(t
 async def test_the_owner_locks_every_server_and_no_administrator_opens_that_again(two: TwoServers) -> None:
     await two.scene.start(cogs=COGS)
     log: list[str] = []
-    two.register(Feature("pictures", "Pictures", Block("No pictures.")))
-    two.register(Feature("job", "Job", Pause(lambda: log.append("pause"), lambda: log.append("resume"))))
+    two.register(Feature("pictures", "Pictures", BlockPolicy("No pictures.")))
+    two.register(Feature("job", "Job", PausePolicy(lambda: log.append("pause"), lambda: log.append("resume"))))
     messages = await two.messages()
     two.scene.bot.owner_id = two.hugo.user.id
     assert await two.hugo("lockdown on", everywhere=True) == "Everything is locked on every server."

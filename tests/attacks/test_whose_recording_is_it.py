@@ -10,7 +10,7 @@ from loopback.world.permissions import Permission
 from tests.attacks.brought_in import bring_in
 
 if TYPE_CHECKING:
-    from loopback.person import Person
+    from loopback.people.person import Person
 
 COGS = ("cogs.voice", "cogs.recorder", "cogs.recordings")
 MANAGE, VIEW = Permission.MANAGE_CHANNELS, Permission.VIEW_CHANNEL

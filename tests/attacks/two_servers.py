@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from core.lockdown import Feature
     from core.lockdown.service import Lockdown
-    from loopback.person import Person
+    from loopback.people.person import Person
 
 
 @dataclass

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from core.runtime import Runtime
+    from core.bot.runtime import Runtime
     from core.voice.session import VoiceSession
-    from loopback.person import Person
+    from loopback.people.person import Person
     from loopback.world.messages import Message
 
 COGS = ("cogs.voice", "cogs.prompt", "cogs.admin")

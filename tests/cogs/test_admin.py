@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.config import CHECKOUT
-from loopback.command_options import Refused
+from loopback.people.refused import Refused
 from loopback.world.permissions import Permission
 
 if TYPE_CHECKING:
     import discord
 
-    from loopback.person import Person
+    from loopback.people.person import Person
 
 REAL = CHECKOUT / "cogs"
 STORY = " ".join(f"This is sentence number {number} of a story that goes on for a while." for number in range(3))
 BROKEN = {
     "syntax error": ("def broken(:", "SyntaxError"),
-    "missing import": ("from core.slash import there_is_no_such_name", "ImportError"),
+    "missing import": ("from core.bot.cog import there_is_no_such_name", "ImportError"),
     "missing file": ("open('/nowhere/to/be/found.txt')", "FileNotFoundError"),
     "no setup": ("del setup", "NoEntryPointError"),
     "error in cog_load": (
@@ -60,7 +60,7 @@ class VoiceCog(VoiceCog):
 
 @pytest.fixture(autouse=True)
 def nothing_changed_below_the_cogs(monkeypatch):
-    monkeypatch.setattr("core.faults.process_started_s", lambda: time.time() + 3600)
+    monkeypatch.setattr("core.bot.reload_report.process_started_s", lambda: time.time() + 3600)
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ async def test_changes_below_the_cogs_are_named_because_they_need_a_restart(scen
     module = types.ModuleType("core.newer")
     module.__file__ = str(changed)
     monkeypatch.setitem(sys.modules, "core.newer", module)
-    monkeypatch.setattr("core.faults.process_started_s", lambda: changed.stat().st_mtime - 0.001)
+    monkeypatch.setattr("core.bot.reload_report.process_started_s", lambda: changed.stat().st_mtime - 0.001)
     said = await scene.run(await boss(scene), "reload", cog="prompt")
     assert "Restart the bot for what has changed elsewhere:" in said
     assert "`core/newer.py`" in said

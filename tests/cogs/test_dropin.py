@@ -17,9 +17,9 @@ import pytest
 from discord import app_commands
 from discord.ext import commands
 
-import core.runtime
+import core.bot.runtime
+from core.bot.runtime import Runtime, of
 from core.errors import ParleyError
-from core.runtime import Runtime, of
 from launch.bot import available_cogs
 
 if TYPE_CHECKING:

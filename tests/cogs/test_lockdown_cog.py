@@ -9,7 +9,7 @@ import pytest
 from core.config import Environment
 from core.config.model import ModelSection
 from core.events import MemoryRanLow
-from core.lockdown import Block, Feature, Pause
+from core.lockdown import BlockPolicy, Feature, PausePolicy
 from core.machine.memory import Memory
 from core.speech.speaker import Speaker
 from launch.bot import ParleyBot
@@ -35,9 +35,9 @@ async def test_a_session_locks_and_shows_it_and_leaving_undoes_it(scene):
     await scene.start(cogs=COGS)
     log: list[str] = []
     lockdown = scene.runtime.lockdown
-    lockdown.register(Feature("pictures", "Pictures", Block("No pictures now.")), owner="test")
+    lockdown.register(Feature("pictures", "Pictures", BlockPolicy("No pictures now.")), owner="test")
     lockdown.register(
-        Feature("job", "Job", Pause(lambda: log.append("pause"), lambda: log.append("resume"))), owner="test"
+        Feature("job", "Job", PausePolicy(lambda: log.append("pause"), lambda: log.append("resume"))), owner="test"
     )
     ada = await scene.joined()
     assert log == ["pause"]
@@ -56,7 +56,7 @@ async def test_however_a_session_ends_everything_is_undone(scene, end):
     bot = await scene.start(cogs=COGS)
     log: list[str] = []
     scene.runtime.lockdown.register(
-        Feature("job", "Job", Pause(lambda: log.append("pause"), lambda: log.append("resume"))), owner="test"
+        Feature("job", "Job", PausePolicy(lambda: log.append("pause"), lambda: log.append("resume"))), owner="test"
     )
     await scene.joined()
     if end == "kick":
@@ -71,7 +71,7 @@ async def test_however_a_session_ends_everything_is_undone(scene, end):
 async def test_an_engine_that_hangs_does_not_keep_the_locks_of_a_kicked_bot(scene, monkeypatch):
     await scene.start(cogs=COGS)
     lockdown = scene.runtime.lockdown
-    lockdown.register(Feature("pictures", "Pictures", Block("No.")), owner="test")
+    lockdown.register(Feature("pictures", "Pictures", BlockPolicy("No.")), owner="test")
     await scene.joined()
 
     enough = asyncio.Event()
@@ -126,7 +126,7 @@ async def test_with_sessions_on_two_servers_locks_go_with_the_last(scene):
     await scene.start(cogs=COGS, voice={"max_sessions": 2})
     voice, lockdown, log = scene.runtime.voice, scene.runtime.lockdown, []
     lockdown.register(
-        Feature("job", "Job", Pause(lambda: log.append("pause"), lambda: log.append("resume"))), owner="test"
+        Feature("job", "Job", PausePolicy(lambda: log.append("pause"), lambda: log.append("resume"))), owner="test"
     )
     ada = await scene.joined()
     await voice.join(scene.bot.get_channel(room.id))
@@ -158,8 +158,8 @@ async def test_a_feature_that_refuses_to_pause_is_told_to_whoever_joins(scene):
 async def test_admins_lock_and_unlock_by_hand(scene):
     await scene.start(cogs=COGS)
     lockdown = scene.runtime.lockdown
-    lockdown.register(Feature("pictures", "Pictures", Block("No.")), owner="test")
-    lockdown.register(Feature("avatar", "Avatar", Block("No.")), owner="test")
+    lockdown.register(Feature("pictures", "Pictures", BlockPolicy("No.")), owner="test")
+    lockdown.register(Feature("avatar", "Avatar", BlockPolicy("No.")), owner="test")
     ada = await scene.person(roles=[scene.admin_role])
 
     def locked(name: str) -> bool:
@@ -184,7 +184,7 @@ async def test_admins_lock_and_unlock_by_hand(scene):
 async def test_an_undo_whose_cog_is_gone_is_forgotten_after_a_question(scene):
     await scene.start(cogs=COGS)
     lockdown, owner = scene.runtime.lockdown, object()
-    lockdown.register(Feature("job", "Job", Pause(lambda: None, lambda: None)), owner=owner)
+    lockdown.register(Feature("job", "Job", PausePolicy(lambda: None, lambda: None)), owner=owner)
     ada = await scene.person(roles=[scene.admin_role])
     scene.bot_user.application.owner = ada.user
     assert await scene.run(ada, "lockdown on", everywhere=True) == "Everything is locked on every server."
@@ -217,7 +217,7 @@ async def test_the_voice_status_has_a_line_about_what_gives_way(scene):
     def broken():
         raise RuntimeError("broken")
 
-    lockdown.register(Feature("pictures", "Pictures", Block("No.")), owner="test")
+    lockdown.register(Feature("pictures", "Pictures", BlockPolicy("No.")), owner="test")
     ada = await scene.joined()
 
     async def line() -> str:
@@ -226,7 +226,7 @@ async def test_the_voice_status_has_a_line_about_what_gives_way(scene):
         return next(field["value"] for field in embed["fields"] if field["name"] == "Gives way")
 
     assert await line() == "🔒 2 feature(s)"  # the other one is replies in text channels
-    lockdown.register(Feature("job", "Job", Pause(broken, lambda: None)), owner="elsewhere")
+    lockdown.register(Feature("job", "Job", PausePolicy(broken, lambda: None)), owner="elsewhere")
     await lockdown.settled()
     assert await line() == "🔒 3 feature(s), ⚠️ 1 could not give way: see `/lockdown status`"
     lockdown.unregister("elsewhere")
@@ -238,7 +238,7 @@ async def test_the_voice_status_has_a_line_about_what_gives_way(scene):
 async def test_others_than_admins_are_refused(scene):
     await scene.start(cogs=COGS)
     lockdown = scene.runtime.lockdown
-    lockdown.register(Feature("pictures", "Pictures", Block("No.")), owner="test")
+    lockdown.register(Feature("pictures", "Pictures", BlockPolicy("No.")), owner="test")
     ada = await scene.person()
     refused = (("on", {}), ("off", {}), ("feature", {"name": "pictures"}))
     for command, options in refused:
@@ -267,7 +267,7 @@ async def test_memory_that_is_full_before_the_session_begins_is_told_once_it_has
 async def test_the_status_of_many_features_shows_each_of_them(scene):
     await scene.start(cogs=COGS)
     for number in range(24):
-        feature = Feature(f"feature{number}", f"Feature number {number}", Block("No."))
+        feature = Feature(f"feature{number}", f"Feature number {number}", BlockPolicy("No."))
         scene.runtime.lockdown.register(feature, owner="test")
     ada = await scene.joined()
     said = await status(scene, ada)
@@ -303,7 +303,7 @@ async def test_somebody_elses_cog_gives_way_and_stays_so_over_its_reload(scene):
 
 async def test_a_reload_of_the_lockdown_cog_keeps_locks_and_status_line(scene):
     bot = await scene.start(cogs=COGS)
-    scene.runtime.lockdown.register(Feature("pictures", "Pictures", Block("No.")), owner="test")
+    scene.runtime.lockdown.register(Feature("pictures", "Pictures", BlockPolicy("No.")), owner="test")
     ada = await scene.joined()
     await bot.reload_extension("cogs.lockdown")
     assert scene.runtime.lockdown.locked("pictures")

@@ -10,7 +10,7 @@ import pytest
 
 from core.config import CHECKOUT, load
 from core.config.studio import ComfySection
-from core.lockdown import Block, Feature
+from core.lockdown import BlockPolicy, Feature
 from core.studio.comfyui import ComfyUI as Client
 from core.studio.comfyui import Drawing
 from core.studio.workflow import Wish, fill, read_workflow
@@ -81,7 +81,7 @@ async def test_the_pages_two_lines_are_enough(scene):
     message = await ada.type(scene.text, "look")
     found = await bot.get_channel(scene.text.id).fetch_message(message.id)
     register, ask = block("python").splitlines()
-    names = {"bot": bot, "self": object(), "Feature": Feature, "Block": Block, "message": found, "seen": []}
+    names = {"bot": bot, "self": object(), "Feature": Feature, "Block": BlockPolicy, "message": found, "seen": []}
     source = f"async def run():\n    {register}\n    {ask.removesuffix('...')}seen.append(1)"
     exec(source, names)  # noqa: S102 - the page's own lines
     await names["run"]()

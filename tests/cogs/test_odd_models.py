@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.store.history import Line
+from core.store.history import HistoryEntry
 from tests.cogs.sounds import voiced
 
 
@@ -27,7 +27,7 @@ async def test_strict_templates_recover_from_every_fault_and_every_old_history(s
         ("c", "user", ""),
         ("d", "user", "x"),
     ):
-        await scene.runtime.history.add(scene.text.id, Line(turn, role, content, now, ada.user.id, "Ada"))
+        await scene.runtime.history.add(scene.text.id, HistoryEntry(turn, role, content, now, ada.user.id, "Ada"))
     scene.chat.always(strict_roles=True)
     for fault in (
         {"status": 500},

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from core.audio.wav import WavReader
+from core.bot.recording_mark import STATUS
+from core.recording.messages import ANNOUNCED
 from core.recording.metadata import read_metadata
-from core.recording.words import ANNOUNCED
-from core.voice.marking import STATUS
 from loopback.world.permissions import Permission
 
 if TYPE_CHECKING:

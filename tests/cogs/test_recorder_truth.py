@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.recording.gaps import DEAFENED as NOBODY_HEARD
-from core.recording.gaps import ENCRYPTED as NOTED_ENCRYPTED
-from core.recording.gaps import SILENCED
-from core.recording.gaps import UNENCRYPTED as NOTED_UNENCRYPTED
+from core.recording.gap_tracker import DEAFENED as NOBODY_HEARD
+from core.recording.gap_tracker import ENCRYPTED as NOTED_ENCRYPTED
+from core.recording.gap_tracker import SILENCED
+from core.recording.gap_tracker import UNENCRYPTED as NOTED_UNENCRYPTED
 from core.voice.session import DEAFENED, ENCRYPTED, UNDEAFENED, UNENCRYPTED
 from tests.cogs.test_recorder import live, recording, tone
 

@@ -9,7 +9,7 @@ import pytest
 
 from core.machine.memory import MemoryReader
 from core.machine.usage import Usage
-from loopback.interaction import Callback
+from loopback.interactions.interaction import Callback
 from loopback.world.permissions import Permission
 from tests.cogs.sounds import encoded, level, pitch_hz, tone, voice_pitch_hz, voiced, wav
 
@@ -344,7 +344,7 @@ async def test_the_volume_is_heard_shown_and_kept_for_the_server(scene):
 async def test_voices_are_completed_from_the_engines_own_list_and_others_refused(scene):
     await scene.start()
     ada = await scene.joined()
-    await scene.until(lambda: scene.runtime.voice_wishes.names)
+    await scene.until(lambda: scene.runtime.voice_preferences.names)
     choices = [choice["value"] for choice in await ada.autocomplete(scene.text, "voice voices", "voice", "de")]
     assert choices[:2] == ["default", "de"]
     assert len(choices) <= 25

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from core.bot.record_session import record_session
 from core.config import Config, Environment
 from core.recording.metadata import Metadata
-from core.session_recording import record_session
 from launch.bot import ParleyBot
 from loopback.voice.opcodes import Op
 from loopback.world.permissions import Permission
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from core.recording.live import LiveRecording
-    from core.runtime import Runtime
+    from core.bot.runtime import Runtime
+    from core.recording.live_recording import LiveRecording
     from core.voice.session import VoiceSession as BotsSession
-    from loopback.person import Person
+    from loopback.people.person import Person
     from loopback.server import Loopback
     from loopback.voice.endpoint import Endpoint
     from loopback.voice.faults import VoiceFaults

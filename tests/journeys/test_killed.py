@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from pathlib import Path
 
-    from loopback.person import Person
+    from loopback.people.person import Person
 
 LOST_S = 1.0  # what a kill may cost
 RENDERED_S = 30.0

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.audio.frames import OPUS_SILENCE
-from core.session_recording import OwnVoice
+from core.bot.record_session import OwnVoice
 from loopback.espeak import synthesise
 from tests.journeys.sounds import RATE_HZ, clicks, find, peaks, voice
 from tests.journeys.studio import Spoken, assert_nothing_else, assert_there

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loopback.clients import Listening, client_options, running
+from loopback.people.clients import Listening, client_options, running
 from loopback.server import Loopback
 
 if TYPE_CHECKING:

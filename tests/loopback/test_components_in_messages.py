@@ -5,7 +5,7 @@ from __future__ import annotations
 import discord
 import pytest
 
-from loopback.clients import client_options, running
+from loopback.people.clients import client_options, running
 from loopback.server import Loopback
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import discord
 import pytest
 
-from loopback.clients import Listening, client_options, running, until
+from loopback.people.clients import Listening, client_options, running, until
 from loopback.world import Permission, in_channel
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import discord
 import pytest
 from discord.ext import commands
 
-from loopback.clients import Listening, client_options, running
+from loopback.people.clients import Listening, client_options, running
 from loopback.server import Loopback
 from loopback.world import Member
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import discord
 import pytest
 
-from loopback.clients import Listening, client_options, running
+from loopback.people.clients import Listening, client_options, running
 from loopback.world import Draft, Permission, Upload
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import discord
 
-from loopback.clients import Listening, client_options, running, until
+from loopback.people.clients import Listening, client_options, running, until
 
 if TYPE_CHECKING:
     from loopback.server import Loopback, Standard

@@ -13,7 +13,7 @@ import pytest
 from loopback.rest.limits import RateLimits
 
 if TYPE_CHECKING:
-    from loopback.clients import Listening
+    from loopback.people.clients import Listening
     from loopback.server import Loopback, Standard
 
 

@@ -9,8 +9,8 @@ import aiohttp
 import discord
 import pytest
 
-from loopback.clients import Listening, client_options, running, until
 from loopback.load import SyntheticSpeaker
+from loopback.people.clients import Listening, client_options, running, until
 from loopback.server import Loopback
 from loopback.world import Permission
 

@@ -23,11 +23,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from core.clock import SystemClock
 from core.speech.chunking import Chunker
+from core.speech.clause_feed import ClauseFeed, Script
 from core.speech.engine import SpeechChunk, Voice, failure, shown_address
 from core.speech.engines.http import CONNECT_S, MOST_MESSAGE, HttpClient, lost, read_json, refusal
-from core.speech.feed import ClauseFeed, Script
-from core.speech.pace import Pace, Spread
 from core.speech.recognise import no_sound
+from core.speech.text_alignment import Spread, TextAlignment
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class ElevenLabsEngine:
         self._headers = {"xi-api-key": key} if key else {}
         self._http = HttpClient(self, self._headers)
         self._ids: dict[str, str] = {}  # voice names to ids
-        self._pace = Pace()
+        self._pace = TextAlignment()
 
     async def open(self) -> None:
         """Ask for the voices, which shows that the service is there and takes the key.

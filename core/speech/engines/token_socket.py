@@ -28,8 +28,8 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidS
 from core.errors import SpeechError
 from core.speech.engine import SpeechChunk, Voice, failure, shown_address
 from core.speech.engines.http import CONNECT_S, MOST_MESSAGE, lost, read_json, refusal
-from core.speech.pace import Pace, Spread
 from core.speech.recognise import no_sound
+from core.speech.text_alignment import Spread, TextAlignment
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class TokenSocketEngine:
     def __init__(self, section: TokenSocketSection) -> None:
         self._section = section
         self.address = shown_address(section.url)
-        self._pace = Pace()
+        self._pace = TextAlignment()
         self._link: _Link | None = None
         self._busy = asyncio.Lock()  # one turn at a time: the protocol cannot tell two apart
         self._connecting = asyncio.Lock()

@@ -19,8 +19,8 @@ import numpy as np
 
 from core.speech.engine import SpeechChunk, Voice, failure
 from core.speech.engines.http import ASK_S, CONNECT_S
-from core.speech.pace import Pace, Spread
 from core.speech.recognise import no_sound
+from core.speech.text_alignment import Spread, TextAlignment
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class WyomingEngine:
         self.address = f"{section.host}:{section.port}"
         self.takes_tokens = False
         self._voices: list[str] = []
-        self._pace = Pace()
+        self._pace = TextAlignment()
 
     async def open(self) -> None:
         """Ask the server what it can do.

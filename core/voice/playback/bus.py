@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from core.voice.playback.line import Excerpt, Line, Outcome
+    from core.voice.playback.stream import Excerpt, Outcome, PlaybackStream
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class SampleBlock:
     """What one bus gives to one frame. `count` samples are credited to `line`; `outcome` is set when they are its last."""
 
     excerpt: Excerpt
-    line: Line
+    line: PlaybackStream
     count: int
     outcome: Outcome | None = None
 
@@ -24,14 +24,14 @@ class Bus:
     """Lines in order. `add` and `lines` from any thread; everything else from the player's thread."""
 
     def __init__(self) -> None:
-        self._lines: deque[Line] = deque()
+        self._lines: deque[PlaybackStream] = deque()
 
-    def add(self, line: Line) -> None:
+    def add(self, line: PlaybackStream) -> None:
         """Queue a line behind the others."""
         self._lines.append(line)
 
     @property
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self) -> tuple[PlaybackStream, ...]:
         """What is queued, first to sound first."""
         return tuple(self._lines)
 
@@ -78,7 +78,7 @@ class Bus:
                 self._lines.remove(line)
                 line.finish("stopped")
 
-    def read(self, now_s: float) -> Block | None:
+    def read(self, now_s: float) -> SampleBlock | None:
         """The next frame of the first line that has one; None while it waits or nothing is queued."""
         while self._lines:
             line = self._lines[0]
@@ -86,14 +86,14 @@ class Bus:
                 self._lines.popleft()
                 excerpt = line.tail()
                 if line.begun and excerpt.count:
-                    return Block(excerpt, line, excerpt.count, "stopped")
+                    return SampleBlock(excerpt, line, excerpt.count, "stopped")
                 line.finish("stopped")
             elif line.ready(now_s):
                 excerpt = line.take()
                 if not line.exhausted:
-                    return Block(excerpt, line, excerpt.count)
+                    return SampleBlock(excerpt, line, excerpt.count)
                 self._lines.popleft()
-                return Block(excerpt, line, excerpt.count, "played")
+                return SampleBlock(excerpt, line, excerpt.count, "played")
             elif line.exhausted:
                 self._lines.popleft()
                 line.finish("played")
@@ -101,12 +101,12 @@ class Bus:
                 return None
         return None
 
-    def tail(self) -> Block | None:
+    def tail(self) -> SampleBlock | None:
         """The next few ms of what sounds, faded out and not taken from the queue, for a pause."""
         if not self.open:
             return None
         excerpt = self._lines[0].tail()
-        return Block(excerpt, self._lines[0], 0) if excerpt.count else None
+        return SampleBlock(excerpt, self._lines[0], 0) if excerpt.count else None
 
     def ran_dry(self) -> bool:
         """Note that the first line owed a frame; true if this begins an underrun, false if one goes on."""

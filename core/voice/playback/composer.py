@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.audio.frames import CHANNELS, FRAME_S, FRAME_SAMPLES, OPUS_SILENCE
-from core.voice.playback.bus import Block, Bus
+from core.voice.playback.bus import Bus, SampleBlock
 from core.voice.playback.mixer import Mixer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from core.voice.playback.line import BusName
     from core.voice.playback.stats import Counters
+    from core.voice.playback.stream import BusName
     from core.voice.playback.wire import FrameEncoder
 
 SPURT_SILENCE_FRAMES = 5  # Discord: five frames of silence, so that decoders do not interpolate what comes next
@@ -29,7 +29,7 @@ class Frame:
     """20 ms of Opus, and the blocks to credit once it was sent."""
 
     opus: bytes
-    blocks: tuple[Block, ...] = ()
+    blocks: tuple[SampleBlock, ...] = ()
     silent: bool = False
 
 
@@ -74,7 +74,7 @@ class Composer:
 
     def next(self, now_s: float) -> Frame | None:
         """The next frame, or None when the talk-spurt is over."""
-        blocks: dict[BusName, Block | None]
+        blocks: dict[BusName, SampleBlock | None]
         if self.paused and not self._was_paused:
             blocks = {name: bus.tail() for name, bus in self.buses.items()}
         elif self.paused:
@@ -97,7 +97,7 @@ class Composer:
         for bus in self.buses.values():
             bus.close()
 
-    def _note_underruns(self, blocks: dict[BusName, Block | None]) -> bool:
+    def _note_underruns(self, blocks: dict[BusName, SampleBlock | None]) -> bool:
         """Count the buses that owed a frame; true if one did."""
         dry = False
         for name, bus in self.buses.items():

@@ -12,7 +12,7 @@ from core.voice.playback.fades import fade_in
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from core.voice.playback.line import Excerpt
+    from core.voice.playback.stream import Excerpt
 
 DUCKED = 0.2  # -14 dB
 DUCK_S = 0.08

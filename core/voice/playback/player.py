@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from core.audio.frames import FRAME_S, RATE_HZ
 from core.errors import VoiceError
 from core.voice.playback.composer import Composer, Frame
-from core.voice.playback.line import BusName, Line
 from core.voice.playback.monitor import Monitor
 from core.voice.playback.pace import Pace, quick_switching
 from core.voice.playback.preroll import Preroll
 from core.voice.playback.stats import Counters, PlaybackStats
+from core.voice.playback.stream import BusName, PlaybackStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ AWAY_S = 0.02  # how often a connection that is away is looked at
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class QueuedStream:
     """One line in a bus, for lists."""
 
     turn_id: str
@@ -91,7 +91,7 @@ class Player:
 
     # Lines ------------------------------------------------------------------------------------------------------------
 
-    def line(self, turn_id: str, *, bus: BusName = "speech", said_for: int = 0) -> Line:
+    def line(self, turn_id: str, *, bus: BusName = "speech", said_for: int = 0) -> PlaybackStream:
         """A new line, queued behind the earlier ones of the same bus.
 
         Args:
@@ -106,7 +106,7 @@ class Player:
             if self._closed:
                 raise VoiceError("The voice connection is over; nothing can be played on it.")
             composer = self._start()
-            line = Line(
+            line = PlaybackStream(
                 turn_id,
                 bus,
                 preroll=self._prerolls[bus],
@@ -117,10 +117,10 @@ class Player:
             composer.buses[bus].add(line)
         return line
 
-    def queued(self) -> list[Queued]:
+    def queued(self) -> list[QueuedStream]:
         """What plays and waits, speech first."""
         return [
-            Queued(line.turn_id, line.bus, line.queued_s, line.heard_samples / RATE_HZ, line.begun)
+            QueuedStream(line.turn_id, line.bus, line.queued_s, line.heard_samples / RATE_HZ, line.begun)
             for line in self._lines()
         ]
 
@@ -208,7 +208,7 @@ class Player:
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout_s)
 
-    def _lines(self, bus: BusName | None = None) -> list[Line]:
+    def _lines(self, bus: BusName | None = None) -> list[PlaybackStream]:
         composer = self._composer
         if composer is None:
             return []

@@ -12,17 +12,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from core.audio.frames import OPUS_SILENCE, OpusFrame
 from core.voice.receive.dave import FrameDecryptor, Undecryptable, is_encrypted
-from core.voice.receive.early import Sealed, Unnamed
+from core.voice.receive.pending import UndecryptedFrames, UnmappedPackets
 from core.voice.receive.sequence import SequenceWindow
-from core.voice.receive.stats import Heard, ReceiveStats
+from core.voice.receive.stats import ReceiveStats, UserStats
 from core.voice.receive.streams import ReceiveLink, Stream, Subscriber
 from core.voice.receive.transport import AES256_GCM, AES_NONCE_REST, FORGED, OVERHEAD, opener
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from core.voice.receive.early import Packet
     from core.voice.receive.missed import Missed
+    from core.voice.receive.pending import Packet
 
 _log = logging.getLogger(__name__)
 
@@ -60,8 +60,8 @@ class Receiver:
         self._dave = FrameDecryptor(link, recover)
         self._subscribers: tuple[Subscriber, ...] = ()
         self._streams: dict[int, Stream] = {}
-        self._heard: dict[int, Heard] = {}
-        self._unnamed = Unnamed()
+        self._heard: dict[int, UserStats] = {}
+        self._unnamed = UnmappedPackets()
         self._leaving: dict[int, tuple[int, float]] = {}
         self._dropped: Counter[str] = Counter()
         self._delivered = 0
@@ -137,7 +137,7 @@ class Receiver:
             stream.heard.lost += stream.window.lost
         self._users = {}
         self._streams = {}
-        self._unnamed = Unnamed()
+        self._unnamed = UnmappedPackets()
         self._leaving = {}
 
     # The reading thread -----------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ class Receiver:
             nobodys = (known for known, stream in self._streams.items() if stream.user_id is None)
             gone = self._streams.pop(next(nobodys, next(iter(self._streams))))
             gone.heard.lost += gone.window.lost
-        stream = self._streams[ssrc] = Stream(SequenceWindow(sequence), Heard())
+        stream = self._streams[ssrc] = Stream(SequenceWindow(sequence), UserStats())
         return stream
 
     def settle(self, now_s: float) -> None:
@@ -370,9 +370,9 @@ class Receiver:
 
     def _assign(self, stream: Stream, user_id: int) -> None:
         """Count a stream for the person it belongs to from now on."""
-        heard = self._heard.setdefault(user_id, Heard())
+        heard = self._heard.setdefault(user_id, UserStats())
         if stream.user_id is None:
             heard.late_mapped += stream.heard.late_mapped
             heard.undecryptable.update(stream.heard.undecryptable)
             heard.missed.take_over(stream.heard.missed)
-        stream.user_id, stream.heard, stream.sealed = user_id, heard, Sealed()
+        stream.user_id, stream.heard, stream.sealed = user_id, heard, UndecryptedFrames()

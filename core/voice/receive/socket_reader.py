@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from discord.utils import MISSING
 from discord.voice_state import SocketReader
 
-from core.voice.receive.arrival import reader_of, wall_offset_s
 from core.voice.receive.herd import Member, herd, traffic
+from core.voice.receive.timestamps import reader_of, wall_offset_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Heard:
+class UserStats:
     """What came from one person. `undecryptable` is counted by cause; `lost` never reached us.
 
     Causes: `no_key` (of an epoch we have no key to, or damaged), `no_decryptor` (of somebody whose keys we never had),
@@ -54,7 +54,7 @@ class ReceiveStats:
 
     delivered: int
     dropped: dict[str, int]
-    users: dict[int, Heard]
+    users: dict[int, UserStats]
     held: int
     recoveries: int
     failed: dict[str, int]

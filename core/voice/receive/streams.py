@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from core.voice.receive.dave import DaveLink
-from core.voice.receive.early import Sealed
+from core.voice.receive.pending import UndecryptedFrames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from core.audio.frames import OpusFrame
-    from core.voice.receive.early import Packet
+    from core.voice.receive.pending import Packet
     from core.voice.receive.sequence import SequenceWindow
-    from core.voice.receive.stats import Heard
+    from core.voice.receive.stats import UserStats
 
 
 class ReceiveLink(DaveLink, Protocol):
@@ -46,7 +46,7 @@ class Stream:
     """One SSRC."""
 
     window: SequenceWindow
-    heard: Heard
+    heard: UserStats
     user_id: int | None = None
-    sealed: Sealed = field(default_factory=Sealed)
+    sealed: UndecryptedFrames = field(default_factory=UndecryptedFrames)
     before: Packet | None = None  # a packet that looked stale: perhaps the sender begins anew

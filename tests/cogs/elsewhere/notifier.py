@@ -11,7 +11,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from discord import app_commands
 from discord.ext import commands
 
-from core.lockdown import Block, Feature, Pause, lockable
+from core.lockdown import BlockPolicy, Feature, PausePolicy, lockable
 
 
 class Notifier(commands.Cog):
@@ -27,8 +27,8 @@ class Notifier(commands.Cog):
         self.job = self.scheduler.add_job(self.tick, "interval", seconds=0.1)
         self.scheduler.start()
         lockdown = self.bot.parley.lockdown
-        lockdown.register(Feature("notifier", "Notifier", Pause(self.job.pause, self.job.resume)), owner=self)
-        lockdown.register(Feature("counting", "Counting", Block("I count again after the call.")), owner=self)
+        lockdown.register(Feature("notifier", "Notifier", PausePolicy(self.job.pause, self.job.resume)), owner=self)
+        lockdown.register(Feature("counting", "Counting", BlockPolicy("I count again after the call.")), owner=self)
 
     async def cog_unload(self) -> None:
         """Stop the job."""

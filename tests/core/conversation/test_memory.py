@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from core.conversation.memory import messages
+from core.conversation.prompt_messages import messages
 from core.conversation.turn import Prompt, Timings, Turn
 from core.speech.engine import SpeechChunk
 from core.speech.heard import HeardText
-from core.store.history import HistoryRepository, Line
+from core.store.history import HistoryEntry, HistoryRepository
 from core.store.store import Store
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 PROMPT = Prompt(1, 1, 1, 7, "Ada", "And now?")
 
 
-def line(turn: str, role: str, content: str) -> Line:
-    return Line(turn, "user" if role == "user" else "assistant", content, NOW, 7, "Ada")
+def line(turn: str, role: str, content: str) -> HistoryEntry:
+    return HistoryEntry(turn, "user" if role == "user" else "assistant", content, NOW, 7, "Ada")
 
 
 def test_prompts_that_were_never_answered_are_left_out() -> None:
@@ -50,7 +50,9 @@ async def test_halves_of_pairs_are_remembered_as_replaced(tmp_path: Path) -> Non
     try:
         history = HistoryRepository(store)
         await history.add(
-            1, Line("a", "user", "hi \ud83e", NOW, 7, "A\udd56da"), Line("a", "assistant", "\ud83e\udd56", NOW)
+            1,
+            HistoryEntry("a", "user", "hi \ud83e", NOW, 7, "A\udd56da"),
+            HistoryEntry("a", "assistant", "\ud83e\udd56", NOW),
         )
         assert [(found.content, found.name) for found in await history.newest(1, 9)] == [
             ("hi \ufffd", "A\ufffdda"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.errors import ModelError
-from core.llm.messages import Message
+from core.llm.messages import ChatMessage
 from core.llm.routes import Route
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from loopback.services.chat import Chat
 
 KEY = "sk-very-secret-key"
-HELLO = [Message("system", "You are Parley."), Message("user", "I baked rye bread.", name="Ada")]
+HELLO = [ChatMessage("system", "You are Parley."), ChatMessage("user", "I baked rye bread.", name="Ada")]
 
 
 def route(chat: Chat, **changes: Any) -> Route:

@@ -6,10 +6,10 @@ import pytest
 
 from core.llm.cleaner import Cleaner
 from core.llm.cleaning import Chain, Pairs
-from core.llm.opening import Opening
+from core.llm.reasoning_filter import ReasoningFilter
+from core.llm.role_prefix import RolePrefixFilter
 from core.llm.special_tokens import SpecialTokens
-from core.llm.stops import Stops
-from core.llm.thinking import Thinking
+from core.llm.stop_filter import StopFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,11 +42,11 @@ def passed(make: Callable[[], TextFilter], text: str) -> str:
     ],
 )
 def test_thoughts_are_left_out_however_the_tags_are_cut(text: str, clean: str) -> None:
-    assert passed(Thinking, text) == clean
+    assert passed(ReasoningFilter, text) == clean
 
 
 def test_plain_text_is_not_held_back() -> None:
-    thinking = Thinking()
+    thinking = ReasoningFilter()
     assert thinking.feed("Hello ") == "Hello "
     assert thinking.feed("a <") == "a "
     assert thinking.feed(" b") == "< b"
@@ -66,11 +66,11 @@ def test_plain_text_is_not_held_back() -> None:
     ],
 )
 def test_a_stop_string_ends_the_text_however_it_is_cut(stops: list[str], text: str, clean: str) -> None:
-    assert passed(lambda: Stops(stops), text) == clean
+    assert passed(lambda: StopFilter(stops), text) == clean
 
 
 def test_nothing_passes_after_a_stop_string() -> None:
-    stops = Stops(["END"])
+    stops = StopFilter(["END"])
     assert stops.feed("one EN") == "one "
     assert stops.feed("D two") == ""
     assert stops.reached
@@ -99,18 +99,18 @@ def test_nothing_passes_after_a_stop_string() -> None:
     ],
 )
 def test_blanks_and_names_in_front_are_dropped(text: str, clean: str) -> None:
-    assert passed(lambda: Opening(["Parley", "Parley  the Wise"]), text) == clean
+    assert passed(lambda: RolePrefixFilter(["Parley", "Parley  the Wise"]), text) == clean
 
 
 def test_an_answer_that_is_no_prefix_passes_at_once() -> None:
-    opening = Opening(["Parley"])
+    opening = RolePrefixFilter(["Parley"])
     assert opening.feed("Hello") == "Hello"
     assert opening.feed("\nassistant: hi ") == "\nassistant: hi "
 
 
 def test_filters_chain_and_what_one_holds_back_reaches_the_next() -> None:
     def make() -> Chain:
-        return Chain(Thinking(), Stops(["###"]), Opening(["Parley"]))
+        return Chain(ReasoningFilter(), StopFilter(["###"]), RolePrefixFilter(["Parley"]))
 
     assert passed(make, "<think>\nhm\n</think>\n\nParley: Hello ## there <b ### gone") == "Hello ## there <b "
     assert passed(make, "Parley") == "Parley"

@@ -7,7 +7,7 @@ import pytest
 
 from core.config.model import ModelSection
 from core.errors import ModelError
-from core.llm.messages import Message
+from core.llm.messages import ChatMessage
 from core.llm.models import Models
 from core.llm.routes import Route
 from tests.core.llm.asking import HELLO, KEY, answer, complaint, route
@@ -201,7 +201,7 @@ async def test_closing_the_stream_ends_the_request_at_the_server(chat: Chat, mod
 
 async def test_many_prompts_at_once_do_not_mix(chat: Chat, models: Models) -> None:
     async def ask(number: int) -> str:
-        prompt = [Message("user", f"Tell me about llama{number}s")]
+        prompt = [ChatMessage("user", f"Tell me about llama{number}s")]
         return "".join([text async for text in models.stream(prompt)])
 
     answers = await asyncio.gather(*(ask(number) for number in range(10)))

@@ -8,7 +8,7 @@ import pytest
 
 from core.config.model import ModelSection
 from core.errors import ModelError
-from core.llm.messages import Image, Message
+from core.llm.messages import ChatMessage, Image
 from core.llm.models import Models
 from core.llm.routes import Route
 from loopback.services.chat import Chat
@@ -107,7 +107,7 @@ async def test_a_server_that_does_not_stream_is_understood(models: Models, chat:
 
 async def test_pictures_go_to_a_route_that_sees(chat: Chat) -> None:
     models = Models({"default": route(chat), "eyes": route(chat, name="eyes", vision=True)}, environ={})
-    prompt = [Message("user", "What is this?", images=(Image(b"\x89PNG", "image/png"),))]
+    prompt = [ChatMessage("user", "What is this?", images=(Image(b"\x89PNG", "image/png"),))]
     assert "picture" in "".join([text async for text in models.stream(prompt, route="eyes")])
     assert [(picture.media_type, picture.data) for picture in chat.pictures] == [("image/png", b"\x89PNG")]
     with pytest.raises(ModelError, match="cannot look at pictures"):
@@ -117,7 +117,7 @@ async def test_pictures_go_to_a_route_that_sees(chat: Chat) -> None:
 
 async def test_a_long_history_is_cut_to_the_context(chat: Chat) -> None:
     models = Models({"default": route(chat, context_tokens=600, max_tokens=100)}, environ={})
-    history = [Message("user" if n % 2 else "assistant", "blah " * 30 + str(n)) for n in range(100)]
+    history = [ChatMessage("user" if n % 2 else "assistant", "blah " * 30 + str(n)) for n in range(100)]
     async for _ in models.stream([HELLO[0], *history, HELLO[1]]):
         pass
     await models.close()

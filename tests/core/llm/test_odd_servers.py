@@ -10,7 +10,7 @@ import pytest
 from core.errors import ModelError
 from core.llm.alternating import alternate
 from core.llm.events import EventReader
-from core.llm.messages import Message
+from core.llm.messages import ChatMessage
 from core.llm.models import Models
 from loopback.services.chat import Chat
 from tests.core.llm.asking import HELLO, KEY, answer, complaint, route
@@ -95,7 +95,7 @@ async def test_a_lone_half_is_replaced(chat: Chat, models: Models) -> None:
 
 
 async def test_halves_in_names_and_prompts_do_not_stop_a_prompt(chat: Chat, models: Models) -> None:
-    prompt = [Message("user", "Hi \udd56", name="Ada\ud83e")]
+    prompt = [ChatMessage("user", "Hi \udd56", name="Ada\ud83e")]
     assert "".join([text async for text in models.stream(prompt)])
     assert chat.prompts[0][0]["content"] == "Ada\ufffd: Hi \ufffd"
 
@@ -253,7 +253,7 @@ async def test_a_server_that_takes_neither_name_is_not_asked_for_ever(chat: Chat
 async def test_a_prompt_that_is_too_long_is_cut_and_sent_once_more(chat: Chat) -> None:
     models = Models({"default": route(chat, context_tokens=100_000, max_tokens=50)}, environ={})
     chat.always(context_tokens=1000)
-    prompt = [HELLO[0], *(Message(("user", "assistant")[n % 2], f"{n} blah" * 40) for n in range(200)), HELLO[1]]
+    prompt = [HELLO[0], *(ChatMessage(("user", "assistant")[n % 2], f"{n} blah" * 40) for n in range(200)), HELLO[1]]
     for _ in range(2):
         assert "".join([text async for text in models.stream(prompt)])
     await models.close()
@@ -264,7 +264,7 @@ async def test_a_prompt_that_is_too_long_is_cut_and_sent_once_more(chat: Chat) -
 
 async def test_a_prompt_that_stays_too_long_is_told(chat: Chat, models: Models) -> None:
     chat.always(context_tokens=1)
-    prompt = [Message("user", "blah " * 2000)]
+    prompt = [ChatMessage("user", "blah " * 2000)]
     with pytest.raises(ModelError, match="too long for the model m"):
         async for _ in models.stream(prompt):
             pass
@@ -278,13 +278,13 @@ async def test_a_prompt_that_stays_too_long_is_told(chat: Chat, models: Models) 
 async def test_strict_templates_take_every_prompt(chat: Chat, models: Models, system_role: bool) -> None:
     chat.always(strict_roles=True, system_role=system_role)
     broken = [
-        Message("assistant", "Hello."),
-        Message("user", "One", name="Ada"),
-        Message("system", "Be brief."),
-        Message("user", "Two", name="Ben"),
-        Message("assistant", " "),
-        Message("assistant", "Three."),
-        Message("assistant", "Four."),
+        ChatMessage("assistant", "Hello."),
+        ChatMessage("user", "One", name="Ada"),
+        ChatMessage("system", "Be brief."),
+        ChatMessage("user", "Two", name="Ben"),
+        ChatMessage("assistant", " "),
+        ChatMessage("assistant", "Three."),
+        ChatMessage("assistant", "Four."),
         *HELLO,
     ]
     assert "".join([text async for text in models.stream(broken)])
@@ -304,7 +304,7 @@ def test_any_conversation_ends_in_the_one_form() -> None:
     roles = ("system", "user", "assistant")
     for _ in range(2000):
         given = [
-            Message(rng.choice(roles), rng.choice(("x", " ", "")), rng.choice((None, "Ada")))
+            ChatMessage(rng.choice(roles), rng.choice(("x", " ", "")), rng.choice((None, "Ada")))
             for _ in range(rng.randrange(9))
         ]
         for system_role in (True, False):

@@ -2,18 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from core.llm.messages import Image, Message
+from core.llm.messages import ChatMessage, Image
 from core.llm.tokens import estimate_tokens
 from core.llm.trimming import message_tokens, shorten, trim
 
-SYSTEM = Message("system", "You are Parley.")
+SYSTEM = ChatMessage("system", "You are Parley.")
 
 
-def turns(count: int) -> list[Message]:
-    return [Message("assistant" if number % 2 else "user", f"turn {number}") for number in range(count)]
+def turns(count: int) -> list[ChatMessage]:
+    return [ChatMessage("assistant" if number % 2 else "user", f"turn {number}") for number in range(count)]
 
 
-def cost(messages: list[Message]) -> int:
+def cost(messages: list[ChatMessage]) -> int:
     return sum(message_tokens(message) for message in messages)
 
 
@@ -45,7 +45,7 @@ def test_no_turns_at_all_leaves_the_system_message() -> None:
 
 def test_a_long_newest_message_loses_its_middle_at_words() -> None:
     text = " ".join(f"word{number}" for number in range(2000))
-    kept = trim([SYSTEM, *turns(3), Message("user", text, name="Ada")], 10, 300)
+    kept = trim([SYSTEM, *turns(3), ChatMessage("user", text, name="Ada")], 10, 300)
     assert [message.role for message in kept] == ["system", "user"]
     assert cost(kept) <= 300
     left = kept[1].content.split()
@@ -57,25 +57,25 @@ def test_a_long_newest_message_loses_its_middle_at_words() -> None:
 
 
 def test_an_own_count_can_be_given() -> None:
-    kept = trim([Message("user", "one two three four five six")], None, 8, count=words)
+    kept = trim([ChatMessage("user", "one two three four five six")], None, 8, count=words)
     assert kept[0].content == "one two five six"
 
 
 @pytest.mark.parametrize("text", ["x" * 10_000, "漢字" * 3000, "🙂" * 3000])
 def test_text_without_blanks_is_cut_as_well(text: str) -> None:
-    assert message_tokens(shorten(Message("user", text), 200)) <= 200
+    assert message_tokens(shorten(ChatMessage("user", text), 200)) <= 200
 
 
 def test_a_long_system_message_leaves_room_for_the_prompt() -> None:
-    kept = trim([Message("system", "be kind " * 5000), Message("user", "Hello there, how are you?")], 10, 400)
+    kept = trim([ChatMessage("system", "be kind " * 5000), ChatMessage("user", "Hello there, how are you?")], 10, 400)
     assert cost(kept) <= 400
     assert kept[-1].content == "Hello there, how are you?"
     assert kept[0].role == "system"
 
 
 def test_pictures_count() -> None:
-    with_picture = Message("user", "look", images=(Image(b"", "image/png"),))
-    assert message_tokens(with_picture) > message_tokens(Message("user", "look")) + 500
+    with_picture = ChatMessage("user", "look", images=(Image(b"", "image/png"),))
+    assert message_tokens(with_picture) > message_tokens(ChatMessage("user", "look")) + 500
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.errors import LockdownError
-from core.lockdown import Feature, Silence
+from core.lockdown import Feature, SilencePolicy
 from loopback.services.hooks import Hooks
 from tests.core.lockdown.house import House, until
 
@@ -80,7 +80,7 @@ async def test_a_required_hook_that_is_down_refuses_the_session_and_calls_the_ot
     house: House, server: Hooks
 ) -> None:
     lockdown = await house.open(hooks=[hook(server), hook(server, "comfy", required=True)])
-    lockdown.register(Feature("pictures", "Pictures", Silence()), owner="test")
+    lockdown.register(Feature("pictures", "Pictures", SilencePolicy()), owner="test")
     server.script(on="/comfy/unload", status=503)
     with pytest.raises(LockdownError, match="cannot start: The hook “comfy” answered with status 503"):
         await engage(lockdown)

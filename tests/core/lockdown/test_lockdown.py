@@ -11,11 +11,11 @@ import pytest
 
 from core.errors import LockdownError
 from core.events import FeatureLocked, FeatureReleased, MemoryRanLow
-from core.lockdown import Block, Feature, Lock, Pause, Silence, lockable
+from core.lockdown import BlockPolicy, Feature, LockPolicy, PausePolicy, SilencePolicy, lockable
 from core.machine.memory import Memory
 from tests.core.lockdown.house import House, Written, breathe, until
 
-PICTURES = Feature("pictures", "Pictures", Block("I am talking, no pictures now."))
+PICTURES = Feature("pictures", "Pictures", BlockPolicy("I am talking, no pictures now."))
 
 
 class Cog:
@@ -46,7 +46,7 @@ class Job:
             raise self.fail_resume
 
     def feature(self, *, required: bool = False) -> Feature:
-        return Feature(self.name, self.name.title(), Pause(self.pause, self.resume), required)
+        return Feature(self.name, self.name.title(), PausePolicy(self.pause, self.resume), required)
 
 
 async def engage(lockdown: Any, session_id: str = "s1") -> None:
@@ -71,8 +71,8 @@ async def test_a_blocked_feature_answers_with_its_message_and_a_microphone_durin
 
 async def test_a_silent_feature_says_nothing_and_a_locked_one_names_itself(house: House) -> None:
     lockdown = await house.open()
-    lockdown.register(Feature("arguments", "Arguments", Silence()), owner=Cog())
-    lockdown.register(Feature("avatar", "Avatar switching", Lock()), owner=Cog())
+    lockdown.register(Feature("arguments", "Arguments", SilencePolicy()), owner=Cog())
+    lockdown.register(Feature("avatar", "Avatar switching", LockPolicy()), owner=Cog())
     await engage(lockdown)
     message = Written(1)
     assert not await lockdown.allows("arguments", message)
@@ -182,7 +182,7 @@ async def test_discord_reads_the_parameters_of_a_lockable_command_in_its_own_mod
 
 async def test_an_interaction_with_a_silent_feature_gets_a_private_answer(house: House) -> None:
     lockdown = await house.open()
-    lockdown.register(Feature("arguments", "Arguments", Silence()), owner=Cog())
+    lockdown.register(Feature("arguments", "Arguments", SilencePolicy()), owner=Cog())
     await engage(lockdown)
     interaction = interaction_of(object())
     assert not await lockdown.allows("arguments", interaction)
@@ -207,7 +207,7 @@ async def test_locks_are_taken_in_order_and_undone_in_reverse(house: House) -> N
         return use(name)
 
     house.routes.use = note  # type: ignore[method-assign]
-    pause = Pause(
+    pause = PausePolicy(
         lambda: log.append(f"pause, locked: {lockdown.locked('job')}"),
         lambda: log.append(f"resume, locked: {lockdown.locked('job')}"),
     )
@@ -229,7 +229,7 @@ async def test_the_ledger_is_written_before_anything_is_done(house: House) -> No
     async def resume() -> None:
         seen.append(len(await house.rows("lock_entry")))
 
-    lockdown.register(Feature("job", "Job", Pause(pause, resume)), owner=Cog())
+    lockdown.register(Feature("job", "Job", PausePolicy(pause, resume)), owner=Cog())
     await engage(lockdown)
     await lockdown.release("s1")
     assert seen == [2, 2]  # the door and the pause, in the store before the first call and still after the last
@@ -311,7 +311,7 @@ async def test_a_hanging_pause_is_given_up_after_its_limit_even_if_it_swallows_t
             except asyncio.CancelledError:
                 continue
 
-    lockdown.register(Feature("job", "Job", Pause(stubborn, lambda: None)), owner=Cog())
+    lockdown.register(Feature("job", "Job", PausePolicy(stubborn, lambda: None)), owner=Cog())
     async with asyncio.timeout(30):
         await engage(lockdown)
     assert (await lockdown.status()).features[0].fault == "“Job” could not be paused within 0.05 s."
@@ -336,7 +336,7 @@ async def test_a_join_that_is_called_off_while_pausing_leaves_nothing_locked(hou
         pausing.set()
         await asyncio.sleep(60)
 
-    lockdown.register(Feature("job", "Job", Pause(slow, lambda: log.append("resume"))), owner=Cog())
+    lockdown.register(Feature("job", "Job", PausePolicy(slow, lambda: log.append("resume"))), owner=Cog())
     joining = asyncio.create_task(engage(lockdown))
     await pausing.wait()
     joining.cancel()
@@ -495,9 +495,9 @@ async def test_one_feature_is_locked_by_hand_until_its_time_is_over(house: House
 
 async def test_who_meets_a_lock_by_hand_is_not_told_of_a_voice_channel(house: House) -> None:
     lockdown = await house.open()
-    lockdown.register(Feature("pictures", "Pictures", Block("Not while I talk.")), owner="test")
-    lockdown.register(Feature("face", "My face", Lock("Not while I talk.")), owner="test")
-    lockdown.register(Feature("mute", "Mute", Block("", "")), owner="test")
+    lockdown.register(Feature("pictures", "Pictures", BlockPolicy("Not while I talk.")), owner="test")
+    lockdown.register(Feature("face", "My face", LockPolicy("Not while I talk.")), owner="test")
+    lockdown.register(Feature("mute", "Mute", BlockPolicy("", "")), owner="test")
     await lockdown.lock()
     said = [Written(1), Written(2), Written(3)]
     for name, message in zip(("pictures", "face", "mute"), said, strict=True):

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.errors import LockdownError, ModelError
-from core.lockdown import Feature, Queue
+from core.lockdown import Feature, QueuePolicy
 from loopback.services.hooks import Hooks
 from tests.core.lockdown.house import House, Written, breathe, until
 
 if TYPE_CHECKING:
     from core.lockdown.service import Lockdown
-    from core.store.lockdown import Queued
+    from core.store.lockdown import QueuedMessage
 
 
 class Answers:
@@ -34,7 +34,7 @@ class Answers:
         self.channel.update({message.id: message for message in messages})
         return messages
 
-    async def fetch(self, queued: Queued) -> Written | None:
+    async def fetch(self, queued: QueuedMessage) -> Written | None:
         if self.while_fetched is not None:
             await self.while_fetched()
         return self.channel.get(queued.message_id)
@@ -49,10 +49,10 @@ class Answers:
     async def was_answered(self, message: Written) -> bool:
         return message.id in [id_ for id_, _ in self.answered]
 
-    async def tell(self, queued: Queued, sentence: str) -> None:
+    async def tell(self, queued: QueuedMessage, sentence: str) -> None:
         self.told.append((queued.author_id, sentence))
 
-    async def unmark(self, queued: Queued, emoji: str) -> None:
+    async def unmark(self, queued: QueuedMessage, emoji: str) -> None:
         self.unmarked.append(queued.message_id)
         self.channel[queued.message_id].reactions.remove(emoji)  # raises if it is not there
 
@@ -61,7 +61,7 @@ class Answers:
 
     def feature(self, **changes: Any) -> Feature:
         callbacks = {"answered": self.was_answered, "tell": self.tell, "unmark": self.unmark}
-        policy = Queue(self.replay, self.fetch, **callbacks, **changes)
+        policy = QueuePolicy(self.replay, self.fetch, **callbacks, **changes)
         return Feature("text", "Text replies", policy)
 
 
@@ -386,7 +386,7 @@ async def test_answers_begin_only_when_the_route_and_the_hooks_are_back(house: H
             found.append((house.routes.current, server.requests[-1].ended_s is not None))
             await answers.replay(message)
 
-        lockdown.register(Feature("text", "Text replies", Queue(replay, answers.fetch)), owner="test")
+        lockdown.register(Feature("text", "Text replies", QueuePolicy(replay, answers.fetch)), owner="test")
         await session(lockdown, answers, 1)
         await lockdown.release("s1")
         await until(lambda: answers.answered)

@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from core.lockdown import Block, Feature, Pause
+from core.lockdown import BlockPolicy, Feature, PausePolicy
 from loopback.services.hooks import Hooks
 from tests.core.lockdown.house import House, until
 
@@ -84,7 +84,7 @@ async def test_killed_again_and_again_while_answering_no_message_is_lost_or_answ
 
 async def test_locks_by_hand_survive_a_restart_until_their_time_is_over(house: House) -> None:
     lockdown = await house.open()
-    pictures = Feature("pictures", "Pictures", Block("no"))
+    pictures = Feature("pictures", "Pictures", BlockPolicy("no"))
     lockdown.register(pictures, owner="test")
     await lockdown.lock("pictures", duration_s=3600, reason="maintenance")
     await house.die(lockdown)
@@ -93,7 +93,7 @@ async def test_locks_by_hand_survive_a_restart_until_their_time_is_over(house: H
     log: list[str] = []
     again.register(pictures, owner="test")
     again.register(
-        Feature("job", "Job", Pause(lambda: log.append("pause"), lambda: log.append("resume"))), owner="test"
+        Feature("job", "Job", PausePolicy(lambda: log.append("pause"), lambda: log.append("resume"))), owner="test"
     )
     await again.settled()
     assert not await again.allows("pictures")
@@ -106,7 +106,7 @@ async def test_locks_by_hand_survive_a_restart_until_their_time_is_over(house: H
 async def test_a_lock_by_hand_that_ran_out_while_the_bot_was_off_is_undone_at_start(house: House) -> None:
     lockdown = await house.open()
     log: list[str] = []
-    job = Feature("job", "Job", Pause(lambda: log.append("pause"), lambda: log.append("resume")))
+    job = Feature("job", "Job", PausePolicy(lambda: log.append("pause"), lambda: log.append("resume")))
     lockdown.register(job, owner="test")
     await lockdown.lock(duration_s=60)
     await house.die(lockdown)
@@ -122,7 +122,7 @@ async def test_a_lock_by_hand_that_ran_out_while_the_bot_was_off_is_undone_at_st
 async def test_a_session_that_was_killed_leaves_a_lock_by_hand_in_place(house: House) -> None:
     lockdown = await house.open()
     log: list[str] = []
-    job = Feature("job", "Job", Pause(lambda: log.append("pause"), lambda: log.append("resume")))
+    job = Feature("job", "Job", PausePolicy(lambda: log.append("pause"), lambda: log.append("resume")))
     lockdown.register(job, owner="test")
     await lockdown.lock()
     await lockdown.engage("s1", guild_id=1, channel_id=2)
@@ -143,13 +143,13 @@ async def test_an_undo_that_failed_before_the_kill_is_still_owed_after_it(house:
     def fail() -> None:
         raise RuntimeError("not yet")
 
-    lockdown.register(Feature("job", "Job", Pause(lambda: None, fail)), owner="test")
+    lockdown.register(Feature("job", "Job", PausePolicy(lambda: None, fail)), owner="test")
     await lockdown.engage("s1", guild_id=1, channel_id=2)
     await lockdown.release("s1")
     await house.die(lockdown)
     again = await house.open()
     assert [(owed.name, owed.attempts) for owed in again.owed] == [("job", 1)]
-    again.register(Feature("job", "Job", Pause(lambda: None, lambda: log.append("resume"))), owner="test")
+    again.register(Feature("job", "Job", PausePolicy(lambda: None, lambda: log.append("resume"))), owner="test")
     await again.settled()
     await until(lambda: not again.owed)
     assert log == ["resume"]
@@ -158,9 +158,9 @@ async def test_an_undo_that_failed_before_the_kill_is_still_owed_after_it(house:
 def test_what_the_ledger_keeps_of_a_message_is_no_text(tmp_path: Path) -> None:
     from dataclasses import fields
 
-    from core.store.lockdown import Queued
+    from core.store.lockdown import QueuedMessage
 
-    kept = {field.name for field in fields(Queued)}
+    kept = {field.name for field in fields(QueuedMessage)}
     assert json.dumps(sorted(kept)) == json.dumps(
         ["arrived_at", "author_id", "channel_id", "claimed", "feature", "guild_id", "id", "message_id"]
     )

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.errors import LockdownError, StoreError
-from core.lockdown import Block, Feature, Pause, Queue
+from core.lockdown import BlockPolicy, Feature, PausePolicy, QueuePolicy
 from core.store.lockdown import LedgerRepository, QueueRepository
 from tests.core.lockdown.house import House, Written, until
 
 if TYPE_CHECKING:
-    from core.store.lockdown import Queued
+    from core.store.lockdown import QueuedMessage
 
-PICTURES = Feature("pictures", "Pictures", Block("no"))
+PICTURES = Feature("pictures", "Pictures", BlockPolicy("no"))
 
 
 async def fail(*_: Any, **__: Any) -> Any:
@@ -28,7 +28,7 @@ async def test_a_ledger_that_cannot_be_written_refuses_the_session_and_nothing_i
 ) -> None:
     lockdown = await house.open(route="voice")
     log: list[str] = []
-    lockdown.register(Feature("job", "Job", Pause(lambda: log.append("pause"), lambda: None)), owner="test")
+    lockdown.register(Feature("job", "Job", PausePolicy(lambda: log.append("pause"), lambda: None)), owner="test")
     await lockdown.settled()
     monkeypatch.setattr(LedgerRepository, "take", fail)
     with pytest.raises(LockdownError, match="cannot start: The database"):
@@ -43,7 +43,7 @@ async def test_everything_is_undone_even_if_the_ledger_cannot_be_written(
 ) -> None:
     lockdown = await house.open(route="voice")
     log: list[str] = []
-    lockdown.register(Feature("job", "Job", Pause(lambda: None, lambda: log.append("resume"))), owner="test")
+    lockdown.register(Feature("job", "Job", PausePolicy(lambda: None, lambda: log.append("resume"))), owner="test")
     await lockdown.engage("s1", guild_id=1, channel_id=2)
     with monkeypatch.context() as broken:
         for method in ("release", "strike", "failed"):
@@ -54,7 +54,7 @@ async def test_everything_is_undone_even_if_the_ledger_cannot_be_written(
     assert house.routes.current == "default"
     await house.die(lockdown)
     again = await house.open()  # what the ledger still says is undone once more
-    again.register(Feature("job", "Job", Pause(lambda: None, lambda: log.append("again"))), owner="test")
+    again.register(Feature("job", "Job", PausePolicy(lambda: None, lambda: log.append("again"))), owner="test")
     await again.settled()
     await until(lambda: not again.owed)
     assert log == ["resume", "again"]
@@ -88,14 +88,14 @@ async def test_a_message_that_is_being_stored_while_the_session_ends_is_answered
         await go_on.wait()
         return await push(self, *arguments)
 
-    async def fetch(queued: Queued) -> int:
+    async def fetch(queued: QueuedMessage) -> int:
         return queued.message_id
 
     async def replay(message_id: int) -> None:
         answered.append(message_id)
 
     monkeypatch.setattr(QueueRepository, "push", slow)
-    lockdown.register(Feature("text", "Text", Queue(replay, fetch)), owner="test")
+    lockdown.register(Feature("text", "Text", QueuePolicy(replay, fetch)), owner="test")
     await lockdown.engage("s1", guild_id=1, channel_id=2)
     asking = asyncio.create_task(lockdown.allows("text", Written(1)))
     await storing.wait()
@@ -111,7 +111,7 @@ async def test_a_message_that_cannot_be_stored_is_told_so(house: House, monkeypa
     async def nothing(_: Any) -> None:
         return None
 
-    lockdown.register(Feature("text", "Text", Queue(nothing, nothing, dropped="Ask me again.")), owner="test")
+    lockdown.register(Feature("text", "Text", QueuePolicy(nothing, nothing, dropped="Ask me again.")), owner="test")
     await lockdown.engage("s1", guild_id=1, channel_id=2)
     monkeypatch.setattr(QueueRepository, "push", fail)
     message = Written(1)
@@ -124,7 +124,7 @@ async def test_answers_go_on_when_the_store_is_back(house: House, monkeypatch: p
     lockdown = await house.open()
     said: list[int] = []
 
-    async def fetch(queued: Queued) -> int:
+    async def fetch(queued: QueuedMessage) -> int:
         return queued.message_id
 
     async def replay(message_id: int) -> None:
@@ -133,7 +133,7 @@ async def test_answers_go_on_when_the_store_is_back(house: House, monkeypatch: p
     async def answered(message_id: int) -> bool:
         return message_id in said
 
-    lockdown.register(Feature("text", "Text", Queue(replay, fetch, answered=answered)), owner="test")
+    lockdown.register(Feature("text", "Text", QueuePolicy(replay, fetch, answered=answered)), owner="test")
     await lockdown.engage("s1", guild_id=1, channel_id=2)
     for number in (1, 2):
         await lockdown.allows("text", Written(number))
@@ -149,7 +149,7 @@ async def test_answers_go_on_when_the_store_is_back(house: House, monkeypatch: p
 async def test_a_line_of_the_ledger_that_cannot_be_read_keeps_nothing_else_from_being_undone(house: House) -> None:
     lockdown = await house.open(hooks=[{"name": "gpu", "unlock_url": "http://127.0.0.1:9/"}], route="voice")
     log: list[str] = []
-    lockdown.register(Feature("job", "Job", Pause(lambda: None, lambda: log.append("resume"))), owner="test")
+    lockdown.register(Feature("job", "Job", PausePolicy(lambda: None, lambda: log.append("resume"))), owner="test")
     await lockdown.engage("s1", guild_id=1, channel_id=2)
     for entry in lockdown._ledger._held["hook", "gpu"]:
         lockdown._ledger._held["hook", "gpu"] = [replace(entry, detail="{}")]
@@ -162,7 +162,7 @@ async def test_a_line_of_the_ledger_that_cannot_be_read_keeps_nothing_else_from_
 async def test_who_gives_up_at_the_moment_the_locks_are_taken_leaves_none_behind(house: House) -> None:
     lockdown = await house.open(route="voice")
     pausing, log = asyncio.Event(), []
-    lockdown.register(Feature("job", "Job", Pause(pausing.set, lambda: log.append("resume"))), owner="test")
+    lockdown.register(Feature("job", "Job", PausePolicy(pausing.set, lambda: log.append("resume"))), owner="test")
     await lockdown.settled()
     engaging = asyncio.create_task(lockdown.engage("s1", guild_id=1, channel_id=2))
     await pausing.wait()  # the last lock; a moment later the taking is done

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from core.clock import SystemClock
 from core.config.lockdown import LockdownSection
 from core.hub import Hub
-from core.lockdown import Feature, Pause, Queue
+from core.lockdown import Feature, PausePolicy, QueuePolicy
 from core.lockdown.service import Lockdown
 from core.store.store import Store
 from tests.core.lockdown.house import Written
 
 if TYPE_CHECKING:
-    from core.store.lockdown import Queued
+    from core.store.lockdown import QueuedMessage
 
 
 def say(line: str) -> None:
@@ -43,7 +43,7 @@ async def main(database: str, answers: Path, hooks: str, what: str) -> None:
     lockdown = Lockdown(section, store, hub, SystemClock())
     await lockdown.open()
 
-    async def fetch(queued: Queued) -> SimpleNamespace:
+    async def fetch(queued: QueuedMessage) -> SimpleNamespace:
         return SimpleNamespace(id=queued.message_id)
 
     async def replay(message: SimpleNamespace) -> None:
@@ -54,8 +54,10 @@ async def main(database: str, answers: Path, hooks: str, what: str) -> None:
     async def answered(message: SimpleNamespace) -> bool:
         return str(message.id) in await asyncio.to_thread(lambda: answers.read_text(encoding="utf-8").split())
 
-    lockdown.register(Feature("text", "Text", Queue(replay, fetch, answered=answered)), owner="victim")
-    lockdown.register(Feature("job", "Job", Pause(lambda: None, lambda: note(answers, "resumed"))), owner="victim")
+    lockdown.register(Feature("text", "Text", QueuePolicy(replay, fetch, answered=answered)), owner="victim")
+    lockdown.register(
+        Feature("job", "Job", PausePolicy(lambda: None, lambda: note(answers, "resumed"))), owner="victim"
+    )
     if what == "session":
         await lockdown.engage("s1", guild_id=1, channel_id=2)
         for number in range(30):

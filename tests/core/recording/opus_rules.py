@@ -7,8 +7,8 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+from core.audio.ogg import FIRST, LAST, Damage, Page, PageReader
 from core.audio.opus import packet_samples
-from core.recording.ogg import FIRST, LAST, Damage, Page, PageReader
 
 if TYPE_CHECKING:
     from pathlib import Path

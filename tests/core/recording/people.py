@@ -11,7 +11,7 @@ import numpy as np
 
 from core.audio.frames import FRAME_S, FRAME_SAMPLES, OPUS_SILENCE, RATE_HZ, OpusFrame
 from core.audio.opus import Encoder
-from core.recording.metadata import Consent, Metadata, Named
+from core.recording.metadata import ConsentNote, Metadata, Named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -144,7 +144,7 @@ def metadata(recording_id: str = "r1") -> Metadata:
         guild=Named(id="1", name="Guild"),
         channel=Named(id="2", name="Lounge"),
         started_at=START,
-        consent=Consent(mode="announce"),
+        consent=ConsentNote(mode="announce"),
     )
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from core.audio.frames import RATE_HZ
-from core.recording.journal import Entry, JournalReader, JournalWriter
-from core.recording.ogg import PRE_SKIP
-from core.recording.timeline import Placed
+from core.audio.ogg import PRE_SKIP
+from core.audio.packet_timeline import Placed
+from core.recording.journal import JournalEntry, JournalReader, JournalWriter
 from tests.core.recording.people import Speaker, impulses, peaks
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def write(path: Path, placed: list[Placed]) -> Path:
     return path
 
 
-def read(path: Path) -> list[Entry]:
+def read(path: Path) -> list[JournalEntry]:
     with path.open("rb") as file:
         return list(JournalReader(file))
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from core.audio.frames import OPUS_SILENCE, RATE_HZ
 from core.audio.opus import Encoder
+from core.audio.packet_timeline import Placed
 from core.recording.journal import JournalReader, JournalWriter
 from core.recording.marks import empty_packets, mark, unmark
-from core.recording.timeline import Placed
+from tests.core.audio.test_packet_timeline import FRAMES, of_length, place
 from tests.core.recording.opus_rules import complaints, rules_broken
 from tests.core.recording.people import Speaker, together, tone
-from tests.core.recording.test_timeline import FRAMES, of_length, place
 
 ENCODED = {
     size: [Encoder(application="audio").encode(tone(size / RATE_HZ)) for _ in range(3)]

@@ -16,18 +16,18 @@ from core.audio.frames import OPUS_SILENCE, OpusFrame
 from core.audio.opus import packet_samples
 from core.clock import SystemClock
 from core.recording.consent import Consent
-from core.recording.gaps import DEAFENED, ENCRYPTED, UNENCRYPTED
+from core.recording.gap_tracker import DEAFENED, ENCRYPTED, UNENCRYPTED
 from core.recording.journal import JournalReader
+from core.recording.messages import finished_text
 from core.recording.metadata import Encryption, Named, read_metadata
 from core.recording.recorder import (
     DISK_FULL,
     DISK_GONE,
     LARGEST,
     LONGEST,
-    Limits,
     Recorder,
+    RecordingLimits,
 )
-from core.recording.words import finished_text
 from core.voice.receive.missed import Missed
 from tests.core.recording.people import START, FakeClock, Speaker, feed, metadata, names_in, together, tone
 
@@ -220,8 +220,10 @@ def test_how_packets_come_is_followed_and_kept_while_nobody_knows(tmp_path: Path
     assert read_metadata(tmp_path).encryption.end_to_end == "DAVE 1"
 
 
-@pytest.mark.parametrize(("limits", "reason"), [(Limits(length_s=3), LONGEST), (Limits(bytes=20_000), LARGEST)])
-def test_a_limit_ends_it_with_what_is_there(tmp_path: Path, limits: Limits, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("limits", "reason"), [(RecordingLimits(length_s=3), LONGEST), (RecordingLimits(bytes=20_000), LARGEST)]
+)
+def test_a_limit_ends_it_with_what_is_there(tmp_path: Path, limits: RecordingLimits, reason: str) -> None:
     clock, told = FakeClock(), []
     live = recorder(tmp_path, clock, limits=limits, on_ended=told.append)
     feed(live, clock, Speaker(1).say(tone(10), 0), 10)
@@ -233,7 +235,7 @@ def test_a_limit_ends_it_with_what_is_there(tmp_path: Path, limits: Limits, reas
 
 def test_too_little_room_on_the_disk_ends_it(tmp_path: Path) -> None:
     clock, told = FakeClock(), []
-    live = recorder(tmp_path, clock, limits=Limits(free_bytes=2**60), on_ended=told.append)
+    live = recorder(tmp_path, clock, limits=RecordingLimits(free_bytes=2**60), on_ended=told.append)
     feed(live, clock, Speaker(1).say(tone(4), 0), 4)
     live.stop("x").result(5)
     assert len(told) == 1

@@ -4,7 +4,7 @@ import pytest
 
 from core.config.recording import RecordingSection
 from core.errors import RecordingError
-from core.recording.auto import AutoRecord
+from core.recording.auto_rules import AutoRules
 from core.recording.consent import Consent
 from core.recording.rights import may_record, require_right
 
@@ -37,8 +37,8 @@ def test_a_decision_can_be_taken_back() -> None:
     assert consent.decision(1) is None
 
 
-def auto() -> AutoRecord:
-    return AutoRecord(RecordingSection(auto_channels=[5], auto_min_members=2, auto_stop_s=60))
+def auto() -> AutoRules:
+    return AutoRules(RecordingSection(auto_channels=[5], auto_min_members=2, auto_stop_s=60))
 
 
 def test_a_monitored_channel_starts_with_enough_people_and_stops_after_too_few_for_long() -> None:

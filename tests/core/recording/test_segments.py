@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.recording.segments import Segmenter, Utterance
+from core.audio.segmenter import Segmenter, Utterance
 
 
 def cut(segmenter: Segmenter, starts: list[int], peaks: list[int]) -> list[Utterance]:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from core.audio.encode import Quality
 from core.audio.frames import RATE_HZ
 from core.audio.wav import WavReader
 from core.config.recording import RecordingSection
@@ -29,7 +30,6 @@ from core.events import (
     SessionResumed,
 )
 from core.hub import Hub
-from core.recording.encode import Quality
 from core.recording.metadata import Metadata, Named, read_metadata, write_metadata
 from core.recording.recorder import DISK_LOW
 from core.recording.service import Recordings
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from core.recording.live import LiveRecording
+    from core.recording.live_recording import LiveRecording
     from core.recording.recorder import Recorder
 
 NAMES = {1: "Ana", 2: "Bo", 3: "🦊"}

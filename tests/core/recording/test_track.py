@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from core.audio.frames import RATE_HZ
+from core.audio.ogg import PRE_SKIP
+from core.audio.packet_timeline import Timeline
 from core.audio.wav import WavReader
 from core.recording.journal import JournalReader, JournalWriter
-from core.recording.ogg import PRE_SKIP
-from core.recording.timeline import Timeline
 from core.recording.track import TrackJob, TrackResult, TrackState, render_track
 from tests.core.recording.people import DELAY_S, Speaker, impulses, peaks, together, tone
 

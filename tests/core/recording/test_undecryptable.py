@@ -12,10 +12,10 @@ from core.config.recording import RecordingSection
 from core.hub import Hub
 from core.recording.consent import Consent
 from core.recording.finishing import drop_refused, settle_metadata
+from core.recording.messages import finished_text
 from core.recording.metadata import Named, read_metadata
 from core.recording.recorder import Recorder
 from core.recording.service import Recordings
-from core.recording.words import finished_text
 from core.store.recordings import RecordingsRepository
 from core.store.store import Store
 from tests.core.recording.people import Channel, FakeClock, HereWorkers, Speaker, feed, metadata, names_in, tone

@@ -12,7 +12,7 @@ from sqlalchemy import event, inspect, text
 
 from core.errors import StoreError
 from core.store.base import Base
-from core.store.history import KEPT, LOOK_EVERY, HistoryRepository, Line
+from core.store.history import KEPT, LOOK_EVERY, HistoryEntry, HistoryRepository
 from core.store.settings import GuildSettings, PersonVoice, SettingsRepository
 from core.store.store import Store
 
@@ -112,8 +112,10 @@ async def test_ids_of_discord_fit(store) -> None:
 
 async def test_history_gives_the_newest_lines_oldest_first_and_can_be_cleared(store) -> None:
     history = HistoryRepository(store)
-    await history.add(7, *(Line(f"t{n}", "user", f"line {n}", NOW + timedelta(seconds=n), 5, "Ada") for n in range(9)))
-    await history.add(8, Line("u", "assistant", "elsewhere", NOW))
+    await history.add(
+        7, *(HistoryEntry(f"t{n}", "user", f"line {n}", NOW + timedelta(seconds=n), 5, "Ada") for n in range(9))
+    )
+    await history.add(8, HistoryEntry("u", "assistant", "elsewhere", NOW))
     assert [line.content for line in await history.newest(7, 3)] == ["line 6", "line 7", "line 8"]
     await history.clear(7)
     assert await history.newest(7, 3) == []
@@ -122,9 +124,11 @@ async def test_history_gives_the_newest_lines_oldest_first_and_can_be_cleared(st
 
 async def test_a_conversation_that_never_ends_forgets_its_beginning_and_no_other(store) -> None:
     history = HistoryRepository(store)
-    await history.add(8, Line("u", "assistant", "elsewhere", NOW))
+    await history.add(8, HistoryEntry("u", "assistant", "elsewhere", NOW))
     for first in range(0, KEPT + 200, 100):
-        await history.add(7, *(Line("t", "user", f"line {n}", NOW, 5, "Ada") for n in range(first, first + 100)))
+        await history.add(
+            7, *(HistoryEntry("t", "user", f"line {n}", NOW, 5, "Ada") for n in range(first, first + 100))
+        )
     kept = await history.newest(7, 10 * KEPT)
     assert KEPT <= len(kept) < KEPT + LOOK_EVERY
     assert kept[-1].content == f"line {KEPT + 199}"
@@ -134,7 +138,7 @@ async def test_a_conversation_that_never_ends_forgets_its_beginning_and_no_other
 async def test_times_come_back_aware_and_in_utc(store) -> None:
     history = HistoryRepository(store)
     elsewhere = NOW.astimezone(timezone(timedelta(hours=9)))
-    await history.add(7, Line("t", "user", "hello", elsewhere))
+    await history.add(7, HistoryEntry("t", "user", "hello", elsewhere))
     (line,) = await history.newest(7, 1)
     assert line.at == NOW
     assert line.at.tzinfo is UTC
@@ -143,7 +147,9 @@ async def test_times_come_back_aware_and_in_utc(store) -> None:
 async def test_a_failed_transaction_leaves_nothing(store) -> None:
     history = HistoryRepository(store)
     with pytest.raises(StoreError, match="cannot be read or written") as caught:
-        await history.add(7, Line("t", "user", "hello", NOW), Line("t", "user", "naive", NOW.replace(tzinfo=None)))
+        await history.add(
+            7, HistoryEntry("t", "user", "hello", NOW), HistoryEntry("t", "user", "naive", NOW.replace(tzinfo=None))
+        )
     assert "aware" in str(caught.value.__cause__)
     assert await history.newest(7, 5) == []
 
@@ -160,8 +166,8 @@ async def test_what_is_deleted_is_in_no_byte_of_the_databases_files(store, tmp_p
     async with store.transaction() as session:
         await session.execute(text(f"PRAGMA secure_delete = {'OFF' if older else 'ON'}"))
     for n in range(200):
-        await history.add(7, Line("t", "user", f"Zebedee said {n} {'x' * 300}", NOW, 5, "Zebedee"))
-        await history.add(8, Line("t", "user", f"somebody else {n}", NOW, 6, "Bo"))
+        await history.add(7, HistoryEntry("t", "user", f"Zebedee said {n} {'x' * 300}", NOW, 5, "Zebedee"))
+        await history.add(8, HistoryEntry("t", "user", f"somebody else {n}", NOW, 6, "Bo"))
     await history.clear(7)
     await store.scrub()
     files = {path.name: path.read_bytes() for path in (tmp_path / "data").iterdir()}
@@ -172,7 +178,7 @@ async def test_what_is_deleted_is_in_no_byte_of_the_databases_files(store, tmp_p
 
 async def test_a_deletion_that_left_bytes_behind_is_not_called_done(store, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("core.store.store.SCRUB_WAIT_S", 0)
-    await HistoryRepository(store).add(7, Line("t", "user", "hello", NOW, 5, "Ada"))
+    await HistoryRepository(store).add(7, HistoryEntry("t", "user", "hello", NOW, 5, "Ada"))
     async with store._engine.connect() as setting:
         await setting.execute(text("PRAGMA busy_timeout = 10"))
     with closing(sqlite3.connect(tmp_path / "data" / "parley.db", isolation_level=None)) as reader:

@@ -18,7 +18,7 @@ from loopback.server import Loopback, Standard
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from loopback.person import Person
+    from loopback.people.person import Person
 
 
 class Panel(discord.ui.View):

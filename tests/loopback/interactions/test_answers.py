@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loopback.interaction import Callback
+from loopback.interactions.interaction import Callback
 from loopback.world.messages import LOADING
 
 if TYPE_CHECKING:

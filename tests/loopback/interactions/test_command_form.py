@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from loopback.command_form import check_command
-from loopback.form import FormErrors
+from loopback.errors import FormErrors
+from loopback.interactions.command_form import check_command
 
 
 def refused(raw: Any) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from loopback.component_form import check_components, check_modal_components
-from loopback.form import FormErrors
+from loopback.errors import FormErrors
+from loopback.interactions.component_form import check_components, check_modal_components
 
 
 def button(custom_id: str = "a", **fields: Any) -> dict[str, Any]:

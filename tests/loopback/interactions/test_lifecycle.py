@@ -8,7 +8,7 @@ import aiohttp
 import discord
 import pytest
 
-from loopback.interactions import Interactions
+from loopback.interactions.lifecycle import Interactions
 
 if TYPE_CHECKING:
     from tests.loopback.interactions.conftest import Scene

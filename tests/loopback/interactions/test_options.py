@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loopback.command_options import Refused
-from loopback.interaction import Callback
+from loopback.interactions.interaction import Callback
+from loopback.people.refused import Refused
 from loopback.world import Permission
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from loopback.server import Loopback, Standard
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from loopback.person import Person
+    from loopback.people.person import Person
 
 
 @dataclass

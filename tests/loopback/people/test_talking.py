@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from loopback.command_options import Refused
+from loopback.people.refused import Refused
 from loopback.world import Permission
 
 if TYPE_CHECKING:

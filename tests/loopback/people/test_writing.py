@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loopback.command_options import Refused
+from loopback.people.refused import Refused
 from loopback.world import Permission
 from loopback.world.messages import SUPPRESS_NOTIFICATIONS
 

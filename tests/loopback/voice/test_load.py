@@ -12,7 +12,7 @@ from loopback.load import Choir, SyntheticSpeaker, encode, tone
 from loopback.server import Loopback
 
 if TYPE_CHECKING:
-    from loopback.voice.client import Heard
+    from loopback.voice.client import HeardFrame
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -23,7 +23,7 @@ async def test_a_choir_in_another_process_is_heard_without_loss() -> None:
         users = [loopback.world.add_user(f"singer{i}", bot=True) for i in range(6)]
         for user in users:
             loopback.world.add_member(place.guild, user, [])
-        heard: list[Heard] = []
+        heard: list[HeardFrame] = []
         listener = SyntheticSpeaker(loopback.gateway, loopback.certificates.client_context(), place.bot.token)
         await listener.enter(place.guild.id, place.voice.id)
         listener.voice.on_audio = heard.append

@@ -12,9 +12,9 @@ import discord
 import numpy as np
 import pytest
 
-from loopback.clients import client_options, running
+from loopback.people.clients import client_options, running
+from loopback.people.voice_client import PersonVoiceClient
 from loopback.server import Loopback, Standard
-from loopback.voice_client import PersonVoiceClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

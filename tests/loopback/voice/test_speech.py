@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loopback.audio_file import read_audio
 from loopback.espeak import SpeechError, synthesise, to_stereo_48k
+from loopback.people.audio_file import read_audio
 
 ROOT = Path(__file__).resolve().parents[3]
 

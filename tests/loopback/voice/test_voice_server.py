@@ -17,7 +17,7 @@ from loopback.voice.transport import MODES
 from tests.loopback.voice.conftest import CHANNEL, GUILD, House
 
 if TYPE_CHECKING:
-    from loopback.voice.client import Heard, VoiceClient
+    from loopback.voice.client import HeardFrame, VoiceClient
 
 AES, XCHACHA = "aead_aes256_gcm_rtpsize", "aead_xchacha20_poly1305_rtpsize"
 FRAME = b"\x78" + bytes(range(60))
@@ -27,14 +27,14 @@ class Listener:
     """Collects what a client hears."""
 
     def __init__(self) -> None:
-        self.heard: list[Heard] = []
+        self.heard: list[HeardFrame] = []
         self._more = asyncio.Event()
 
-    def __call__(self, heard: Heard) -> None:
+    def __call__(self, heard: HeardFrame) -> None:
         self.heard.append(heard)
         self._more.set()
 
-    async def count(self, packets: int, timeout: float = 30.0) -> list[Heard]:
+    async def count(self, packets: int, timeout: float = 30.0) -> list[HeardFrame]:
         async with asyncio.timeout(timeout):
             while len(self.heard) < packets:
                 self._more.clear()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from core.config.speech import SpeechSection
-from core.speech.engine import create_engine
+from core.speech.factory import create_engine
 from core.speech.speaker import Speaker
 
 if TYPE_CHECKING:

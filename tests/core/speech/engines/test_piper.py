@@ -13,7 +13,8 @@ import pytest
 
 from core.config.speech import SpeechSection
 from core.errors import SpeechError
-from core.speech.engine import Voice, create_engine
+from core.speech.engine import Voice
+from core.speech.factory import create_engine
 from core.speech.speaker import Speaker
 from loopback.services import tone
 from loopback.services.piper_http import VOICE, PiperHttp

@@ -13,9 +13,9 @@ from wyoming.server import AsyncEventHandler, AsyncTcpServer
 from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop, SynthesizeStopped
 
 from core.config.speech import EspeakSection
+from core.speech.clause_feed import Script
 from core.speech.engine import Voice
 from core.speech.engines.espeak import EspeakEngine
-from core.speech.feed import Script
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

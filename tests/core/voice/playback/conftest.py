@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from core.voice.playback.line import Line, LineEnd
+    from core.voice.playback.stream import PlaybackStream, StreamEnd
 
 
-async def ended(line: Line) -> LineEnd:
+async def ended(line: PlaybackStream) -> StreamEnd:
     """How a line ended; fails instead of waiting for ever."""
     return await asyncio.wait_for(line.finished(), 30)
 

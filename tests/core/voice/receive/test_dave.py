@@ -9,8 +9,8 @@ import pytest
 
 from core.audio.frames import OPUS_SILENCE
 from core.voice.receive.dave import FAILURES, is_encrypted
-from core.voice.receive.early import HELD_PACKETS
 from core.voice.receive.missed import STRETCHES
+from core.voice.receive.pending import HELD_PACKETS
 
 from .conftest import ANNA, ANNAS, BEN, BENS, BOT, Desk
 

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from core.audio.frames import OPUS_SILENCE, OpusFrame
-from core.voice.client import ParleyVoiceClient
-from core.voice.receive.connection import ParleyVoiceWebSocket
-from loopback.clients import Listening, client_options, running, until
+from core.voice.connection.client import ParleyVoiceClient
+from core.voice.connection.state import ParleyVoiceWebSocket
+from loopback.people.clients import Listening, client_options, running, until
 from loopback.server import Loopback, Standard
 from loopback.voice.opcodes import Op
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from loopback.person import Person
+    from loopback.people.person import Person
     from loopback.voice.room import Room
     from loopback.world.channels import Channel
 

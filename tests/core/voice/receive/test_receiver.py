@@ -8,7 +8,7 @@ import time
 import pytest
 
 from core.audio.frames import OPUS_SILENCE, OpusFrame
-from core.voice.receive.early import HELD_PACKETS, HELD_STREAMS
+from core.voice.receive.pending import HELD_PACKETS, HELD_STREAMS
 from core.voice.receive.receiver import MOST_STREAMS
 from loopback.voice.transport import MODES
 

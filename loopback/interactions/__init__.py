@@ -1,0 +1,1 @@
+"""Discord's interactions: commands, components, their forms and answers."""
