@@ -166,13 +166,13 @@ class House:
                     yield f"{self._place(module, found.line)}: {module.name} may not import discord"
 
     def names_twice(self) -> Iterator[str]:
-        """Public classes of one name."""
-        found: defaultdict[str, list[str]] = defaultdict(list)
+        """Public classes of one name, on our side and on the loopback's: the two never meet in one file of either."""
+        found: defaultdict[tuple[str, bool], list[str]] = defaultdict(list)
         for module in self.modules.values():
             for node in module.tree.body:
                 if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                    found[node.name].append(self._place(module, node.lineno))
-        for name, places in sorted(found.items()):
+                    found[node.name, room_of(module.name) == ALOOF].append(self._place(module, node.lineno))
+        for (name, _), places in sorted(found.items()):
             if len(places) > 1:
                 yield f"{places[0]}: the class {name} is also at {', '.join(places[1:])}"
 
