@@ -288,7 +288,7 @@ from core.audio.frames import OPUS_SILENCE, OpusFrame
 from core.audio.opus import packet_samples
 from core.clock import SystemClock
 from core.recording.consent import Consent
-from core.recording.recorder import Limits, Recorder
+from core.recording.recorder import Recorder
 from tests.core.recording.people import Speaker, metadata, together, tone
 
 folder, mode = Path(sys.argv[1]), sys.argv[2]
@@ -439,7 +439,7 @@ def test_encryption_that_goes_off_is_noted_with_its_time_and_makes_the_weakest_s
         (3.5, ENCRYPTED, None),
     ]
     assert found.encryption == Encryption(transport="aead_aes256_gcm_rtpsize", end_to_end="")
-    assert "not encrypted end to end" in finished_text(found, "x")
+    assert "not encrypted end to end" in finished_text(found)
 
 
 def test_frames_of_one_person_that_could_not_be_had_are_gaps_of_theirs(tmp_path: Path) -> None:
@@ -461,8 +461,8 @@ def test_frames_of_one_person_that_could_not_be_had_are_gaps_of_theirs(tmp_path:
     live.stop("x").result(5)
     found = read_metadata(tmp_path)
     assert [(gap.user_id, gap.start_s, gap.duration_s) for gap in found.gaps] == [("1", 0, 0.42), ("1", 2.0, 1.0)]
-    assert "(70 packets could not be decrypted)" in finished_text(found, "x")
-    assert "The connection was away" not in finished_text(found, "x")
+    assert "(70 packets could not be decrypted)" in finished_text(found)
+    assert "The connection was away" not in finished_text(found)
 
 
 def test_of_who_was_forgotten_no_gap_is_told(tmp_path: Path) -> None:

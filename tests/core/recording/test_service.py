@@ -593,7 +593,7 @@ async def test_finished_files_are_what_the_configuration_wants(
     assert (found.people[0].track, found.files.session) == (track, session)
     kinds = {name.rsplit(".")[-1] for name in names_in(folder)}
     assert kinds == {"ogg", "json", "png", settings["format"]}
-    for name, seconds in ((track, 2.5 if settings["format"] == "ogg" else 6), (session, 6)):
+    for name, seconds in ((track, 6), (session, 6)):
         stream, duration_s = sound_of(folder / name)
         assert duration_s == pytest.approx(seconds, abs=0.2)
         if name.endswith((".wav", ".mp3")):
