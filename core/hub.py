@@ -7,11 +7,12 @@ import inspect
 import logging
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from core.events import Event
+from core.handles import Handle
 
 _log = logging.getLogger(__name__)
 
@@ -55,10 +56,8 @@ class Hub:
         self._loop = loop
         self._thread = threading.get_ident()
 
-    def subscribe(
-        self, event: type[E], handler: Handler[E], *, owner: object, limit: int | None = None
-    ) -> Subscription:
-        """Call `handler` for every event of this class (or below) from now on, until `drop(owner)`.
+    def subscribe(self, event: type[E], handler: Handler[E], *, owner: object, limit: int | None = None) -> Handle:
+        """Call `handler` for every event of this class (or below) from now on, until the handle is ended or `drop(owner)`.
 
         Args:
             event: The class of event.
@@ -68,19 +67,18 @@ class Hub:
         """
         subscription = Subscription(event, handler, owner, limit or self._queue_limit)
         self._subscriptions = [*self._subscriptions, subscription]
-        return subscription
+        return Handle(lambda: self._end([subscription]), f"subscription to {event.__name__}")
 
     def drop(self, owner: object) -> None:
         """End every subscription of `owner`; what waits in its queues is not delivered any more."""
-        kept: list[Subscription] = []
-        for subscription in self._subscriptions:
-            if subscription.owner is not owner:
-                kept.append(subscription)
-                continue
+        self._end([subscription for subscription in self._subscriptions if subscription.owner is owner])
+
+    def _end(self, ending: Sequence[Subscription]) -> None:
+        self._subscriptions = [subscription for subscription in self._subscriptions if subscription not in ending]
+        for subscription in ending:
             subscription.queue.clear()
             if subscription.task is not None and not _is_current(subscription.task):
                 subscription.task.cancel()
-        self._subscriptions = kept
 
     def publish(self, event: Event) -> None:
         """Hand `event` to every subscriber; returns at once, never raises, may be called from any thread."""

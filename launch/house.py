@@ -32,6 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "core.config",
         "core.errors",
         "core.events",
+        "core.handles",
         "core.hub",
         "core.names",
         "core.private",

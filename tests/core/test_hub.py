@@ -93,6 +93,20 @@ async def test_a_dropped_owner_hears_nothing_more_not_even_what_waited(hub) -> N
     assert got == []
 
 
+async def test_a_handle_ends_its_own_subscription_alone(hub) -> None:
+    got: list[Event] = []
+    owner = object()
+    first = hub.subscribe(PersonJoined, got.append, owner=owner)
+    hub.subscribe(PersonLeft, got.append, owner=owner)
+    hub.publish(joined(1))
+    first.end()
+    first.end()
+    hub.publish(joined(2))
+    hub.publish(PersonLeft(1, 2, 3, "Ada"))
+    await hub.settle()
+    assert [type(event) for event in got] == [PersonLeft]
+
+
 async def test_a_handler_may_drop_its_own_owner(hub) -> None:
     got: list[Event] = []
 
