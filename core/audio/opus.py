@@ -254,20 +254,25 @@ class Encoder:
 
 
 class Decoder:
-    """Turns Opus packets into 16-bit samples at 48 kHz. Not for two threads at once; libopus runs without the GIL."""
+    """Turns Opus packets into 16-bit samples. Not for two threads at once; libopus runs without the GIL."""
 
-    def __init__(self, *, channels: int = CHANNELS) -> None:
+    def __init__(self, *, channels: int = CHANNELS, rate_hz: int = RATE_HZ) -> None:
         """Prepare a decoder.
 
+        Args:
+            channels: 1 or 2; libopus mixes.
+            rate_hz: 8,000, 12,000, 16,000, 24,000 or 48,000; libopus leaves out what does not fit, at no cost.
+
         Raises:
-            AudioError: libopus is missing.
+            AudioError: libopus is missing, or refuses the rate.
         """
         self._library = _library()
         self._decode = self._library.opus_decode
         error = ctypes.c_int()
-        self._state: int | None = self._library.opus_decoder_create(RATE_HZ, channels, ctypes.byref(error))
+        self._state: int | None = self._library.opus_decoder_create(rate_hz, channels, ctypes.byref(error))
         _check(error.value)
         self.channels = channels
+        self._divisor = RATE_HZ // rate_hz
 
     def reset(self) -> None:
         """Forget everything heard so far."""
@@ -279,17 +284,17 @@ class Decoder:
         Raises:
             AudioError: The packet is no Opus.
         """
-        out = self._empty(packet_samples(payload) or MAX_PACKET_SAMPLES)
+        out = self._empty((packet_samples(payload) or MAX_PACKET_SAMPLES) // self._divisor)
         return out[: self.decode_into(payload, out)]
 
     def conceal(self, samples: int = FRAME_SAMPLES) -> NDArray[np.int16]:
-        """What may have been in a lost packet, guessed from what came before; `samples` is a multiple of 120."""
-        out = self._empty(samples)
+        """What may have been in a lost packet, guessed from what came before; `samples` (at 48 kHz) is a multiple of 120."""
+        out = self._empty(samples // self._divisor)
         return out[: self.conceal_into(out)]
 
     def recover(self, following: bytes, samples: int = FRAME_SAMPLES) -> NDArray[np.int16]:
         """The lost packet before `following`, from the coarse copy in it, or else a guess; decode `following` next."""
-        out = self._empty(samples)
+        out = self._empty(samples // self._divisor)
         return out[: self.recover_into(following, out)]
 
     def decode_into(self, payload: bytes, out: NDArray[np.int16]) -> int:

@@ -184,10 +184,14 @@ class Timeline:
     more than the one sample that takes drift out.
     """
 
-    def __init__(self, start_s: float) -> None:
-        """Begin at `start_s` on the clock of the packets' arrival: position 0."""
+    def __init__(self, start_s: float, *, hold_s: float = HOLD_S) -> None:
+        """Begin at `start_s` on the clock of the packets' arrival: position 0.
+
+        Who cannot wait gives a shorter `hold_s`, and gets places that are less certain.
+        """
         self.counts = PacketCounts()
         self._start_s = start_s
+        self._hold_s = hold_s
         self._streams: dict[int, _Stream] = {}  # by SSRC, oldest first
         self._end = 0  # of what was placed last
         self._slew = 0
@@ -224,7 +228,7 @@ class Timeline:
 
     def drain(self, now_s: float | None) -> Iterator[Placed]:
         """Packets whose place is certain by `now_s`, in order; with None, all that are left."""
-        now = None if now_s is None else (now_s - self._start_s) * RATE_HZ - HOLD_S * RATE_HZ
+        now = None if now_s is None else (now_s - self._start_s - self._hold_s) * RATE_HZ
         for ssrc, stream in list(self._streams.items()):
             yield from self._drain(stream, now)
             if stream.waiting:

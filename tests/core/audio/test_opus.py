@@ -46,6 +46,18 @@ def test_a_tone_comes_back_at_its_level_and_in_its_place() -> None:
     assert lag % round(48000 / 440) in (0, 1, 108)
 
 
+def test_a_recogniser_gets_its_own_rate_from_the_decoder() -> None:
+    encoder, decoder = Encoder(), Decoder(channels=1, rate_hz=16_000)
+    sent = packets(tone(1.0, 440.0), encoder)
+    heard = np.concatenate([decoder.decode(p) for p in sent])
+    assert heard.shape == (16_000, 1)
+    loudest = np.abs(np.fft.rfft(heard[4000:12_000, 0].astype(float))).argmax()
+    assert loudest * 2 == pytest.approx(440, abs=4)
+    assert len(decoder.conceal()) == len(decoder.recover(sent[0])) == 320
+    with pytest.raises(AudioError):
+        Decoder(rate_hz=44_100)
+
+
 def test_the_bit_rate_is_obeyed() -> None:
     noise = np.random.default_rng(1).integers(-8000, 8000, (48000, 2)).astype(np.int16)
     encoder = Encoder(bitrate_bps=128_000)

@@ -50,6 +50,19 @@ def test_packets_of_a_spurt_follow_each_other_to_the_sample() -> None:
     assert timeline.counts.lost == 0
 
 
+def test_who_cannot_wait_gets_the_beginning_and_what_is_behind_a_loss_sooner() -> None:
+    timeline = Timeline(0.0, hold_s=0.06)
+    for index in range(10):
+        timeline.push(packet(index, at_s=1 + index * 0.02))
+    assert not list(timeline.drain(1.05))
+    assert numbers(list(timeline.drain(1.07))) == list(range(10))
+    for index in range(11, 14):
+        timeline.push(packet(index, at_s=1 + index * 0.02))
+    assert not list(timeline.drain(1.27))
+    behind = list(timeline.drain(1.29))
+    assert numbers(behind) == [11, 12, 13] and behind[0].lost_before == 1
+
+
 @pytest.mark.parametrize("offset", range(-6, 7))
 def test_both_counters_wrap_with_packets_out_of_order(offset: int) -> None:
     order = [0, 2, 1, 3, 5, 4, 8, 6, 7, 9, 11, 10]
