@@ -15,9 +15,9 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.bot import message_text
 from core.bot.cog import ParleyCog, subcommand
 from core.bot.replies import NO_PINGS, answer
-from core.conversation import reading
 from core.conversation.gather import Gather
 from core.conversation.live_text import LiveText
 from core.conversation.turn import Prompt
@@ -242,7 +242,7 @@ class PromptCog(ParleyCog, name="Prompt"):
         return session
 
     def _prompt_of(self, message: discord.Message) -> Prompt:
-        text, sent = reading.words(message, self.bot.user), reading.sent(message)
+        text, sent = message_text.words(message, self.bot.user), message_text.sent(message)
         if not text and not sent and self._addresses_me(message) and self.runtime.conversation.has_model:
             text = EMPTY_PROMPT
         return Prompt(
@@ -253,7 +253,7 @@ class PromptCog(ParleyCog, name="Prompt"):
             author_name=message.author.display_name,
             text=text,
             attachments=sent,
-            about=reading.answered(message),
+            about=message_text.answered(message),
         )
 
     def _may_ask(self, message: discord.Message) -> bool:
@@ -267,7 +267,7 @@ class PromptCog(ParleyCog, name="Prompt"):
         section = self.runtime.config.prompt
         if message.guild is None:
             return section.direct_messages
-        return section.mentions and reading.calls(message, self.bot.user)
+        return section.mentions and message_text.calls(message, self.bot.user)
 
     def _session_for(self, message: discord.Message) -> VoiceSession | None:
         """The session that takes its prompts from where a message was written."""

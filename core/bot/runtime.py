@@ -204,7 +204,14 @@ class Runtime:
         """
         from core.bot.session_status import session_fields
 
-        return session_fields(self, self.voice.require(guild_id))
+        return session_fields(
+            self.voice.require(guild_id),
+            people=self.voice.connected_users(guild_id),
+            conversation=self.conversation,
+            models=self.models,
+            lockdown=self.lockdown,
+            usage=self.usage,
+        )
 
     @cached_property
     def usage(self) -> Usage:
@@ -325,7 +332,15 @@ class Runtime:
         self.voice.gates.append(self.lockdown)
         self.sounds = Sounds(self.config.path(self.config.voice.sounds), self.config.voice, self.workers.strangers)
         self.voice_preferences = VoicePreferences(self.settings, self.config.speech)
-        self.conversation = Conversation(self)
+        self.conversation = Conversation(
+            self.config.prompt,
+            hub=self.hub,
+            clock=self.clock,
+            models=self.models,
+            settings=self.settings,
+            history=self.history,
+            voices=self.voice_preferences,
+        )
         self.inbox = Inbox(self.clock)
         self.listen("on_message", self.inbox.put)
         self.interactions = InteractionRouter(self.bot.tree, self.clock)

@@ -10,8 +10,13 @@ from core.lockdown import describe
 from core.voice.stage import in_audience
 
 if TYPE_CHECKING:
-    from core.bot.runtime import Runtime
+    from collections.abc import Sequence
+
+    from core.conversation.service import Conversation
+    from core.llm.models import Models
     from core.lockdown.service import Lockdown
+    from core.machine.usage import Usage
+    from core.voice.presence import Present
     from core.voice.session import VoiceSession
 
 
@@ -29,26 +34,34 @@ class Field:
     inline: bool = True
 
 
-def session_fields(runtime: Runtime, session: VoiceSession) -> list[Field]:
+def session_fields(
+    session: VoiceSession,
+    *,
+    people: Sequence[Present],
+    conversation: Conversation,
+    models: Models,
+    lockdown: Lockdown,
+    usage: Usage,
+) -> list[Field]:
     """Everything about a session that helps a person understand what the bot does, or why it does not."""
     prompts = f"<#{session.prompt_channel_id}>" if session.prompt_channel_id else "none"
     fields = [
         Field("Channel", session.channel.mention),
         Field("Prompts", prompts),
         Field("Since", f"<t:{int(session.started_at.timestamp())}:R>"),
-        Field("Here", _people(runtime, session), inline=False),
+        Field("Here", _people(session, people), inline=False),
         Field("Encryption", _encryption(session)),
         Field("Voice engine", f"{session.speaker.engine.name} ({session.speaker.engine.address})"),
-        Field("Model", _model(runtime)),
-        Field("Latency, last turns", _latency(runtime, session)),
+        Field("Model", _model(conversation, models)),
+        Field("Latency, last turns", _latency(conversation, session)),
         Field("Sound", _sound(session)),
-        Field("Queue", _queued(session, runtime.conversation.waiting(session))),
-        Field("Gives way", _gives_way(runtime.lockdown, session.guild.id)),
+        Field("Queue", _queued(session, conversation.waiting(session))),
+        Field("Gives way", _gives_way(lockdown, session.guild.id)),
         Field("Heard", _heard(session)),
-        Field("This process", _cost(runtime)),
+        Field("This process", _cost(usage)),
     ]
-    if runtime.usage.gpus:
-        fields.append(Field("GPU memory", _gpus(runtime)))
+    if usage.gpus:
+        fields.append(Field("GPU memory", _gpus(usage)))
     troubles = _troubles(session)
     if troubles:
         fields.insert(0, Field("Trouble", troubles, inline=False))
@@ -59,11 +72,10 @@ def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-def _people(runtime: Runtime, session: VoiceSession) -> str:
+def _people(session: VoiceSession, connected: Sequence[Present]) -> str:
     """Who speaks comes first, so that nobody is looked for among many."""
     speaking = session.speaking.speaking_users()
-    people = runtime.voice.connected_users(session.guild.id)
-    people.sort(key=lambda person: person.user_id not in speaking)
+    people = sorted(connected, key=lambda person: person.user_id not in speaking)
     shown: list[str] = []
     for person in people[:PEOPLE]:
         marks = "🔊" if person.user_id in speaking else "🔇" if person.muted else "▫️"
@@ -98,15 +110,15 @@ def _encryption(session: VoiceSession) -> str:
     return f"end to end, epoch {dave.epoch}" + (f"\n`{code}`" if code else "")
 
 
-def _model(runtime: Runtime) -> str:
-    if not runtime.conversation.has_model:
+def _model(conversation: Conversation, models: Models) -> str:
+    if not conversation.has_model:
         return "none: reading aloud"
-    route = runtime.models.routes[runtime.models.current]
+    route = models.routes[models.current]
     return f"{route.name} ({route.model})"
 
 
-def _latency(runtime: Runtime, session: VoiceSession) -> str:
-    here = [turn for turn in runtime.conversation.recent if turn.prompt.guild_id == session.guild.id]
+def _latency(conversation: Conversation, session: VoiceSession) -> str:
+    here = [turn for turn in conversation.recent if turn.prompt.guild_id == session.guild.id]
     turns = [turn.timings for turn in here[-10:]]
     first_token = [ms for timings in turns if (ms := timings.first_token_ms) is not None]
     first_audio = [ms for timings in turns if (ms := timings.first_audio_ms) is not None]
@@ -145,15 +157,13 @@ def _heard(session: VoiceSession) -> str:
     return f"{stats.delivered} frames, {lost} lost, {unreadable} not decrypted"
 
 
-def _cost(runtime: Runtime) -> str:
-    cost = runtime.usage.read()
+def _cost(usage: Usage) -> str:
+    cost = usage.read()
     return f"{cost.cpu:.0%} of a core, {cost.memory_bytes / MIB:.0f} MiB, {cost.threads} threads"
 
 
-def _gpus(runtime: Runtime) -> str:
-    return "\n".join(
-        f"{gpu.name}: {gpu.used_bytes / GIB:.1f} of {gpu.total_bytes / GIB:.1f} GiB" for gpu in runtime.usage.gpus
-    )
+def _gpus(usage: Usage) -> str:
+    return "\n".join(f"{gpu.name}: {gpu.used_bytes / GIB:.1f} of {gpu.total_bytes / GIB:.1f} GiB" for gpu in usage.gpus)
 
 
 def _queued(session: VoiceSession, waiting: int) -> str:

@@ -22,9 +22,14 @@ from core.tasks import Tasks
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
-    from core.bot.runtime import Runtime
+    from core.clock import Clock
+    from core.config.prompt import PromptSection
+    from core.conversation.voice_preferences import VoicePreferences
+    from core.hub import Hub
+    from core.llm.models import Models
     from core.speech.mood import Mood
-    from core.store.history import HistoryEntry
+    from core.store.history import HistoryEntry, HistoryRepository
+    from core.store.settings import SettingsRepository
     from core.voice.session import VoiceSession
 
 _log = logging.getLogger(__name__)
@@ -55,17 +60,40 @@ class _Queue:
 class Conversation:
     """Takes prompts, gives replies, remembers. One queue a voice session, or a text channel outside of one."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._section = runtime.config.prompt
-        self._clock = runtime.clock
+    def __init__(
+        self,
+        section: PromptSection,
+        *,
+        hub: Hub,
+        clock: Clock,
+        models: Models,
+        settings: SettingsRepository,
+        history: HistoryRepository,
+        voices: VoicePreferences,
+    ) -> None:
+        """Nothing is under way yet.
+
+        Args:
+            section: `[prompt]`.
+            hub: Told of turns.
+            clock: Time.
+            models: Who is asked; without a route, prompts are read aloud.
+            settings: Servers' personas and the names that people are called by.
+            history: Where what was said is kept.
+            voices: The voice that each person chose.
+        """
+        self._section = section
+        self._hub = hub
+        self._clock = clock
+        self._models = models
+        self._settings = settings
+        self._history = history
+        self._voices = voices
         self._queues: dict[int, _Queue] = {}
         self._tasks = Tasks("conversation")
-        self.aloud = Announcer(
-            runtime.clock, names=self._section.read_names, same_speaker_s=self._section.same_speaker_s
-        )
+        self.aloud = Announcer(clock, names=section.read_names, same_speaker_s=section.same_speaker_s)
         self.written = Written()  # kept here: a reloaded cog goes on with what waits
-        self._backlog = Backlog(self._section.read_backlog, self._section.queue_limit)
+        self._backlog = Backlog(section.read_backlog, section.queue_limit)
         self.mood: Mood | None = None  # set by other code: colours the voice, and is told to the model
         self.recent: deque[Turn] = deque(maxlen=KEPT_TURNS)
         self._told: dict[int, str] = {}  # by guild, what was last said of a voice that fails since
@@ -74,7 +102,7 @@ class Conversation:
     @property
     def has_model(self) -> bool:
         """Whether prompts are answered; without a model they are read aloud."""
-        return bool(self._runtime.config.model.routes)
+        return bool(self._models.routes)
 
     @property
     def busy(self) -> bool:
@@ -129,7 +157,7 @@ class Conversation:
 
     async def _read(self, turn: Turn, session: VoiceSession | None) -> None:
         """Read a message, if the session is still there."""
-        wanted = await self._runtime.settings.person_voice(turn.prompt.author_id)
+        wanted = await self._settings.person_voice(turn.prompt.author_id)
         words = self.aloud.words(turn.prompt, wanted.nickname) if session is not None else ""
         if not words:
             turn.outcome = "silent"
@@ -220,9 +248,7 @@ class Conversation:
         prompt = turn.prompt
         guild_id = prompt.guild_id or 0
         self.recent.append(turn)
-        self._runtime.hub.publish(
-            TurnStarted(guild_id, turn.id, prompt.channel_id, prompt.author_id, session is not None)
-        )
+        self._hub.publish(TurnStarted(guild_id, turn.id, prompt.channel_id, prompt.author_id, session is not None))
         try:
             await work(turn, session)
         except ParleyError as error:
@@ -238,7 +264,7 @@ class Conversation:
             _log.exception("turn %s failed", turn.id)
             await turn.sink.finish(reply.told(turn, BROKEN))
         finally:
-            self._runtime.hub.publish(
+            self._hub.publish(
                 TurnEnded(
                     guild_id, turn.id, prompt.channel_id, turn.outcome or "failed", turn.reply_text, turn.heard_text
                 )
@@ -246,11 +272,10 @@ class Conversation:
 
     async def _answer(self, turn: Turn, session: VoiceSession | None) -> None:
         """Ask the model, speak and write its answer, remember what was heard."""
-        runtime = self._runtime
         prompt = turn.prompt
         history = await self._recalled(prompt)
         persona = "\n".join(part for part in (await self._persona(prompt), self.mood.told if self.mood else "") if part)
-        source = runtime.models.stream(memory.messages(persona, history, prompt))
+        source = self._models.stream(memory.messages(persona, history, prompt))
         try:
             await self._voiced(turn, session, source, _text_only)
         finally:
@@ -269,9 +294,7 @@ class Conversation:
             self._clock,
             speaker=session.speaker,
             player=session.player,
-            voice=self._backlog.hurried(
-                await self._runtime.voice_preferences.voice(turn.prompt.author_id), turn, waiting
-            ),
+            voice=self._backlog.hurried(await self._voices.voice(turn.prompt.author_id), turn, waiting),
             names=session.names,
             mood=self.mood,
         )
@@ -292,19 +315,19 @@ class Conversation:
     async def _persona(self, prompt: Prompt) -> str:
         if prompt.guild_id is None:
             return self._section.persona
-        settings = await self._runtime.settings.guild(prompt.guild_id)
+        settings = await self._settings.guild(prompt.guild_id)
         return settings.persona or self._section.persona
 
     async def _recalled(self, prompt: Prompt) -> Sequence[HistoryEntry]:
         try:
-            return await self._runtime.history.newest(prompt.conversation_id, self._section.history_messages)
+            return await self._history.newest(prompt.conversation_id, self._section.history_messages)
         except StoreError:  # an answer without a memory is better than none
             _log.exception("what was said before cannot be recalled")
             return ()
 
     async def _remember(self, turn: Turn) -> None:
         try:
-            await self._runtime.history.add(turn.prompt.conversation_id, *memory.lines(turn, self._clock.now()))
+            await self._history.add(turn.prompt.conversation_id, *memory.lines(turn, self._clock.now()))
         except StoreError:  # the answer was given; that it will be forgotten is for the log
             _log.exception("turn %s is not remembered", turn.id)
 

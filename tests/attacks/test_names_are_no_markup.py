@@ -9,7 +9,7 @@ from types import SimpleNamespace as Shape
 
 import pytest
 
-from core.conversation import reading
+from core.bot import message_text
 from core.lockdown import describe
 from core.names import LONGEST, code, plain, sayable, shown, shown_text
 from core.recording import messages as words
@@ -126,7 +126,7 @@ def test_a_name_brings_no_marks_into_the_text_of_a_prompt(name: str) -> None:
         content="<@5> look <@&6> <#7>", guild=Shape(self_role=None), poll=None, message_snapshots=[],
         mentions=[Shape(id=5, display_name=name)], role_mentions=[Shape(id=6, name=name)], channel_mentions=[Shape(id=7, name=name)],
     )  # fmt: skip
-    text = reading.words(message, None)
+    text = message_text.words(message, None)
     assert not re.search(r"[\[\]()<>`*_|#@\n]|://", text), text
 
 
@@ -137,4 +137,4 @@ def test_no_message_shows_a_name_past_the_one_function() -> None:
         assert "escape_markdown" not in source, file
         for line in source.splitlines():
             if re.search(r"\.format\(|f\"", line) and re.search(r"display_name|global_name|track\.title", line):
-                assert re.search(r"shown|plain|sayable|log\.|Line\(", line), f"{file.name}: {line}"
+                assert re.search(r"shown|plain|sayable|log\.|HistoryEntry\(", line), f"{file.name}: {line}"

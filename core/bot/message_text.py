@@ -1,4 +1,4 @@
-"""What a Discord message says, and whether it speaks to the bot. Knows messages by their shape: discord.py is not imported."""
+"""What a Discord message says, and whether it speaks to the bot. Discord's library is not imported: shapes are enough."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace as Shape
 
 import pytest
 
-from core.conversation import reading
+from core.bot import message_text
 
 ME = Shape(id=1, display_name="Parley")
 ADA = Shape(id=2, display_name="Ada")
@@ -47,27 +47,28 @@ def reply_to(author, text="Tea?"):
     ids=["mention", "own role", "reply", "others", "reply to another", "reply to what is gone", "direct"],
 )
 def test_who_is_called(found, called):
-    assert reading.calls(found, ME) is called
+    assert message_text.calls(found, ME) is called
 
 
 def test_the_call_is_left_out_and_other_mentions_are_names():
     channel = Shape(id=21, name="kitchen")
     text = "<@1> <@&11> tell <@2> and the <@&12> in <#21>"
     found = message(text, mentions=[ME, ADA], role_mentions=[OWN, COOKS], channel_mentions=[channel])
-    assert reading.words(found, ME) == "tell Ada and the cooks in kitchen"
+    assert message_text.words(found, ME) == "tell Ada and the cooks in kitchen"
 
 
 def test_forwarded_words_and_polls_are_words_too():
     forwarded = Shape(content="The ship is in.", attachments=[Shape(content_type="image/png")], stickers=[])
     found = message(message_snapshots=[forwarded], poll=Shape(question="Tea or coffee?"), stickers=[Shape()])
-    assert reading.words(found, ME) == "The ship is in.\nTea or coffee?"
-    assert reading.sent(found) == ("sticker", "image")
+    assert message_text.words(found, ME) == "The ship is in.\nTea or coffee?"
+    assert message_text.sent(found) == ("sticker", "image")
 
 
 def test_what_is_answered_is_named_and_shortened():
-    assert reading.answered(message("Yes", reference=reply_to(ADA, "Tea\nnow?"))) == "Ada: Tea now?"
+    assert message_text.answered(message("Yes", reference=reply_to(ADA, "Tea\nnow?"))) == "Ada: Tea now?"
     assert (
-        len(reading.answered(message("Yes", reference=reply_to(ADA, "a" * 900)))) == len("Ada: ") + reading.ABOUT_LIMIT
+        len(message_text.answered(message("Yes", reference=reply_to(ADA, "a" * 900))))
+        == len("Ada: ") + message_text.ABOUT_LIMIT
     )
-    assert reading.answered(message("Yes", reference=reply_to(ADA, " "))) == ""
-    assert reading.answered(message("Yes", reference=Shape(resolved=None))) == ""
+    assert message_text.answered(message("Yes", reference=reply_to(ADA, " "))) == ""
+    assert message_text.answered(message("Yes", reference=Shape(resolved=None))) == ""
