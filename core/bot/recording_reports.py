@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from core.bot.recording_rights import standing_of
+from core.bot.recording_rights import standings_of
 from core.recording.rights import may_see
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def _places(
         return
     for user_id in dict.fromkeys((record.started_by, guild.owner_id)):
         member = None if user_id is None else await _member(guild, user_id)
-        if member is not None and may_see(section, standing_of(member, record.channel_id)):
+        if member is not None and may_see(section, *standings_of(member, record)):
             yield member
 
 

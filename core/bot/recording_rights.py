@@ -35,6 +35,11 @@ def standing_of(member: discord.Member, channel_id: int) -> Standing:
     )
 
 
+def standings_of(member: discord.Member, record: RecordingRecord) -> list[Standing]:
+    """What a member may do in every channel of which a recording holds sound; never empty."""
+    return [standing_of(member, channel_id) for channel_id in record.channel_ids]
+
+
 def require_recording(section: RecordingSection, user: discord.User | discord.Member, *channel_ids: int) -> None:
     """Refuse who may record in none of these channels.
 
@@ -60,9 +65,9 @@ class RecordingRights:
         if not isinstance(user, discord.Member):
             return []
         records = self._archive.records(user.guild.id)
-        channels = {record.channel_id for record in records}
+        channels = {channel_id for record in records for channel_id in record.channel_ids}
         seen = {channel for channel in channels if may_see(self._section, standing_of(user, channel))}
-        return [record for record in records if record.channel_id in seen]
+        return [record for record in records if seen.issuperset(record.channel_ids)]
 
     def listed(self, user: discord.User | discord.Member) -> list[RecordingRecord]:
         """The same, for who asks for them.
@@ -84,10 +89,10 @@ class RecordingRights:
         """
         found = self._archive.find(recording_id)
         if isinstance(user, discord.Member) and found is not None and found.guild_id == user.guild.id:
-            standing = standing_of(user, found.channel_id)
-            if may_see(self._section, standing):
+            standings = standings_of(user, found)
+            if may_see(self._section, *standings):
                 return found
-            if standing.views:
+            if all(standing.views for standing in standings):
                 raise refusal(self._section)
         if self._anywhere(user):
             raise RecordingError(UNKNOWN)
@@ -106,7 +111,7 @@ class RecordingRights:
             now = await user.guild.fetch_member(user.id)
         except discord.NotFound as error:
             raise RecordingError(LOST) from error
-        if not all(may_see(self._section, standing_of(now, record.channel_id)) for record in records):
+        if not all(may_see(self._section, *standings_of(now, record)) for record in records):
             raise RecordingError(LOST)
 
     def _anywhere(self, user: discord.User | discord.Member) -> bool:

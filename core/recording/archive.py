@@ -328,6 +328,14 @@ class Archive:
         except StoreError:
             _log.exception("recording %s: the index does not know of somebody on it", recording_id)
 
+    async def moved(self, record: RecordingRecord, channel_id: int) -> None:
+        """Say that a recording under way goes on in another channel; should the index not take it, the folder tells."""
+        self._records[record.id] = record
+        try:
+            await self._repository.add_channel(record.id, channel_id)
+        except StoreError:
+            _log.exception("recording %s: the index does not know of a channel of it", record.id)
+
     async def add(self, metadata: Metadata, folder: Path, report_channel_id: int | None) -> RecordingRecord:
         """Put a recording that begins into the index."""
         record = self._describe(metadata, folder, report_channel_id)
@@ -393,6 +401,7 @@ class Archive:
             started_by=None if metadata.started_by is None else int(metadata.started_by.id),
             report_channel_id=report_channel_id,
             duration_s=metadata.duration_s or None,
+            moved_to=metadata.moved_ids,
         )
 
     def _clear(self) -> None:

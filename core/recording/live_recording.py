@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import BrokenExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from core.audio.frames import RATE_HZ
 from core.recording.finishing import new_rendering
+from core.recording.metadata import Named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from core.audio.frames import OpusFrame
     from core.config.recording import RecordingSection
     from core.machine.lane import Lane
-    from core.recording.metadata import Named, Note
+    from core.recording.metadata import Note
     from core.recording.recorder import Recorder, TrackCounts
     from core.store.recordings import RecordingRecord
 
@@ -94,6 +96,13 @@ class LiveRecording:
     def note(self, text: str, by: Named | None) -> Note:
         """Mark this moment."""
         return self.recorder.note(text, by)
+
+    def moved(self, channel_id: int) -> None:
+        """Go on in another channel, which the metadata names and a note tells."""
+        name = self.channel_name(channel_id)
+        self.recorder.moved(Named(id=str(channel_id), name=name))
+        if channel_id not in self.record.channel_ids:
+            self.record = replace(self.record, moved_to=(*self.record.moved_to, channel_id))
 
     async def end(self, reason: str, by: Named | None = None) -> None:
         """Let no more packets in, and wait until what has come is on disk."""

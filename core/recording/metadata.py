@@ -195,6 +195,7 @@ class Metadata(_Part):
     state: State = "recording"
     guild: Named
     channel: Named
+    moved_to: list[Named] = Field(default_factory=list[Named], description="Other channels that it went on in.")
     started_at: AwareDatetime
     started_by: Named | None = None
     ended_at: AwareDatetime | None = None
@@ -212,6 +213,11 @@ class Metadata(_Part):
     files: Files = Field(default_factory=Files)
     transcripts: list[Transcript] = Field(default_factory=list[Transcript])
     software: Software = Field(default_factory=Software)
+
+    @property
+    def moved_ids(self) -> tuple[int, ...]:
+        """The other channels that it went on in, by id."""
+        return tuple(int(channel.id) for channel in self.moved_to)
 
     def person(self, user_id: int) -> Person | None:
         """Somebody on the recording, by id."""

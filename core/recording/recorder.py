@@ -47,6 +47,7 @@ DISK_LOW = "The disk is nearly full, so I stopped in time. What was recorded unt
 DISK_GONE = "The recording's folder can no longer be written. What was recorded until then is safe."
 LONGEST = "The recording reached the longest time I am set to record."
 LARGEST = "The recording reached the largest size I am set to record."
+ELSEWHERE = "The recording goes on in “{channel}”."
 FAILED = "The recording failed on my side. What was recorded until then is safe."
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -260,6 +261,17 @@ class Recorder:
         note = Note(at_s=round(now_s if at_s is None else at_s, 3), at=self._clock.now(), text=text, by=by)
         self._command(lambda: self._metadata.notes.append(note))
         return note
+
+    def moved(self, channel: Named) -> None:
+        """Say that what comes from now on is of another channel."""
+
+        def move() -> None:
+            channels = (self._metadata.channel, *self._metadata.moved_to)
+            if all(known.id != channel.id for known in channels):
+                self._metadata.moved_to.append(channel)
+
+        self._command(move)
+        self.note(ELSEWHERE.format(channel=channel.name))
 
     def forget(self, user_id: int) -> Future[None]:
         """Delete what was written of a person; done when the future is. Whether more comes, consent decides."""

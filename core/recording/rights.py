@@ -37,12 +37,17 @@ def may_record(section: RecordingSection, roles: Iterable[int], manages_channels
     return manages_channels or not set(section.roles).isdisjoint(roles)
 
 
-def may_see(section: RecordingSection, standing: Standing) -> bool:
-    """Whether somebody may list, fetch, export, search and delete what was recorded in a channel.
+def may_see(section: RecordingSection, first: Standing, *others: Standing) -> bool:
+    """Whether somebody may list, fetch, export, search and delete what was recorded in a channel, or in several.
 
-    They see that channel, and manage it, all channels of the server, or have a role that the configuration names. Of a
-    channel that is gone nobody can say who saw it: then only who sees and manages all channels may.
+    A recording holds the sound of every channel it was moved to: the right is needed in all of them. They see
+    a channel, and manage it, all channels of the server, or have a role that the configuration names. Of a channel that
+    is gone nobody can say who saw it: then only who sees and manages all channels may.
     """
+    return all(_may_see(section, standing) for standing in (first, *others))
+
+
+def _may_see(section: RecordingSection, standing: Standing) -> bool:
     if not standing.channel_exists:
         return standing.views_server and standing.manages_server
     manages = standing.manages_server or standing.manages_channel

@@ -118,7 +118,7 @@ class Recordings:
         if self._own_privacy:
             await self.privacy.open()
         await asyncio.to_thread(private.tighten_all, self._root)
-        SessionListener(self._hub, self.live, self._end, owner=self)
+        SessionListener(self._hub, self.live, self._end, self._moved, owner=self)
         for record in await self.archive.open():
             _log.info("recording %s was not finished; doing that now", record.id)
             await self.archive.note(replace(record, state="rendering"))
@@ -388,6 +388,10 @@ class Recordings:
         if render:
             self._finish_later(record, live.rendering)
 
+    async def _moved(self, live: LiveRecording, channel_id: int) -> None:
+        live.moved(channel_id)
+        await self.archive.moved(live.record, channel_id)
+
     def _heard(self, recording_id: str, user_id: int, name: str) -> None:
         self._tasks.start(self.archive.heard(recording_id, user_id, name))
 
@@ -416,7 +420,8 @@ class Recordings:
                 await asyncio.to_thread(delete_folder, rendering.folder, self._root)
                 await self.archive.forget(record.id)
             else:
-                done = replace(record, state="finished", duration_s=metadata.duration_s)
+                moved_to = tuple({*record.moved_to, *metadata.moved_ids})  # after a crash either may know more
+                done = replace(record, state="finished", duration_s=metadata.duration_s, moved_to=moved_to)
                 await self.archive.note(done, people)
         except Exception as error:  # noqa: BLE001 - whatever it was, people are told, and the journals wait
             _log.exception("recording %s: its files could not be finished; the journals are safe", record.id)

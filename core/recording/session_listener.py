@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from core.hub import Hub
     from core.recording.live_recording import LiveRecording
 
-ELSEWHERE = "The recording goes on in “{channel}”."
-
 
 class SessionListener:
     """Listens to what voice sessions do, on behalf of the recordings under way."""
@@ -31,6 +29,7 @@ class SessionListener:
         hub: Hub,
         live: Callable[[int], LiveRecording | None],
         end: Callable[[LiveRecording, str], Awaitable[None]],
+        moved: Callable[[LiveRecording, int], Awaitable[None]],
         owner: object,
     ) -> None:
         """Begin; it ends when `owner` is dropped from the hub.
@@ -39,9 +38,10 @@ class SessionListener:
             hub: Where sessions tell.
             live: The recording under way in a guild.
             end: Ends a recording, with a reason.
+            moved: Takes note of another channel, by id, in which a recording goes on.
             owner: Of the subscriptions.
         """
-        self._live, self._end = live, end
+        self._live, self._end, self._moved = live, end, moved
         hub.subscribe(PersonJoined, self._on_joined, owner=owner)
         hub.subscribe(SessionInterrupted, self._on_interrupted, owner=owner)
         hub.subscribe(SessionResumed, self._on_resumed, owner=owner)
@@ -79,10 +79,10 @@ class SessionListener:
         if live is not None and not (event.before and event.protocol_version):
             live.recorder.encryption_changed(off=event.weaker, at_s=event.at_s)
 
-    def _on_moved(self, event: SessionMoved) -> None:
+    async def _on_moved(self, event: SessionMoved) -> None:
         live = self._of(event.guild_id, event.session_id)
         if live is not None:
-            live.recorder.note(ELSEWHERE.format(channel=live.channel_name(event.channel_id)))
+            await self._moved(live, event.channel_id)
 
     async def _on_ended(self, event: SessionEnded) -> None:
         live = self._of(event.guild_id, event.session_id)

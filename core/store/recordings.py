@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import ForeignKey, delete, select, update
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.store.base import Base
 
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from core.store.store import Store
 
 RecordingState = Literal["recording", "rendering", "finished", "failed"]
+
+
+class RecordingChannelRow(Base):
+    """A channel that a recording went on in, besides the one where it began."""
+
+    __tablename__ = "recording_channels"
+
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id", ondelete="CASCADE"), primary_key=True)
+    channel_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
 
 class RecordingRow(Base):
@@ -36,6 +45,9 @@ class RecordingRow(Base):
     started_by: Mapped[int | None]
     report_channel_id: Mapped[int | None]  # where to say how it ended
     duration_s: Mapped[float | None]
+    moved_to: Mapped[list[RecordingChannelRow]] = relationship(
+        viewonly=True, lazy="selectin", order_by=RecordingChannelRow.channel_id
+    )
 
 
 class RecordingPersonRow(Base):
@@ -62,6 +74,12 @@ class RecordingRecord:
     started_by: int | None = None
     report_channel_id: int | None = None
     duration_s: float | None = None
+    moved_to: tuple[int, ...] = ()  # other channels that it went on in
+
+    @property
+    def channel_ids(self) -> tuple[int, ...]:
+        """Every channel of which it holds sound: rights are needed in all of them."""
+        return (self.channel_id, *self.moved_to)
 
 
 class RecordingsRepository:
@@ -71,7 +89,7 @@ class RecordingsRepository:
         self.store = self._store = store
 
     async def save(self, record: RecordingRecord) -> None:
-        """Write a recording, new or changed."""
+        """Write a recording, new or changed; a channel it went on in stays, named or not."""
         async with self._store.transaction() as session:
             await session.merge(
                 RecordingRow(
@@ -87,6 +105,13 @@ class RecordingsRepository:
                     duration_s=record.duration_s,
                 )
             )
+            for channel_id in record.moved_to:
+                await session.merge(RecordingChannelRow(recording_id=record.id, channel_id=channel_id))
+
+    async def add_channel(self, recording_id: str, channel_id: int) -> None:
+        """Say that a recording goes on in another channel."""
+        async with self._store.transaction() as session:
+            await session.merge(RecordingChannelRow(recording_id=recording_id, channel_id=channel_id))
 
     async def save_people(self, recording_id: str, names: Mapping[int, str]) -> None:
         """Say who is on a recording, by user id; whoever is not named is on it no more."""
@@ -131,6 +156,8 @@ class RecordingsRepository:
         async with self._store.transaction() as session:
             people = delete(RecordingPersonRow).where(RecordingPersonRow.recording_id == recording_id)
             await session.execute(people)
+            channels = delete(RecordingChannelRow).where(RecordingChannelRow.recording_id == recording_id)
+            await session.execute(channels)
             await session.execute(delete(RecordingRow).where(RecordingRow.id == recording_id))
 
     async def add_person(self, recording_id: str, user_id: int, name: str) -> None:
@@ -171,4 +198,5 @@ def _record(row: RecordingRow) -> RecordingRecord:
         row.started_by,
         row.report_channel_id,
         row.duration_s,
+        tuple(channel.channel_id for channel in row.moved_to),
     )

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, ForeignKey, Integer, delete, func, insert, select, text, update
+from sqlalchemy import BigInteger, ForeignKey, Integer, delete, exists, func, insert, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.store.base import Base
+from core.store.recordings import RecordingChannelRow
 from core.store.search_text import indexed
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ class TranscriptsRepository:
         Args:
             terms: What to find; `search_text.parse` makes it of what somebody typed.
             guild_id: On this server alone.
-            channel_ids: In these voice channels alone: those whose recordings the asker may see.
+            channel_ids: On recordings of these voice channels alone, those that the asker may see; a recording that
+                went on in another one is left out.
             user_id: By this person alone.
             since: Not before.
             limit: At most so many.
@@ -130,6 +132,7 @@ class TranscriptsRepository:
                 _matches(session, terms),
                 SpokenRow.guild_id == guild_id,
                 SpokenRow.channel_id.in_(list(channel_ids)),
+                _stayed_within(channel_ids),
             ]
             if user_id is not None:
                 wanted.append(SpokenRow.user_id == user_id)
@@ -194,6 +197,12 @@ class TranscriptsRepository:
 
 def _theirs(recording_id: str, user_id: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return SpokenRow.recording_id == recording_id, SpokenRow.user_id == user_id
+
+
+def _stayed_within(channel_ids: Collection[int]) -> ColumnElement[bool]:
+    """The condition that a recording never went on in any other channel."""
+    elsewhere = RecordingChannelRow.recording_id == SpokenRow.recording_id
+    return ~exists().where(elsewhere, RecordingChannelRow.channel_id.not_in(list(channel_ids)))
 
 
 def _matches(session: AsyncSession, terms: Sequence[Term]) -> ColumnElement[bool]:

@@ -117,6 +117,44 @@ async def test_a_deleted_channel_leaves_its_recordings_to_who_manages_and_sees_a
     assert await place.can_use(admin, "bbbb") == {"get", "export", "delete"}
 
 
+async def recorded_on_the_move(place: Place, *channels: Any) -> str:
+    """A recording that began in the lounge and went through these channels; under way still."""
+    await place.start()
+    ada = await place.scene.person("Ada", roles=[place.scene.admin_role])
+    await ada.join(place.lounge)
+    assert "Recording" in await place.scene.run(ada, "voice record")
+    recordings = place.scene.runtime.recordings
+    recording_id = recordings.live(place.guild.id).id
+    for channel in channels:
+        place.world.voice.move(place.guild, place.scene.bot_user.id, channel)
+        await place.scene.until(lambda channel=channel: place.scene.session.channel.id == channel.id)
+        await place.scene.until(lambda channel=channel: channel.id in recordings.archive.find(recording_id).channel_ids)
+    return recording_id
+
+
+@pytest.mark.parametrize("when", ["under way", "finished", "after a restart", "index lost"])
+async def test_a_recording_that_was_moved_needs_the_right_in_every_channel_it_holds_sound_of(
+    place: Place, when: str
+) -> None:
+    role = place.world.add_role(place.guild, "moderators", MANAGE)
+    moved = await recorded_on_the_move(place, place.council, place.lounge)
+    if when != "under way":
+        await place.scene.runtime.recordings.stop(place.guild.id, "Enough.")
+        await place.scene.runtime.recordings.rendered(moved)
+    if when in ("after a restart", "index lost"):
+        await place.scene.bot.close()
+        for file in place.scene.folder.glob("parley.db*") if when == "index lost" else ():
+            file.unlink()
+        await place.start()
+    moderator = await place.scene.person("Moderator", roles=[role])
+    assert await place.offered(moderator) == {"aaaa"}
+    assert moved not in await place.scene.run(moderator, "recordings list")
+    hidden = await place.scene.run(moderator, "recordings get", recording=moved)
+    assert hidden == await place.scene.run(moderator, "recordings get", recording="nonsense")
+    place.world.set_overwrite(place.council, role, allow=VIEW)
+    assert moved in await place.offered(moderator)
+
+
 async def test_another_server_sees_nothing(place: Place) -> None:
     await place.start()
     elsewhere = place.world.add_guild("Elsewhere", place.world.add_user("Owner"))

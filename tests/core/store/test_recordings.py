@@ -78,6 +78,20 @@ async def test_a_recording_is_changed_and_forgotten(store: Store) -> None:
     assert await recordings.of_person(6) == []
 
 
+async def test_a_channel_that_a_recording_went_on_in_stays_with_it(store: Store) -> None:
+    recordings = RecordingsRepository(store)
+    await recordings.save(record("one", state="recording"))
+    await recordings.add_channel("one", 9)
+    await recordings.add_channel("one", 9)
+    await recordings.save(record("one", moved_to=(8,)))
+    found = await recordings.get("one")
+    assert found == record("one", moved_to=(8, 9))
+    assert found.channel_ids == (found.channel_id, 8, 9)
+    await recordings.delete("one")
+    await recordings.save(record("one"))
+    assert (await recordings.all())[0].moved_to == ()
+
+
 async def test_a_persons_decisions_stay_until_they_are_changed(store: Store) -> None:
     decisions = DecisionsRepository(store)
     await decisions.save([Decided(5, "recorded", "out", START), Decided(5, "heard", "in", START)])

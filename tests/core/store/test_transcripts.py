@@ -54,6 +54,16 @@ def spoken(store: Store) -> TranscriptsRepository:
     return TranscriptsRepository(store)
 
 
+async def test_a_recording_that_went_on_elsewhere_is_searched_by_who_may_see_all_of_it(
+    store: Store, spoken: TranscriptsRepository
+) -> None:
+    await RecordingsRepository(store).add_channel("r1", 3)
+    await spoken.add([said("the budget", recording="r1"), said("the budget too", recording="r2", at_s=5)])
+    assert await found(spoken, "budget") == ["the budget too"]
+    assert await found(spoken, "budget", channel_ids=[3]) == []
+    assert await found(spoken, "budget", channel_ids=[2, 3]) == ["the budget too", "the budget"]
+
+
 async def found(repository: TranscriptsRepository, asked: str, **more: Any) -> list[str]:
     where = {"guild_id": 1, "channel_ids": [2], **more}
     hits, count = await repository.search(parse(asked), **where)
