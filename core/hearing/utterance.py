@@ -32,11 +32,17 @@ class Utterance:
     speech_s: float  # of it voiced
     final: bool  # False: a look at an utterance that is still open
     piece: int = 0  # a long monologue comes in several
+    goes_on: bool = False  # another piece follows
 
     @property
     def duration_s(self) -> float:
         """How long its sound is."""
         return len(self.samples) / RATE_HZ
+
+    @property
+    def key(self) -> str:
+        """Names this piece: the id, and its number."""
+        return f"{self.id}.{self.piece}"
 
     @property
     def ended_s(self) -> float:
