@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -45,15 +44,6 @@ class HookCall:
     @classmethod
     def _of(cls, hook: HookSection, url: str, body: Any) -> HookCall:
         return cls(hook.name, url, hook.method, body, hook.headers, hook.header_env, hook.timeout_s)
-
-    @classmethod
-    def from_json(cls, text: str) -> HookCall:
-        """A request as the ledger kept it."""
-        return cls(**json.loads(text))
-
-    def to_json(self) -> str:
-        """The request as the ledger keeps it, so that an undo does not depend on what the config says by then."""
-        return json.dumps(asdict(self))
 
 
 class Hooks:

@@ -12,7 +12,7 @@ from core.errors import LockdownError, ParleyError, StoreError
 from core.events import FeatureLocked, FeatureReleased
 from core.lockdown.answers import ShapeResponder, is_interaction, message_of, server_of
 from core.lockdown.feature import LOCKED, LOCKED_BY_HAND, BlockPolicy, Feature, LockPolicy, QueuePolicy
-from core.lockdown.hooks import HookCall, Hooks
+from core.lockdown.hooks import Hooks
 from core.lockdown.ledger import Ledger
 from core.lockdown.registered import Registered
 from core.lockdown.seen import Seen
@@ -353,7 +353,7 @@ class Lockdown:
     def _resolve(self, entry: LedgerEntry) -> Step | None:
         """The step behind an entry as things are now: after a reload its feature has new callbacks."""
         if entry.kind == "hook":
-            return HookStep(self._hooks, HookCall.from_json(entry.detail))
+            return HookStep.restored(self._hooks, entry, self._section.hooks)
         if entry.kind == "route":
             return None if self._routes is None else RouteStep.restored(self._routes, entry)
         if entry.kind == "lock":

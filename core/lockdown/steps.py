@@ -12,12 +12,16 @@ from core.lockdown.feature import PausePolicy
 from core.lockdown.hooks import HookCall, Hooks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from core.config.lockdown import HookSection, LockdownSection
     from core.lockdown.feature import Callback, Feature
     from core.store.lockdown import Kind, LedgerEntry
 
+NO_HOOK = (
+    "The hook “{name}” is to be called for unlocking, but [[lockdown.hooks]] has none of this name any more; it is "
+    "called as soon as it is there again."
+)
 STAGES: tuple[Kind, ...] = ("route", "hook", "lock", "pause")  # the order of taking; undone in the reverse
 
 
@@ -82,29 +86,36 @@ class RouteStep:
 
 
 class HookStep:
-    """Sends the requests of one hook."""
+    """Sends the requests of one hook.
+
+    The ledger keeps its name alone: an address, a header or a body may let somebody in, and lies in no database.
+    """
 
     kind: Kind = "hook"
+    detail = ""
 
-    def __init__(
-        self, hooks: Hooks, on_unlock: HookCall, on_lock: HookCall | None = None, *, required: bool = False
-    ) -> None:
-        self.name = on_unlock.name
-        self.required = required
-        self.detail = on_unlock.to_json()
+    def __init__(self, hooks: Hooks, section: HookSection) -> None:
+        self.name = section.name
+        self.required = section.required
         self._hooks = hooks
-        self._on_lock = on_lock
-        self._on_unlock = on_unlock
+        self._on_lock = HookCall.on_lock(section)
+        self._on_unlock = HookCall.on_unlock(section)
 
     @classmethod
-    def of(cls, hooks: Hooks, section: HookSection) -> HookStep:
-        """The step of a configured hook."""
-        return cls(hooks, HookCall.on_unlock(section), HookCall.on_lock(section), required=section.required)
+    def restored(cls, hooks: Hooks, entry: LedgerEntry, configured: Iterable[HookSection]) -> HookStep:
+        """The step of a ledger entry, as the configuration describes its hook now.
+
+        Raises:
+            LockdownError: The configuration has no such hook any more.
+        """
+        for section in configured:
+            if section.name == entry.name:
+                return cls(hooks, section)
+        raise LockdownError(NO_HOOK.format(name=entry.name))
 
     async def apply(self) -> None:
         """Send the request for locking."""
-        if self._on_lock is not None:
-            await self._hooks.call(self._on_lock)
+        await self._hooks.call(self._on_lock)
 
     async def undo(self) -> None:
         """Send the request for unlocking."""
@@ -188,7 +199,7 @@ def session_steps(section: LockdownSection, routes: RouteSwitch | None, hooks: H
         if routes is None:
             raise LockdownError("[lockdown] route is set, but no model is configured.")
         steps.append(RouteStep(routes, section.route, routes.current))
-    return [*steps, *(HookStep.of(hooks, hook) for hook in section.hooks)]
+    return [*steps, *(HookStep(hooks, hook) for hook in section.hooks)]
 
 
 def feature_steps(feature: Feature, switch: Callable[[str, bool], None], limit_s: float) -> list[Step]:

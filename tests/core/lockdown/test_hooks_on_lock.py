@@ -8,6 +8,7 @@ import pytest
 
 from core.errors import LockdownError
 from core.lockdown import Feature, SilencePolicy
+from core.lockdown.steps import NO_HOOK
 from loopback.services.hooks import Hooks
 from tests.core.lockdown.house import House, until
 
@@ -57,10 +58,24 @@ async def test_two_sessions_call_a_hook_once_each_way(house: House, server: Hook
     assert server.calls == ["POST /ollama/unload", "POST /ollama/load"]
 
 
-async def test_the_key_is_not_in_the_ledger(house: House, server: Hooks) -> None:
-    lockdown = await house.open(hooks=[hook(server)])
+async def test_nothing_that_lets_somebody_in_is_in_the_database(house: House, server: Hooks) -> None:
+    address = server.url.replace("://", "://ada:s3cr3t@") + "/hooks/s3cr3t/load?token=s3cr3t"
+    secrets = {"headers": {"X-Key": "s3cr3t"}, "unlock_body": {"k": "s3cr3t"}, "header_env": {}}
+    asked = hook(server, lock_url=address, unlock_url=address, **secrets)
+    lockdown = await house.open(hooks=[asked])
     await engage(lockdown)
-    assert "secret" not in repr(await house.rows("lock_entry"))
+    server.script(on="/load", status=500)
+    await lockdown.release("s1")
+    (row,) = await house.rows("lock_entry")
+    assert row.name == "ollama"
+    assert row.error
+    await house.die(lockdown)
+    for file in house.path.parent.glob("parley.db*"):
+        assert b"s3cr3t" not in file.read_bytes()
+    again = await house.open(hooks=[asked])
+    await until(lambda: not again.owed)
+    assert server.requests[-1].headers["X-Key"] == "s3cr3t"
+    assert server.requests[-1].headers["Authorization"]
 
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"silent": True}, {"refuse": True}])
@@ -107,10 +122,25 @@ async def test_a_hook_that_a_killed_process_owed_is_called_at_the_next_start(hou
     lockdown = await house.open(hooks=[hook(server)])
     await engage(lockdown)
     await house.die(lockdown)
-    again = await house.open()  # the hook is gone from the config by now: what was done is undone all the same
+    again = await house.open(hooks=[hook(server, "comfy"), hook(server)])
     await until(lambda: not again.owed)
     assert server.calls == ["POST /ollama/unload", "POST /ollama/load"]
     assert await house.rows("lock_entry") == []
+
+
+async def test_a_hook_that_is_gone_from_the_configuration_is_owed_by_name_until_it_is_back(
+    house: House, server: Hooks
+) -> None:
+    lockdown = await house.open(hooks=[hook(server)])
+    await engage(lockdown)
+    await house.die(lockdown)
+    without = await house.open(hooks=[hook(server, "comfy")])
+    await until(lambda: without.owed and without.owed[0].error)
+    assert without.owed[0].error == NO_HOOK.format(name="ollama")
+    await house.die(without)
+    again = await house.open(hooks=[hook(server)])
+    await until(lambda: not again.owed)
+    assert server.calls == ["POST /ollama/unload", "POST /ollama/load"]
 
 
 async def test_a_key_that_is_gone_since_is_named_and_the_server_is_not_asked_without_it(
@@ -120,7 +150,7 @@ async def test_a_key_that_is_gone_since_is_named_and_the_server_is_not_asked_wit
     await engage(lockdown)
     await house.die(lockdown)
     house.environ = {"HOOK_KEY": ""}
-    again = await house.open()
+    again = await house.open(hooks=[hook(server)])
     await until(lambda: again.owed and again.owed[0].error)
     assert again.owed[0].error == "The hook “ollama” needs HOOK_KEY, which is not set any more."
     assert server.calls == ["POST /ollama/unload"]
