@@ -62,7 +62,7 @@ class Seen:
         return FeatureStatus(
             name,
             registered.feature.title,
-            type(registered.feature.policy).__name__.lower(),
+            type(registered.feature.policy).__name__.removesuffix("Policy").lower(),
             state,
             covering,
             waiting,
