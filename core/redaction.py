@@ -37,22 +37,70 @@ def shown_values(values: dict[str, Any]) -> dict[str, str]:
     return dict.fromkeys(values, HIDDEN)
 
 
+def redact(record: logging.LogRecord) -> None:
+    """Take credentials out of a log record, its arguments, its traceback and its stack, in place.
+
+    A traceback that holds some becomes a part of the message: some handlers write exceptions anew, as they were.
+    """
+    try:
+        message = record.getMessage()
+    except (TypeError, ValueError, LookupError):  # arguments that do not fit: the handler would print them as they are
+        message = f"{record.msg} {record.args!r}"
+        record.msg, record.args = message, ()
+    clean = redacted(message)
+    if record.exc_info:
+        told = logging.Formatter().formatException(record.exc_info)
+        shown = redacted(told)
+        if shown != told:
+            clean = f"{clean}\n{shown}"
+            record.exc_info = None
+    if record.exc_text:
+        record.exc_text = redacted(record.exc_text) if record.exc_info else None
+    if record.stack_info:
+        record.stack_info = redacted(record.stack_info)
+    if clean != message:
+        record.msg, record.args = clean, ()
+
+
 class RedactingFilter(logging.Filter):
-    """Takes credentials out of log records, their arguments and their tracebacks; put it on handlers.
+    """Redacts what handlers write, whoever logs it; the launcher puts it on them.
 
     Other people's libraries log the addresses they ask.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Redact a record in place; it is logged in any case."""
-        try:
-            message = record.getMessage()
-        except (TypeError, ValueError):  # the handler complains of wrong arguments
-            return True
-        clean = redacted(message)
-        if clean != message:
-            record.msg, record.args = clean, ()
-        if record.exc_info and not record.exc_text:
-            told = logging.Formatter().formatException(record.exc_info)
-            record.exc_text = redacted(told)
+        redact(record)
         return True
+
+
+class RedactingHandler(logging.Handler):
+    """Redacts every record of a logger and of those below it, before handlers further up see it; writes nothing.
+
+    In somebody else's bot the handlers are not ours, and a filter on a logger would not see records of those below it.
+    """
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Redact a record in place; where nobody configured logging, warnings go to stderr as they would without this."""
+        redact(record)
+        last = logging.lastResort
+        if last is not None and record.levelno >= last.level and not _is_handled(record.name):
+            last.handle(record)
+        return True
+
+
+def redact_logger(name: str) -> None:
+    """Redact from now on what a logger and those below it log."""
+    logger = logging.getLogger(name)
+    if not any(isinstance(handler, RedactingHandler) for handler in logger.handlers):
+        logger.addHandler(RedactingHandler())
+
+
+def _is_handled(name: str) -> bool:
+    """Whether anything but redaction handles records of this logger."""
+    logger: logging.Logger | None = logging.getLogger(name)
+    while logger is not None:
+        if any(not isinstance(handler, RedactingHandler) for handler in logger.handlers):
+            return True
+        logger = logger.parent if logger.propagate else None
+    return False

@@ -18,6 +18,7 @@ from discord.ext import commands
 from core.bot.replies import tell_error
 from core.bot.runtime import Runtime
 from core.errors import ParleyError
+from core.redaction import redact_logger
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class ParleyCog(commands.Cog):
         """Name the cog so that a host's own `Voice` or `Admin` can stand beside it."""
         super().__init_subclass__(**options)
         cls.__cog_name__ = f"Parley {cls.__cog_name__}"
+        redact_logger(cls.__module__)
 
     def __init__(self, bot: commands.Bot) -> None:
         self.bot = bot

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import logging
+import subprocess
+import sys
 import typing
 from typing import Any
 
@@ -211,6 +214,48 @@ def test_redacting_takes_time_in_proportion() -> None:
     """Counted by the clock only to tell a hang from an answer."""
     for piece in ("://", "://a:", "?key=", "a", "bearer ", "://@"):
         redacted(piece * (100_000 // len(piece)))
+
+
+class Anew(logging.Formatter):
+    """Writes exceptions as they are, whatever was written before: discord.py's coloured formatter does."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.exc_text = None
+        return super().format(record)
+
+
+@pytest.mark.parametrize("name", ["core.anything.deep", "core.made.later", "cogs.recorder"])
+def test_what_we_log_in_somebody_elses_bot_is_redacted_before_their_handlers_see_it(name: str) -> None:
+    importlib.import_module("cogs.recorder")
+    stream = io.StringIO()
+    theirs = logging.StreamHandler(stream)
+    theirs.setFormatter(Anew())
+    logging.getLogger().addHandler(theirs)
+    log = logging.getLogger(name)
+    try:
+        log.warning("asked %s", with_secret("http://host/x"))
+        try:
+            raise aiohttp.InvalidURL(with_secret("http://host"))
+        except aiohttp.InvalidURL:
+            log.exception("it broke")
+        log.warning("wrong %d", with_secret("http://host/y"), stack_info=True)
+        try:
+            raise ValueError("plain")
+        except ValueError:
+            log.exception("it broke as well")
+    finally:
+        logging.getLogger().removeHandler(theirs)
+    written = stream.getvalue()
+    assert SECRET not in written
+    for kept in ("***@host/x", "it broke", "InvalidURL", "***@host/y", "it broke as well", "ValueError: plain"):
+        assert kept in written
+
+
+def test_warnings_reach_stderr_where_nobody_configured_logging() -> None:
+    told = "import core, logging; log = logging.getLogger('core.x'); log.warning('at http://a:s3cr3t@host'); log.info('no')"
+    run = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert run.stderr == "at http://***@host\n"
+    assert not run.stdout
 
 
 def test_the_log_of_other_peoples_libraries_is_redacted() -> None:
