@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +55,20 @@ class Transcription:
     def words(self) -> tuple[Word, ...]:
         """All words of all segments; empty unless words were asked for and the engine tells them."""
         return tuple(word for segment in self.segments for word in segment.words)
+
+    def moved(self, by_s: float) -> Transcription:
+        """The same, later."""
+        return replace(self, segments=tuple(_moved(segment, by_s) for segment in self.segments)) if by_s else self
+
+    @classmethod
+    def joined(cls, parts: Sequence[Transcription], engine: str, model: str, language: str = "") -> Transcription:
+        """Parts of one sound, in order; its language is that of most of them."""
+        found = [part.language for part in parts if part.segments] or [part.language for part in parts]
+        segments = tuple(segment for part in parts for segment in part.segments)
+        hinted = " ".join(part.hinted for part in parts if part.hinted)
+        return cls(segments, max(found, key=found.count, default=language), engine, model, hinted)
+
+
+def _moved(segment: Segment, by_s: float) -> Segment:
+    words = tuple(replace(word, start_s=word.start_s + by_s, end_s=word.end_s + by_s) for word in segment.words)
+    return replace(segment, start_s=segment.start_s + by_s, end_s=segment.end_s + by_s, words=words)

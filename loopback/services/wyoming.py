@@ -13,7 +13,7 @@ import json
 import re
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from loopback.services import tone
 from loopback.services.service import Answer, Recorded, SentMessage, Service
@@ -69,6 +69,16 @@ class WyomingEvent:
         return cls(head["type"], data, await reader.readexactly(head.get("payload_length") or 0))
 
 
+class Talk(Protocol):
+    """One connection's side of the talk."""
+
+    busy: bool  # an event is being answered
+
+    async def take(self, event: WyomingEvent) -> None:
+        """Answers one event."""
+        ...
+
+
 class Wyoming(Service[WyomingBehaviour]):
     """The speech server. With `streaming=False` it knows nothing of streamed text, as older servers."""
 
@@ -100,6 +110,10 @@ class Wyoming(Service[WyomingBehaviour]):
         await asyncio.gather(*self._connections, return_exceptions=True)
         await server.wait_closed()
 
+    def talk(self, writer: asyncio.StreamWriter, recorded: Recorded) -> Talk:
+        """What answers the events of one connection."""
+        return _Talk(self, writer, recorded)
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = cast("asyncio.Task[None]", asyncio.current_task())
         self._connections.add(task)
@@ -121,7 +135,7 @@ class Wyoming(Service[WyomingBehaviour]):
                 await writer.wait_closed()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, recorded: Recorded) -> None:
-        talk = _Talk(self, writer, recorded)
+        talk = self.talk(writer, recorded)
         events: asyncio.Queue[WyomingEvent] = asyncio.Queue()
 
         async def speak_in_turn() -> None:
