@@ -144,6 +144,7 @@ async def test_with_opt_in_only_who_agrees_is_recorded(scene: Any) -> None:
 
 async def test_a_reload_loses_no_packet_and_the_panel_goes_on(scene: Any) -> None:
     ada = await recording(scene)
+    scene.bot_user.application.owner = ada.user
     shown = await panel(scene, ada)
     playing = asyncio.create_task(ada.play(tone(4)))
     await asyncio.sleep(1)
@@ -177,6 +178,7 @@ async def slow_reload(scene: Any, monkeypatch: pytest.MonkeyPatch) -> asyncio.Ev
 
 async def test_buttons_pressed_in_the_middle_of_a_reload_work_once(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ada = await recording(scene)
+    scene.bot_user.application.owner = ada.user
     bob = await scene.person("Bob")
     shown = await panel(scene, ada)
     gone = await slow_reload(scene, monkeypatch)
