@@ -118,9 +118,9 @@ class Chunker:
     def _later_end(self, cut: Cut) -> int:
         """As many whole sentences as the limit allows; less only when asked, or when one sentence is too long."""
         limit = self._at + self._limit
-        sentences = self._ends(Cut.SENTENCE, limit)
-        if sentences:
-            return sentences[-1] if not self._finished or len(self._text) > limit else len(self._text)
+        sentence = self._last_sentence_end(limit)
+        if sentence is not None:
+            return sentence if not self._finished or len(self._text) > limit else len(self._text)
         too_long = len(self._text) > limit
         if too_long or cut >= Cut.CLAUSE:
             clauses = [end for end in self._ends(Cut.CLAUSE, limit) if end >= self._at + self._first_chars]
@@ -156,6 +156,14 @@ class Chunker:
         while end > max(self._at + 1, limit - _MOST_GLUED) and (_glued(text[end]) or text[end - 1] in "\u200c\u200d"):
             end -= 1
         return end if end > max(self._at + 1, limit - _MOST_GLUED) else limit
+
+    def _last_sentence_end(self, limit: int) -> int | None:
+        """The last end of a sentence within the limit."""
+        last, lead = min(len(self._text), limit + 1), self._lead()
+        ends = [match.end() for match in _SENTENCE_END.finditer(self._text, self._at, last)]
+        return next(
+            (end for end in reversed(ends) if lead < end <= limit and self._ends_sentence(end, Cut.SENTENCE)), None
+        )
 
     def _ends(self, cut: Cut, limit: int) -> list[int]:
         """Where pieces may end within the limit."""

@@ -89,9 +89,14 @@ KEY = re.compile(r"[0-9#*]\ufe0f?\u20e3")
 
 def without_line_marks(text: str) -> str:
     """A text without what stands before its first words as headings, quotes and lists have it."""
-    at = 0
+    at = no_rule_before = 0
     while True:
-        found = LINE_OF_MARKS.match(text, at) or LINE_START.match(text, at)
+        found = None
+        if at >= no_rule_before:  # a run of marks is looked at once
+            found = LINE_OF_MARKS.match(text, at)
+            run = MARKS_OF_A_LINE.match(text, at)
+            no_rule_before = run.end() if run else at
+        found = found or LINE_START.match(text, at)
         begun = _BLANKS.match(text, found.end() if found else at)
         if begun is None or begun.end() == at:
             return text[at:]

@@ -11,7 +11,7 @@ import pytest
 from core.errors import SpeechError, StoreError
 from core.events import TurnEnded
 from core.speech.mood import Mood
-from loopback.world.channels import ChannelKind
+from loopback.world.channels import Channel, ChannelKind
 from loopback.world.permissions import Permission
 from tests.cogs.sounds import voice_pitch_hz, voiced
 
@@ -430,3 +430,74 @@ async def test_prompt_settings_need_rights(scene):
     assert "“Manage Channels”" in await scene.run(bob, "prompt channel")
     assert "“Manage Messages”" in await scene.run(bob, "prompt clear")
     assert "“Manage Server”" in await scene.run(bob, "prompt persona", text="You are mine.")
+
+
+async def test_what_is_deleted_or_edited_while_it_waits_is_read_as_it_is_then(scene):
+    await scene.start(model=False, prompt={"gather_idle_s": 0})
+    ada = await scene.joined()
+    ended = scene.events(TurnEnded)
+    await ada.type(scene.text, "This is the first of three, and it takes a moment to be said.")
+    second = await ada.type(scene.text, "My password is swordfish.")
+    third = await ada.type(scene.text, "I love you.")
+    await scene.until(lambda: scene.runtime.conversation.waiting(scene.session) == 2)
+    await ada.delete(second)
+    await ada.edit(third, "I love tea.")
+    await scene.until(lambda: len(ended) == 2 and not scene.runtime.conversation.busy)
+    assert [event.reply_text for event in ended][1:] == ["I love tea."]
+
+
+async def test_what_is_deleted_while_it_is_gathered_is_not_read(scene):
+    await scene.start(model=False, prompt={"gather_idle_s": 0.5})
+    ada = await scene.joined()
+    ended = scene.events(TurnEnded)
+    gone = await ada.type(scene.text, "not this")
+    await ada.delete(gone)
+    await ada.type(scene.text, "But this.")
+    await scene.until(lambda: len(ended) == 1 and not scene.runtime.conversation.busy)
+    assert ended[0].reply_text == "Ada said: But this."
+
+
+@pytest.mark.parametrize("how", ["all", "newest", "faster"])
+async def test_who_writes_faster_than_can_be_spoken_is_told_once_and_in_the_right_words(scene, how):
+    await scene.start(model=False, prompt={"gather_idle_s": 0, "queue_limit": 3, "read_backlog": how})
+    ada = await scene.joined()
+    ended = scene.events(TurnEnded)
+    await ada.type(scene.text, "This is the first line, and it takes a good while until it is said.")
+    for number in range(1, 12):
+        await ada.type(scene.text, f"Line {number}.")
+    await scene.until(lambda: bool(ended) and ended[-1].reply_text == "Line 11.", 60)
+    notices = [message.content for message in ada.history(scene.text) if message.author is scene.bot_user]
+    assert len(notices) == 1
+    assert "faster than I can speak" in notices[0]
+    assert "prompt" not in notices[0]
+    spoken = [event.reply_text for event in ended]
+    assert spoken[-1] == "Line 11."
+    assert (len(spoken) == 12) is (how != "newest"), spoken
+
+
+async def test_configured_channels_and_threads_are_read_without_a_model(scene):
+    other = scene.world.add_channel(scene.guild, ChannelKind.TEXT, "other")
+    below, beside = (
+        scene.world.put_channel(
+            Channel(scene.world.ids.next(), ChannelKind.THREAD, "thread", scene.guild, parent=parent, owner_id=1)
+        )
+        for parent in (scene.text, other)
+    )
+    await scene.start(model=False, prompt={"gather_idle_s": 0, "channels": [other.id]})
+    ada = await scene.joined()
+    ended = scene.events(TurnEnded)
+    for count, place in enumerate((other, below, beside), 1):
+        await ada.type(place, f"Number {count}.")
+        await scene.until(lambda count=count: len(ended) == count)
+    assert [event.reply_text.rpartition("said: ")[2] for event in ended] == ["Number 1.", "Number 2.", "Number 3."]
+
+
+async def test_threads_below_the_prompt_channel_are_answered(scene):
+    await scene.start(prompt={"gather_idle_s": 0})
+    ada = await scene.joined()
+    thread = scene.world.put_channel(
+        Channel(scene.world.ids.next(), ChannelKind.THREAD, "thread", scene.guild, parent=scene.text, owner_id=1)
+    )
+    scene.chat.script(text="Here I am.")
+    message = await ada.type(thread, "Are you here?")
+    assert (await scene.reply(ada, message)).content == "Here I am."

@@ -54,3 +54,42 @@ def test_attachments_are_told_by_kind(aloud, text, attachments, words) -> None:
 
 def test_names_can_be_switched_off(clock) -> None:
     assert Announcer(clock, names=False, same_speaker_s=60).words(said("hello")) == "hello"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("# Big news", "Ada said: Big news"),
+        ("> quoted", "Ada said: quoted"),
+        ("- [x] done", "Ada said: done"),
+        ("-# small", "Ada said: small"),
+        ("---\n# Title", "Ada said: Title"),
+        ("-5 degrees", "Ada said: -5 degrees"),
+        ("| a | b |", "Ada said:\n| a | b |"),
+    ],
+)
+def test_a_name_stands_before_the_words_and_not_before_their_marks(aloud, text, words) -> None:
+    assert aloud.words(said(text)) == words
+
+
+@pytest.mark.parametrize("name", ["🔥🔥", "```", "||", "\u200b\u200e"])
+def test_a_name_of_marks_or_emoji_is_someone(aloud, name) -> None:
+    assert aloud.words(said("hello", name=name)) == "someone said: hello"
+
+
+def test_a_nickname_of_marks_gives_way_to_the_name(aloud) -> None:
+    assert aloud.words(said("hello"), "```") == "Ada said: hello"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Look at this!", "Look at this! And a picture."),
+        ("Look **here.**", "Look **here.** And a picture."),
+        ("really?", "really? And a picture."),
+        ("look", "look. And a picture."),
+        ("||secret||", "||secret||\n And a picture."),
+    ],
+)
+def test_what_came_along_is_told_in_a_sentence_of_its_own(aloud, text, words) -> None:
+    assert aloud.words(said(text, attachments=("image",))) == f"Ada said: {words}"
