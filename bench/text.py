@@ -14,8 +14,9 @@ import time
 from typing import TYPE_CHECKING
 
 from core.conversation.pages import split
-from core.llm.stops import Stops
-from core.llm.thinking import Thinking
+from core.llm.cleaner import Cleaner
+from core.llm.reasoning_filter import ReasoningFilter
+from core.llm.special_tokens import SpecialTokens
 from core.names import sayable, shown, shown_text
 from core.recording.names import safe_name
 from core.speech.chunking import Chunker
@@ -62,8 +63,9 @@ PATHS: dict[str, Callable[[str], object]] = {
     "chunking": _chunked,
     "pages": split,
     "growing pages": lambda text: split(text, growing=True),
-    "thinking": lambda text: Thinking().feed(text),
-    "stops": lambda text: Stops(["User:", "\n\n\n"]).feed(text),
+    "model's answer": lambda text: Cleaner(("Parley",), ("User:", "\n\n\n")).feed(text),
+    "thoughts": lambda text: ReasoningFilter().feed(text),
+    "tokens": lambda text: SpecialTokens().feed(text),
     "shown": shown,
     "shown text": shown_text,
     "sayable": sayable,
