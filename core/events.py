@@ -139,6 +139,43 @@ class SpeakingStopped(GuildEvent):
     duration_s: float
 
 
+# Hearing --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechBegan(GuildEvent):
+    """Somebody speaks, as voice detection tells: no cough, no click, no noise. Only of people who may be heard."""
+
+    utterance_id: str
+    channel_id: int
+    user_id: int
+    at_s: float  # time.monotonic of the first voiced sound; told a quarter of a second later
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceEnded(GuildEvent):
+    """Somebody fell silent, or a piece of a long utterance is complete."""
+
+    utterance_id: str
+    channel_id: int
+    user_id: int
+    started_at: datetime
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class WordsHeard(GuildEvent):
+    """What somebody said, as text that others wrote: the recogniser's. `final` is False for what may still change."""
+
+    utterance_id: str
+    channel_id: int
+    user_id: int
+    text: str
+    final: bool
+    started_at: datetime
+    language: str  # ISO 639-1, or empty
+
+
 # Conversation ---------------------------------------------------------------------------------------------------------
 
 

@@ -33,6 +33,7 @@ class Utterance:
     final: bool  # False: a look at an utterance that is still open
     piece: int = 0  # a long monologue comes in several
     goes_on: bool = False  # another piece follows
+    spoken_until_s: float = 0.0  # time.monotonic of the last voiced sound
 
     @property
     def duration_s(self) -> float:

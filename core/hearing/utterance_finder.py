@@ -238,6 +238,7 @@ class UtteranceFinder:
             final,
             self._piece,
             goes_on,
+            self._last_voiced_s,
         )
 
     def _keep(self, count: int) -> None:
