@@ -26,11 +26,11 @@ from core.audio.opus import Encoder
 from core.audio.packet_timeline import Placed
 from core.clock import SystemClock
 from core.errors import AudioError, RecordingError, StudioError
-from core.recording.consent import Consent
 from core.recording.journal import JournalReader, JournalWriter
-from core.recording.metadata import FILE, Metadata, Named, Note, Person, read_metadata, write_metadata
+from core.recording.metadata import FILE, Metadata, Named, Note, RecordedPerson, read_metadata, write_metadata
 from core.recording.metadata import ConsentNote as ConsentPart
 from core.recording.recorder import Recorder
+from core.recording.rights import RecordingConsent
 from core.recording.track import TrackJob, TrackState, render_track
 from core.studio.pictures import Limits, look_at
 from core.voice.connection.client import ParleyVoiceClient
@@ -54,7 +54,9 @@ def _metadata() -> Metadata:
     named = Named(id="1", name="fuzz")
     began = datetime.now(UTC)
     metadata = Metadata(id="fuzz", guild=named, channel=named, started_at=began, consent=ConsentPart(mode="announce"))
-    metadata.people = [Person(id="100", name="Anna", first_seen_at=began, journal="100_Anna.ogg", track="100_Anna.wav")]
+    metadata.people = [
+        RecordedPerson(id="100", name="Anna", first_seen_at=began, journal="100_Anna.ogg", track="100_Anna.wav")
+    ]
     metadata.notes = [Note(at_s=1.5, at=began, text="here", by=named)]
     return metadata
 
@@ -67,7 +69,7 @@ def datagrams(folder: Path) -> Callable[[random.Random], None]:
     state.dave_session, state.dave_protocol_version = voices.sessions[0], 1
     for ssrc, user_id in voices.people.items():
         client._add_ssrc(user_id, ssrc)  # pyright: ignore[reportPrivateUsage] - as the voice gateway's hook does
-    recorder = Recorder(folder, _metadata(), consent=Consent("announce"), clock=SystemClock(), name_of=str)
+    recorder = Recorder(folder, _metadata(), consent=RecordingConsent("announce"), clock=SystemClock(), name_of=str)
     receiver.subscribe(recorder.write, owner="fuzz")
     seeds = [datagram for _, datagram in voices.datagrams]
     seal = MODES[AES](bytes(KEY)).seal

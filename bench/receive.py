@@ -57,11 +57,11 @@ class Ear:
 async def listen_ours(voices: Crowd, port: int, mode: str, folder: Path | None) -> Ear:
     """Our receive path, with a recorder if there is a folder."""
     from core.clock import SystemClock
-    from core.recording.consent import Consent
     from core.recording.journal import JournalReader
     from core.recording.metadata import ConsentNote as ConsentPart
     from core.recording.metadata import Metadata, Named
     from core.recording.recorder import Recorder
+    from core.recording.rights import RecordingConsent
     from core.voice.connection.client import ParleyVoiceClient
 
     client = offline_client(ParleyVoiceClient, asyncio.get_running_loop(), port, mode)
@@ -78,7 +78,7 @@ async def listen_ours(voices: Crowd, port: int, mode: str, folder: Path | None) 
         metadata = Metadata(
             id="bench", guild=named, channel=named, started_at=datetime.now(UTC), consent=ConsentPart(mode="announce")
         )
-        recorder = Recorder(folder, metadata, consent=Consent("announce"), clock=SystemClock(), name_of=str)
+        recorder = Recorder(folder, metadata, consent=RecordingConsent("announce"), clock=SystemClock(), name_of=str)
         recorder.start()
         client.receiver.subscribe(recorder.write, owner="bench")
     client.connection.reader.resume()

@@ -15,6 +15,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.bot import recording_messages as words
 from core.bot.auto_recorder import AutoRecorder
 from core.bot.cog import ParleyCog, subcommand
 from core.bot.interactions import BUTTONS
@@ -26,10 +27,9 @@ from core.bot.replies import NO_PINGS, answer, tell_error
 from core.errors import ParleyError, RecordingError
 from core.events import RecordingRendered, RecordingStopped, SessionMoved
 from core.privacy.words import decided_text
-from core.recording import messages as words
 from core.recording.events import RecordingFailed
 from core.recording.files import file_in
-from core.recording.metadata import Named
+from core.recording.metadata import PAUSED_BY, STOPPED_BY, Named
 from core.tasks import Tasks
 from core.voice.checks import VoiceRoom
 
@@ -171,12 +171,12 @@ class RecorderCog(ParleyCog, name="Recorder"):
             await interaction.response.defer(ephemeral=True, thinking=True)
             self._monitored.declined(live)
             by = _named(interaction.user)
-            await self.recordings.stop(live.record.guild_id, words.STOPPED_BY.format(name=by.name), by)
+            await self.recordings.stop(live.record.guild_id, STOPPED_BY.format(name=by.name), by)
             await answer(interaction, STOPPED)
         else:
             if action == "pause":
                 by = _named(interaction.user)
-                live.recorder.pause(words.PAUSED_BY.format(name=by.name), by)
+                live.recorder.pause(PAUSED_BY.format(name=by.name), by)
             else:
                 live.recorder.resume()
             self._show(live.id)

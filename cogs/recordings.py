@@ -16,6 +16,7 @@ import discord
 from discord import app_commands
 
 from core.audio.encode import Quality
+from core.bot import recording_messages as words
 from core.bot.cog import ParleyCog
 from core.bot.handing_out import Handout
 from core.bot.interactions import BUTTONS
@@ -23,7 +24,6 @@ from core.bot.recording_rights import RecordingRights
 from core.bot.replies import NO_PINGS, answer, tell_error
 from core.errors import ParleyError, RecordingError
 from core.privacy.words import USES, decided_text, deleted_text, said_text
-from core.recording import messages as words
 from core.recording.files import file_in
 from core.recording.names import dated_name
 from core.recording.offers import find_offer, work_s

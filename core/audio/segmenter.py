@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Utterance:
+class SpeechSpan:
     """A stretch in which somebody spoke, in samples since the recording's start."""
 
     start: int
@@ -32,7 +32,7 @@ class Segmenter:
     start: int = -1  # of the utterance under way
     end: int = -1
 
-    def add(self, starts: NDArray[np.int64], samples: int, peaks: NDArray[np.int32]) -> Iterator[Utterance]:
+    def add(self, starts: NDArray[np.int64], samples: int, peaks: NDArray[np.int32]) -> Iterator[SpeechSpan]:
         """Take frames into account; gives utterances that are over.
 
         Args:
@@ -42,14 +42,14 @@ class Segmenter:
         """
         for start in starts[peaks > self.threshold].tolist():
             if self.start >= 0 and start - self.end > self.silence_samples:
-                yield Utterance(self.start, self.end)
+                yield SpeechSpan(self.start, self.end)
                 self.start = start
             elif self.start < 0:
                 self.start = start
             self.end = start + samples
 
-    def close(self) -> Iterator[Utterance]:
+    def close(self) -> Iterator[SpeechSpan]:
         """Give the utterance under way: the track is over."""
         if self.start >= 0:
-            yield Utterance(self.start, self.end)
+            yield SpeechSpan(self.start, self.end)
             self.start = self.end = -1

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from core.llm.chunks import Piece, ServerSaidError, read_piece, whole_answer
-from core.llm.events import BOM, ERROR, Event, EventReader
+from core.llm.events import BOM, ERROR, EventReader, ServerSentEvent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -80,7 +80,7 @@ async def _events(opening: bytes, body: AsyncIterator[bytes]) -> AsyncGenerator[
         raise BrokenOffError("the stream ended in the middle")
 
 
-async def _read(opening: bytes, body: AsyncIterator[bytes]) -> AsyncGenerator[Event]:
+async def _read(opening: bytes, body: AsyncIterator[bytes]) -> AsyncGenerator[ServerSentEvent]:
     reader = EventReader()
     for event in reader.feed(opening):
         yield event
@@ -96,7 +96,7 @@ async def _nothing() -> AsyncGenerator[bytes]:
         yield data
 
 
-def _piece(event: Event) -> Piece:
+def _piece(event: ServerSentEvent) -> Piece:
     if event.name == ERROR:
         raise ServerSaidError(_said(event.data))
     if event.name in ("ping", "heartbeat", "keepalive", "keep-alive"):

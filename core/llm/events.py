@@ -18,7 +18,7 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ServerSentEvent:
     """One event that brought something."""
 
     data: str
@@ -36,7 +36,7 @@ class EventReader:
         self._after_cr = False
         self._first = True
 
-    def feed(self, data: bytes) -> list[Event]:
+    def feed(self, data: bytes) -> list[ServerSentEvent]:
         """The events that are complete now. Raises `ValueError` if one grows beyond `EVENT_LIMIT`."""
         if self._after_cr:
             data = data.removeprefix(b"\n") if data else data
@@ -44,7 +44,7 @@ class EventReader:
         if not data:
             return []
         self._after_cr = data.endswith(b"\r")
-        events: list[Event] = []
+        events: list[ServerSentEvent] = []
         *ended, rest = _LINE_END.split(data)
         for piece in ended:
             self._line.append(piece)
@@ -55,9 +55,9 @@ class EventReader:
             raise ValueError("an event is too large")
         return events
 
-    def flush(self) -> list[Event]:
+    def flush(self) -> list[ServerSentEvent]:
         """The event that the end of the stream completes: not every server sends the empty line behind its last one."""
-        events: list[Event] = []
+        events: list[ServerSentEvent] = []
         self._take(self._whole_line(), events)
         self._dispatch(events)
         return events
@@ -70,13 +70,13 @@ class EventReader:
         self._first = False
         return line
 
-    def _take(self, line: bytes, events: list[Event]) -> None:
+    def _take(self, line: bytes, events: list[ServerSentEvent]) -> None:
         if not line.strip():
             self._dispatch(events)
             return
         if line.lstrip().startswith(b"{"):  # JSON without its field name, as proxies write errors
             self._dispatch(events)
-            events.append(Event(line.decode(errors="replace")))
+            events.append(ServerSentEvent(line.decode(errors="replace")))
             return
         field, _, value = line.decode(errors="replace").partition(":")
         value = value.removeprefix(" ")
@@ -88,12 +88,12 @@ class EventReader:
         elif field == "event":
             self._name = value.strip()
         elif field == ERROR:
-            events.append(Event(value, ERROR))
+            events.append(ServerSentEvent(value, ERROR))
 
-    def _dispatch(self, events: list[Event]) -> None:
+    def _dispatch(self, events: list[ServerSentEvent]) -> None:
         data = "\n".join(self._data)
         if data.strip():
-            events.append(Event(data, self._name))
+            events.append(ServerSentEvent(data, self._name))
         self._data.clear()
         self._name = ""
         self._size = 0

@@ -55,7 +55,7 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptExport:
     """An archive that waits for one person."""
 
     path: Path
@@ -183,14 +183,14 @@ class Exports:
         export.kept = True
         return export.folder.name
 
-    def find(self, key: str, user_id: int) -> Kept | None:
+    def find(self, key: str, user_id: int) -> KeptExport | None:
         """An export that was kept for somebody; None if it is gone or not theirs."""
         for folder in self._folders():
             about = _about(folder)
             if folder.name == key and about.get("kept") is True and about.get("for") == user_id:
                 files = [path for path in folder.iterdir() if path.suffix == ".zip"]
                 if len(files) == 1:
-                    return Kept(files[0], tuple(map(str, about["recordings"])), about["people"] == [user_id])
+                    return KeptExport(files[0], tuple(map(str, about["recordings"])), about["people"] == [user_id])
         return None
 
     def remove(self, key: str) -> None:

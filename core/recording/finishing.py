@@ -14,7 +14,15 @@ from core.audio.frames import RATE_HZ
 from core.audio.ogg import Damage, PageReader, read_tags
 from core.recording.files import SEGMENTS
 from core.recording.lengthening import lengthen
-from core.recording.metadata import Audio, Files, MissingSound, Person, Segment, read_metadata, write_metadata
+from core.recording.metadata import (
+    Audio,
+    Files,
+    MissingSound,
+    RecordedPerson,
+    RecordedSegment,
+    read_metadata,
+    write_metadata,
+)
 from core.recording.picture import draw_timeline
 from core.recording.rendering import SESSION, Rendering
 
@@ -94,7 +102,7 @@ def settle_metadata(folder: Path) -> Metadata:
         if metadata.person(user_id) is None:
             begun = datetime.fromtimestamp((folder / name).stat().st_mtime, UTC)
             metadata.people.append(
-                Person(id=str(user_id), name=_name_in(folder / name), first_seen_at=begun, journal=name)
+                RecordedPerson(id=str(user_id), name=_name_in(folder / name), first_seen_at=begun, journal=name)
             )
     write_metadata(folder, metadata)
     return metadata
@@ -212,7 +220,7 @@ def _describe(metadata: Metadata, rendering: Rendering, names: dict[str, str], q
         person.track = names.get(track.wav)
         _describe_person(person, track)
         metadata.segments += [
-            Segment(
+            RecordedSegment(
                 user_id=person.id,
                 file=person.track,
                 start_s=round(utterance.start / RATE_HZ, 3),
@@ -223,7 +231,7 @@ def _describe(metadata: Metadata, rendering: Rendering, names: dict[str, str], q
     metadata.segments.sort(key=lambda segment: (segment.start_s, segment.user_id))
 
 
-def _describe_person(person: Person, track: RenderedTrack) -> None:
+def _describe_person(person: RecordedPerson, track: RenderedTrack) -> None:
     state = track.state
     person.speech_s = round(sum(u.end - u.start for u in track.utterances) / RATE_HZ, 3)
     person.peak_dbfs = round(20 * math.log10(state.peak / 32768), 1) if state.peak else None

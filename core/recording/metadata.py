@@ -18,6 +18,7 @@ from core.recording.names import shown_name
 if TYPE_CHECKING:
     from pathlib import Path
 
+STOPPED_BY, PAUSED_BY = "Stopped by {name}.", "Paused by {name}."  # reasons, by which whoever did it is found
 FILE = "metadata.json"
 SCHEMA_VERSION = 1
 
@@ -83,7 +84,7 @@ class MissingSound(_Part):
     bytes: int
 
 
-class Person(_Part):
+class RecordedPerson(_Part):
     """One person on the recording."""
 
     id: Id
@@ -106,7 +107,7 @@ class Person(_Part):
         return self.journal is None and bool(self.packets.undecryptable)
 
 
-class Segment(_Part):
+class RecordedSegment(_Part):
     """One utterance."""
 
     user_id: Id
@@ -206,8 +207,8 @@ class Metadata(_Part):
     audio: Audio = Field(default_factory=Audio)
     consent: ConsentNote
     encryption: Encryption = Field(default_factory=Encryption)
-    people: list[Person] = Field(default_factory=list[Person])
-    segments: list[Segment] = Field(default_factory=list[Segment])
+    people: list[RecordedPerson] = Field(default_factory=list[RecordedPerson])
+    segments: list[RecordedSegment] = Field(default_factory=list[RecordedSegment])
     notes: list[Note] = Field(default_factory=list[Note])
     gaps: list[Gap] = Field(default_factory=list[Gap])
     files: Files = Field(default_factory=Files)
@@ -219,7 +220,7 @@ class Metadata(_Part):
         """The other channels that it went on in, by id."""
         return tuple(int(channel.id) for channel in self.moved_to)
 
-    def person(self, user_id: int) -> Person | None:
+    def person(self, user_id: int) -> RecordedPerson | None:
         """Somebody on the recording, by id."""
         return next((person for person in self.people if person.id == str(user_id)), None)
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.config.recording import TrackFormat
-    from core.recording.metadata import Metadata, Person
+    from core.recording.metadata import Metadata, RecordedPerson
 
 _FLAC_SHARE = 0.7  # of the samples of speech: what the loudest voices need
 _OPUS_SILENCE_BPS = 2000.0  # bits a second of packets without sound, pages included
@@ -52,7 +52,9 @@ def work_s(metadata: Metadata, files: int, workers: int) -> float:
 _ENCODED_A_SECOND = 60.0  # seconds of sound, on a machine that has other things to do too
 
 
-def _size(format: TrackFormat, duration_s: float, people: Sequence[Person], mixes: int, bitrate_kbps: int) -> int:
+def _size(
+    format: TrackFormat, duration_s: float, people: Sequence[RecordedPerson], mixes: int, bitrate_kbps: int
+) -> int:
     speech_s = sum(person.speech_s for person in people)
     sound_s = speech_s + mixes * min(duration_s, speech_s)
     files = len(people) + mixes

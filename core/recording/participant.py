@@ -10,7 +10,7 @@ from core.audio.frames import OPUS_SILENCE, RATE_HZ
 from core.audio.opus import is_silence, packet_samples
 from core.audio.packet_timeline import PacketCounts, Timeline
 from core.recording.journal import JournalWriter
-from core.recording.metadata import Packets, Person
+from core.recording.metadata import Packets, RecordedPerson
 from core.recording.names import safe_name, shown_name
 
 if TYPE_CHECKING:
@@ -143,10 +143,10 @@ class Participant:
         if self.journal is not None:
             self.journal.discard()
 
-    def describe(self, undecryptable: Mapping[str, int]) -> Person:
+    def describe(self, undecryptable: Mapping[str, int]) -> RecordedPerson:
         """Them, as the metadata has it."""
         counts = self.counts
-        return Person(
+        return RecordedPerson(
             id=str(self.user_id),
             name=self.name,
             bot=self.bot,

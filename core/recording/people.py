@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from core.privacy.owners import Person
     from core.recording.archive import Archive
-    from core.recording.consent import Consent
     from core.recording.live_recording import LiveRecording
+    from core.recording.rights import RecordingConsent
     from core.store.decisions import Decision
     from core.store.recordings import RecordingsRepository
 
@@ -38,7 +38,7 @@ class RecordedPeople:
         self,
         archive: Archive,
         repository: RecordingsRepository,
-        consent: Consent,
+        consent: RecordingConsent,
         live: Mapping[int, LiveRecording],
         settled: Callable[[str], Awaitable[None]],
     ) -> None:

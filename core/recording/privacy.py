@@ -12,8 +12,7 @@ from core.errors import RecordingError
 from core.privacy.mentions import cleaner
 from core.recording.files import file_in
 from core.recording.finishing import SEGMENTS, clear_rendered
-from core.recording.messages import PAUSED_BY, STOPPED_BY
-from core.recording.metadata import FILE, read_metadata, write_metadata
+from core.recording.metadata import FILE, PAUSED_BY, STOPPED_BY, read_metadata, write_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     from core.audio.frames import OpusFrame
     from core.clock import Clock
-    from core.recording.consent import Consent
     from core.recording.gap_tracker import Kind
     from core.recording.journal import JournalWriter
     from core.recording.metadata import Gap, Metadata
-    from core.recording.unheard import Missed
+    from core.recording.rights import RecordingConsent
+    from core.recording.unheard import UnheardSpan
 
 _log = logging.getLogger(__name__)
 
@@ -86,14 +86,14 @@ class Recorder:
         folder: Path,
         metadata: Metadata,
         *,
-        consent: Consent,
+        consent: RecordingConsent,
         clock: Clock,
         name_of: Callable[[int], str],
         limits: RecordingLimits | None = None,
         on_ended: Callable[[str], None] | None = None,
         own_id: int | None = None,
         undecryptable: Callable[[], Mapping[int, Mapping[str, int]]] = dict,
-        missed: Callable[[], Mapping[int, Sequence[Missed]]] = dict,
+        missed: Callable[[], Mapping[int, Sequence[UnheardSpan]]] = dict,
         encryption: Callable[[], Encryption | None] = lambda: None,
         open_file: Callable[[Path], BinaryIO] | None = None,
         on_heard: Callable[[int, str], None] = lambda user_id, name: None,

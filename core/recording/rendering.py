@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
-    from core.audio.segmenter import Utterance
+    from core.audio.segmenter import SpeechSpan
     from core.machine.lane import Lane
     from core.recording.track import LostSpan
 
@@ -33,7 +33,7 @@ class RenderedTrack:
     journal: str
     wav: str
     state: TrackState = field(default_factory=TrackState)
-    utterances: list[Utterance] = field(default_factory=lambda: list["Utterance"]())
+    utterances: list[SpeechSpan] = field(default_factory=lambda: list["SpeechSpan"]())
     sounds: list[tuple[int, int]] = field(default_factory=lambda: list[tuple[int, int]]())
     missing: list[LostSpan] = field(default_factory=lambda: list["LostSpan"]())
 

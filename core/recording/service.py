@@ -18,7 +18,6 @@ from core.privacy.owners import Person
 from core.privacy.service import Privacy
 from core.recording.archive import Archive
 from core.recording.auto_rules import AutoRules
-from core.recording.consent import Consent
 from core.recording.events import RecordingFailed
 from core.recording.finishing import clear_rendered, drop_refused, finish, give_up, new_rendering
 from core.recording.folders import delete_folder, make_folder
@@ -27,6 +26,7 @@ from core.recording.metadata import ConsentNote as ConsentPart
 from core.recording.metadata import Encryption, Metadata, Named, Software
 from core.recording.people import RecordedPeople
 from core.recording.recorder import Recorder, RecordingLimits
+from core.recording.rights import RecordingConsent
 from core.recording.room import Room, is_full
 from core.recording.session_listener import SessionListener
 from core.tasks import Tasks
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from core.recording.exports import Export
     from core.recording.live_recording import FrameSource
     from core.recording.rendering import Rendering
-    from core.recording.unheard import Missed
+    from core.recording.unheard import UnheardSpan
     from core.store.decisions import Decision
     from core.store.recordings import RecordingRecord, RecordingsRepository
 
@@ -88,7 +88,7 @@ class Recordings:
         """
         self._own_privacy = privacy is None
         self.privacy = privacy or Privacy(repository.store, root / KEPT, clock)
-        self.consent = Consent(section.consent, among=self.privacy.consent)
+        self.consent = RecordingConsent(section.consent, among=self.privacy.consent)
         self.auto = AutoRules(section)
         self.panels: dict[str, tuple[int, int]] = {}  # channel and message that show a recording, kept through reloads
         self.announced: dict[int, int] = {}  # by guild: the voice channel that was told and is marked, kept likewise
@@ -149,7 +149,7 @@ class Recordings:
         report_channel_id: int | None = None,
         own_voice: tuple[int, FrameSource] | None = None,
         encryption: Callable[[], Encryption | None] = lambda: None,
-        missed: Callable[[], Mapping[int, Sequence[Missed]]] = dict,
+        missed: Callable[[], Mapping[int, Sequence[UnheardSpan]]] = dict,
         undecryptable: Callable[[], Mapping[int, Mapping[str, int]]] = dict,
         automatic: bool = False,
         channel_name: Callable[[int], str] = str,

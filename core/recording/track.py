@@ -11,7 +11,7 @@ import numpy as np
 from core.audio.frames import CHANNELS, FRAME_SAMPLES, OPUS_SILENCE, RATE_HZ
 from core.audio.ogg import PRE_SKIP
 from core.audio.opus import MAX_PACKET_SAMPLES, Decoder, has_fec, inspect_packet
-from core.audio.segmenter import Segmenter, Utterance
+from core.audio.segmenter import Segmenter, SpeechSpan
 from core.audio.wav import WavWriter
 from core.errors import AudioError
 from core.recording.journal import JournalEntry, JournalReader
@@ -73,7 +73,7 @@ class TrackResult:
     """What a stretch of rendering gave."""
 
     state: TrackState
-    utterances: tuple[Utterance, ...]  # that ended in this stretch
+    utterances: tuple[SpeechSpan, ...]  # that ended in this stretch
     sounds: tuple[tuple[int, int], ...]  # where the WAV is not silent, as first and behind the last sample
     missing: tuple[LostSpan, ...] = ()
 
@@ -109,7 +109,7 @@ class _Rendering:
     packets: int = 0
     peak: int = 0
     history: list[bytes] = field(default_factory=lambda: list[bytes]())
-    utterances: list[Utterance] = field(default_factory=lambda: list[Utterance]())
+    utterances: list[SpeechSpan] = field(default_factory=lambda: list[SpeechSpan]())
     sounds: list[tuple[int, int]] = field(default_factory=lambda: list[tuple[int, int]]())
     missing: list[LostSpan] = field(default_factory=lambda: list[LostSpan]())
     segmenter: Segmenter = field(init=False)

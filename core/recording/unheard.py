@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 REASON = "Packets of one person could not be decrypted ({cause})."
 
 
-class Missed(Protocol):
+class UnheardSpan(Protocol):
     """A stretch of one person's packets that could not be had, all for one cause; times on the clock of arrival."""
 
     @property
@@ -39,7 +39,7 @@ class Unheard:
     def __init__(
         self,
         counts: Callable[[], Mapping[int, Mapping[str, int]]],
-        missed: Callable[[], Mapping[int, Sequence[Missed]]],
+        missed: Callable[[], Mapping[int, Sequence[UnheardSpan]]],
     ) -> None:
         """Ask `counts` for packets by user id and cause, `missed` for stretches by user id."""
         self._counts, self._missed = counts, missed

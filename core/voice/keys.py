@@ -11,7 +11,7 @@ LONGEST_PAUSE_S = 120.0
 GIVE_UP_S = 45.0  # what waits to be said by then is said in writing alone
 
 
-class Step(Enum):
+class KeyStep(Enum):
     """What is due."""
 
     TELL = "tell"
@@ -27,10 +27,10 @@ class KeyWatch:
     def __init__(self) -> None:
         self.silent = False  # given up: whatever is to be said now is not even begun
         self._since_s: float | None = None
-        self._taken: set[Step] = set()
+        self._taken: set[KeyStep] = set()
         self._reconnect_after_s = RECONNECT_S
 
-    def look(self, now_s: float, *, missing: bool, speaking: bool) -> list[Step]:
+    def look(self, now_s: float, *, missing: bool, speaking: bool) -> list[KeyStep]:
         """What is to be done now.
 
         Args:
@@ -43,23 +43,23 @@ class KeyWatch:
         if self._since_s is None:
             self._since_s = now_s
         waited_s = now_s - self._since_s
-        due: list[Step] = []
+        due: list[KeyStep] = []
         if waited_s >= TELL_S and speaking:
-            due.append(Step.TELL)
+            due.append(KeyStep.TELL)
         if waited_s >= RENEW_S:
-            due.append(Step.RENEW)
+            due.append(KeyStep.RENEW)
         if waited_s >= GIVE_UP_S:
-            due.append(Step.GIVE_UP)
+            due.append(KeyStep.GIVE_UP)
             self.silent = True
         due = [step for step in due if step not in self._taken]
         self._taken.update(due)
         if waited_s >= self._reconnect_after_s:
             self._reconnect_after_s = waited_s + min(LONGEST_PAUSE_S, self._reconnect_after_s)
-            due.append(Step.RECONNECT)
+            due.append(KeyStep.RECONNECT)
         return due
 
-    def _over(self) -> list[Step]:
-        told = self._taken & {Step.TELL, Step.GIVE_UP}
+    def _over(self) -> list[KeyStep]:
+        told = self._taken & {KeyStep.TELL, KeyStep.GIVE_UP}
         self._since_s, self.silent, self._reconnect_after_s = None, False, RECONNECT_S
         self._taken.clear()
-        return [Step.RECOVERED] if told else []
+        return [KeyStep.RECOVERED] if told else []

@@ -15,7 +15,7 @@ from core.events import EncryptionChanged, SessionImpaired, SessionInterrupted, 
 from core.names import shown
 from core.tasks import Tasks
 from core.voice.checks import NO_SPEAK, VoiceRoom, name_of
-from core.voice.keys import KeyWatch, Step
+from core.voice.keys import KeyStep, KeyWatch
 from core.voice.media import Media
 
 if TYPE_CHECKING:
@@ -313,15 +313,15 @@ class VoiceSession:
                 "session %s: the end-to-end keys are %s", self.id, f"missing: {step.value}" if missing else "here"
             )
             match step:
-                case Step.TELL:
+                case KeyStep.TELL:
                     self._tasks.start(self.notice(NO_KEYS), "notice no keys")
-                case Step.RENEW:
+                case KeyStep.RENEW:
                     await self.client.lasting.recover()
-                case Step.RECONNECT:
+                case KeyStep.RECONNECT:
                     self._rejoin_now = True
-                case Step.GIVE_UP:
+                case KeyStep.GIVE_UP:
                     self._tasks.start(self.notice(NO_KEYS_LEFT), "notice no keys left")
-                case Step.RECOVERED:
+                case KeyStep.RECOVERED:
                     self._tasks.start(self.notice(KEYS), "notice keys")
         if self._keys.silent and waiting:
             self.player.stop_all()

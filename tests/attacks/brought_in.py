@@ -15,7 +15,7 @@ from core.audio.opus import Encoder
 from core.audio.packet_timeline import Placed
 from core.audio.wav import WavWriter
 from core.recording.journal import JournalWriter
-from core.recording.metadata import ConsentNote, Files, Metadata, Named, Person, write_metadata
+from core.recording.metadata import ConsentNote, Files, Metadata, Named, RecordedPerson, write_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ def bring_in(
     folder = root / str(guild_id) / str(channel_id) / f"{begun:%Y-%m-%d_%H-%M-%S}_{recording_id}"
     folder.mkdir(parents=True)
     total = np.zeros((round(duration_s * RATE_HZ), 2), np.int32)
-    people: list[Person] = []
+    people: list[RecordedPerson] = []
     for user_id, hz in tones_hz.items():
         samples = sine(duration_s, hz)
         total += samples
@@ -49,7 +49,7 @@ def bring_in(
         write_wav(folder / f"{stem}.wav", samples)
         write_journal(folder / f"{stem}.ogg", samples)
         people.append(
-            Person(
+            RecordedPerson(
                 id=str(user_id),
                 name=f"person{user_id}",
                 first_seen_at=begun,

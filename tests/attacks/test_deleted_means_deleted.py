@@ -18,8 +18,7 @@ from core.errors import RecordingError, StoreError
 from core.privacy.kept import FILE
 from core.privacy.service import Privacy
 from core.privacy.stored import StoredData
-from core.recording.messages import PAUSED_BY, STOPPED_BY
-from core.recording.metadata import Named, read_metadata
+from core.recording.metadata import PAUSED_BY, STOPPED_BY, Named, read_metadata
 from core.store.history import HistoryEntry, HistoryRepository
 from core.store.settings import PersonVoice, SettingsRepository
 from core.store.store import Store

@@ -10,9 +10,10 @@ from types import SimpleNamespace as Shape
 import pytest
 
 from core.bot import message_text
+from core.bot import recording_messages as words
 from core.lockdown import describe
 from core.names import LONGEST, code, plain, sayable, shown, shown_text
-from core.recording import messages as words
+from core.recording.metadata import STOPPED_BY
 from core.speech.speakable import Speakable
 
 ROOT = Path(__file__).parents[2]
@@ -106,7 +107,7 @@ def test_messages_show_names_safely(name: str) -> None:
         describe.low_memory(name, 1, 2),
         describe.memories([Shape(name=name, used_bytes=1, total_bytes=2, share=0.5)])[0],
         describe._feature(feature),
-        words.STOPPED_BY.format(name=shown(name)),
+        STOPPED_BY.format(name=shown(name)),
     ]
     for line in lines:
         outside = re.sub("`[^`]*`", "", line)  # between ticks nothing is read as markup

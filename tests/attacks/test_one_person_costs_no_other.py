@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.audio.frames import OpusFrame
-from core.recording.consent import Consent
 from core.recording.finishing import settle_metadata
 from core.recording.journal import JournalReader
 from core.recording.metadata import Named, Note, read_metadata
 from core.recording.names import MAX_SHOWN
 from core.recording.recorder import DISK_GONE, Recorder
+from core.recording.rights import RecordingConsent
 from tests.core.recording.opus_rules import complaints
 from tests.core.recording.people import START, FakeClock, Speaker, feed, metadata, together, tone
 
@@ -53,7 +53,7 @@ def record(folder: Path, name_of: Callable[[int], str], frames: list[OpusFrame],
     live = Recorder(
         folder,
         metadata(),
-        consent=Consent("announce"),
+        consent=RecordingConsent("announce"),
         clock=clock,
         name_of=name_of,
         on_ended=told.append,
@@ -149,7 +149,7 @@ def test_a_disk_that_is_gone_is_everybodys_trouble(tmp_path: Path) -> None:
     live = Recorder(
         tmp_path,
         metadata(),
-        consent=Consent("announce"),
+        consent=RecordingConsent("announce"),
         clock=clock,
         name_of=str,
         on_ended=told.append,
@@ -178,7 +178,7 @@ def test_halves_of_characters_in_notes_and_channels_end_nothing(tmp_path: Path) 
     note = Note(at_s=1, at=START, text="so\ud800", by=Named(id="1", name="A\udfff"))
     found = metadata()
     found.channel, found.notes = Named(id="2", name="\ud800lounge"), [note]
-    live = Recorder(tmp_path, found, consent=Consent("announce"), clock=FakeClock(), name_of=str)
+    live = Recorder(tmp_path, found, consent=RecordingConsent("announce"), clock=FakeClock(), name_of=str)
     live.note("and\udc00", Named(id="3", name="\ud801"))
     live.stop("x").result(5)
     assert [each.text for each in read_metadata(tmp_path).notes] == ["so?", "and?"]

@@ -14,7 +14,7 @@ import pytest
 
 from core.audio.wav import WavReader
 from core.bot.recording_mark import STATUS
-from core.recording.messages import ANNOUNCED
+from core.bot.recording_messages import ANNOUNCED
 from core.recording.metadata import read_metadata
 from loopback.world.permissions import Permission
 

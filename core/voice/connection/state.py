@@ -7,7 +7,7 @@ import logging
 import socket
 import struct
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import aiohttp
 from discord.errors import ConnectionClosed
@@ -22,15 +22,22 @@ from core.voice.receive.socket_reader import VoiceSocketReader
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from discord import VoiceClient
     from discord.voice_state import SocketReader
-
-    from core.voice.connection.client import ParleyVoiceClient
 
 _log = logging.getLogger(__name__)
 
 RECEIVE_BUFFER_BYTES = 4 << 20  # the system may give less; a second of 25 people is 300 kB
 RESUME_TIMEOUT_S = 5.0
 ABNORMAL_CLOSURE = 1006  # RFC 6455, 7.1.5
+
+
+class VoiceSessionOwner(Protocol):
+    """Whose connection this is, as far as the voice gateway's news go."""
+
+    def new_voice_session(self) -> None:
+        """Op 2 came: SSRCs of before may mean nothing any more."""
+        ...
 
 
 class ParleyVoiceWebSocket(DiscordVoiceWebSocket):
@@ -108,9 +115,7 @@ class ParleyVoiceWebSocket(DiscordVoiceWebSocket):
 class ParleyConnectionState(VoiceConnectionState):
     """The connection: sockets, keys, DAVE session, reconnects. Live values are read from here for every packet."""
 
-    voice_client: ParleyVoiceClient
-
-    def __init__(self, voice_client: ParleyVoiceClient) -> None:
+    def __init__(self, voice_client: VoiceClient) -> None:
         self.encryption_changed: Callable[[int, int], None] = _unwatched
         self.transition_at_s = float("-inf")
         self.last_transition_id = 0
@@ -211,7 +216,7 @@ class ParleyConnectionState(VoiceConnectionState):
 
 async def _hook(ws: DiscordVoiceWebSocket, msg: dict[str, Any]) -> None:
     """voice_recv's own hook (ops 5, 11, 12, 13 become maps and events), fenced in."""
-    client = cast("ParleyVoiceClient", ws._connection.voice_client)  # pyright: ignore[reportPrivateUsage] - as voice_recv does
+    client = cast("VoiceSessionOwner", ws._connection.voice_client)  # pyright: ignore[reportPrivateUsage] - as voice_recv does
     try:
         if msg["op"] == ws.READY:
             client.new_voice_session()

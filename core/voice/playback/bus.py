@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from core.voice.playback.stream import Excerpt, Outcome, PlaybackStream
+    from core.voice.playback.mixer import Excerpt
+    from core.voice.playback.stream import Outcome, PlaybackStream
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.audio.frames import CHANNELS, FRAME_S, FRAME_SAMPLES
-from core.voice.playback.fades import fade_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from core.voice.playback.stream import Excerpt
 
 DUCKED = 0.2  # -14 dB
 DUCK_S = 0.08
 UNDUCK_S = 0.5
 UNDUCK_AFTER_S = 0.4  # a breath between sentences does not bring the music back
 KNEE = 0.9
+FADE_SAMPLES = FRAME_SAMPLES // 2  # 10 ms
+
+_RISE: NDArray[np.float32] = np.linspace(0.0, 1.0, FADE_SAMPLES, dtype=np.float32)[:, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A frame of a stream, `(960, 2)`, of which `count` samples are real; none is louder than `peak`."""
+
+    samples: NDArray[np.float32]
+    count: int
+    peak: float
 
 
 class Mixer:
@@ -84,3 +94,13 @@ def _scale(frame: NDArray[np.float32], start: float, stop: float) -> None:
         frame *= np.linspace(start, stop, FRAME_SAMPLES, dtype=np.float32)[:, None]
     elif start != 1.0:
         frame *= np.float32(start)
+
+
+def fade_out(frame: NDArray[np.float32], count: int = FADE_SAMPLES) -> None:
+    """Let the first `count` samples (at most 10 ms) of a frame sink to silence, in place; the rest is taken as silent."""
+    frame[:count] *= np.linspace(1.0, 0.0, count, dtype=np.float32)[:, None]
+
+
+def fade_in(frame: NDArray[np.float32]) -> None:
+    """Let the first 10 ms of a frame rise from silence, in place."""
+    frame[:FADE_SAMPLES] *= _RISE

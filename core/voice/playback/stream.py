@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from core.audio.frames import CHANNELS, FRAME_SAMPLES, RATE_HZ
-from core.voice.playback.fades import FADE_SAMPLES, fade_out
+from core.voice.playback.mixer import FADE_SAMPLES, Excerpt, fade_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,15 +35,6 @@ class StreamEnd:
     written_samples: int
     heard_samples: int
     underruns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Excerpt:
-    """A frame of a line, `(960, 2)`, of which `count` samples are real; none is louder than `peak`."""
-
-    samples: NDArray[np.float32]
-    count: int
-    peak: float
 
 
 @dataclass(slots=True, eq=False)

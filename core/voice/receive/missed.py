@@ -19,7 +19,7 @@ class Missed:
 
 
 @dataclass(slots=True, eq=False)
-class Stretch:
+class MissedSpan:
     """One that may still grow, or shrink when a late key opens what was counted."""
 
     cause: str
@@ -34,21 +34,21 @@ class MissedFrames:
     __slots__ = ("_last", "_stretches")
 
     def __init__(self) -> None:
-        self._stretches: list[Stretch] = []
-        self._last: dict[str, Stretch] = {}
+        self._stretches: list[MissedSpan] = []
+        self._last: dict[str, MissedSpan] = {}
 
-    def note(self, cause: str, at_s: float) -> Stretch:
+    def note(self, cause: str, at_s: float) -> MissedSpan:
         """Count a frame that arrived then; gives where, for `undo`."""
         last = self._last.get(cause)
         if last is not None and (at_s - last.end_s <= JOINED_S or len(self._stretches) >= STRETCHES):
             last.end_s = max(last.end_s, at_s)
             last.frames += 1
             return last
-        self._last[cause] = stretch = Stretch(cause, at_s, at_s)
+        self._last[cause] = stretch = MissedSpan(cause, at_s, at_s)
         self._stretches.append(stretch)
         return stretch
 
-    def undo(self, stretch: Stretch) -> None:
+    def undo(self, stretch: MissedSpan) -> None:
         """A frame that was counted there could be had after all."""
         stretch.frames -= 1
 

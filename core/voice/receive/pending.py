@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from core.voice.receive.missed import Stretch
+    from core.voice.receive.missed import MissedSpan
 
 HELD_PACKETS = 100  # of an SSRC nobody has been named for yet: 2 s
 HELD_STREAMS = 64
@@ -64,9 +64,9 @@ class UndecryptedFrames:
     __slots__ = ("packets",)
 
     def __init__(self) -> None:
-        self.packets: deque[tuple[Packet, Stretch]] = deque(maxlen=SEALED_PACKETS)
+        self.packets: deque[tuple[Packet, MissedSpan]] = deque(maxlen=SEALED_PACKETS)
 
-    def keep(self, packet: Packet, stretch: Stretch) -> None:
+    def keep(self, packet: Packet, stretch: MissedSpan) -> None:
         """Keep a frame that failed, and where it is counted."""
         self.packets.append((packet, stretch))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from core.voice.receive.missed import MissedFrames
 
 if TYPE_CHECKING:
-    from core.voice.receive.missed import Stretch
+    from core.voice.receive.missed import MissedSpan
 
 
 @dataclass(slots=True)
@@ -30,12 +30,12 @@ class UserStats:
     undecryptable: Counter[str] = field(default_factory=lambda: Counter[str]())
     missed: MissedFrames = field(default_factory=MissedFrames)  # the same, by time
 
-    def refuse(self, cause: str, at_s: float) -> Stretch:
+    def refuse(self, cause: str, at_s: float) -> MissedSpan:
         """Count a frame that could not be had; gives where, for `admit`."""
         self.undecryptable[cause] += 1
         return self.missed.note(cause, at_s)
 
-    def admit(self, stretch: Stretch) -> None:
+    def admit(self, stretch: MissedSpan) -> None:
         """A frame that was refused could be had after all."""
         self.missed.undo(stretch)
         self.undecryptable[stretch.cause] -= 1

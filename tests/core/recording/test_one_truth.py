@@ -9,7 +9,7 @@ import av
 import pytest
 import pytest_asyncio
 
-from core.recording import messages as words
+from core.bot import recording_messages as words
 from core.recording.track import render_track
 from core.store.store import Store
 from tests.core.recording.people import HereWorkers, Speaker, together, tone

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from core.recording.fonts import drawable, shortened, text_width
-from core.recording.metadata import Gap, Metadata, Named, Note, Person, Segment
+from core.recording.metadata import Gap, Metadata, Named, Note, RecordedPerson, RecordedSegment
 from core.recording.picture import SCALE, clock, draw_timeline
 from tests.core.recording.people import START, metadata
 
@@ -24,7 +24,7 @@ def recording(people: int, duration_s: float, **more: Any) -> Metadata:
     found.duration_s = duration_s
     for index in range(people):
         found.people.append(
-            Person(id=str(1000 + index), name=NAMES[index % len(NAMES)], first_seen_at=START, speech_s=1)
+            RecordedPerson(id=str(1000 + index), name=NAMES[index % len(NAMES)], first_seen_at=START, speech_s=1)
         )
     return found.model_copy(update=more)
 
@@ -52,8 +52,8 @@ def near(pixel: np.ndarray, color: tuple[int, int, int]) -> bool:
 def test_speech_is_drawn_where_it_was(tmp_path: Path) -> None:
     found = recording(2, 100)
     found.segments = [
-        Segment(user_id="1000", file=None, start_s=25, duration_s=25),
-        Segment(user_id="1001", file=None, start_s=99.9, duration_s=0.01),
+        RecordedSegment(user_id="1000", file=None, start_s=25, duration_s=25),
+        RecordedSegment(user_id="1001", file=None, start_s=99.9, duration_s=0.01),
     ]
     pixels = draw(found, tmp_path)
     first, second = (pixels[round(HEAD + (row + 0.5) * 34 * SCALE)] for row in (0, 1))

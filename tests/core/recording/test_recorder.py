@@ -14,11 +14,10 @@ import pytest
 
 from core.audio.frames import OPUS_SILENCE, OpusFrame
 from core.audio.opus import packet_samples
+from core.bot.recording_messages import finished_text
 from core.clock import SystemClock
-from core.recording.consent import Consent
 from core.recording.gap_tracker import DEAFENED, ENCRYPTED, UNENCRYPTED
 from core.recording.journal import JournalReader
-from core.recording.messages import finished_text
 from core.recording.metadata import Encryption, Named, read_metadata
 from core.recording.recorder import (
     DISK_FULL,
@@ -28,6 +27,7 @@ from core.recording.recorder import (
     Recorder,
     RecordingLimits,
 )
+from core.recording.rights import RecordingConsent
 from core.voice.receive.missed import Missed
 from tests.core.recording.people import START, FakeClock, Speaker, feed, metadata, names_in, together, tone
 
@@ -40,7 +40,7 @@ NAMES = {1: "Ana", 2: "Bo", 3: "..\\.."}
 
 def recorder(folder: Path, clock: Any = None, **more: Any) -> Recorder:
     options: dict[str, Any] = {
-        "consent": Consent("announce"),
+        "consent": RecordingConsent("announce"),
         "name_of": lambda user_id: NAMES.get(user_id, "x"),
         **more,
     }
@@ -105,7 +105,7 @@ def test_two_people_of_one_name_do_not_share_a_file(tmp_path: Path) -> None:
 
 
 def test_who_refuses_leaves_nothing_on_disk_from_that_moment_on(tmp_path: Path) -> None:
-    clock, consent = FakeClock(), Consent("announce")
+    clock, consent = FakeClock(), RecordingConsent("announce")
     live = recorder(tmp_path, clock, consent=consent)
     speaker = Speaker(1)
     feed(live, clock, together(speaker.say(tone(2), 0), Speaker(2).say(tone(5), 0)), 2.1)
@@ -122,7 +122,7 @@ def test_who_refuses_leaves_nothing_on_disk_from_that_moment_on(tmp_path: Path) 
 
 
 def test_a_packet_that_waits_when_its_sender_refuses_is_not_written(tmp_path: Path) -> None:
-    clock, consent = FakeClock(), Consent("announce")
+    clock, consent = FakeClock(), RecordingConsent("announce")
     live = recorder(tmp_path, clock, consent=consent)
     for frame in Speaker(1).say(tone(1), 0):
         live.write(frame)
@@ -133,7 +133,7 @@ def test_a_packet_that_waits_when_its_sender_refuses_is_not_written(tmp_path: Pa
 
 
 def test_opt_in_records_only_who_agreed(tmp_path: Path) -> None:
-    clock, consent = FakeClock(), Consent("opt_in", {2: "in"})
+    clock, consent = FakeClock(), RecordingConsent("opt_in", {2: "in"})
     live = recorder(tmp_path, clock, consent=consent)
     feed(live, clock, together(Speaker(1).say(tone(1), 0), Speaker(2).say(tone(1), 0)), 2)
     consent.decide(1, "in")
@@ -287,8 +287,8 @@ from pathlib import Path
 from core.audio.frames import OPUS_SILENCE, OpusFrame
 from core.audio.opus import packet_samples
 from core.clock import SystemClock
-from core.recording.consent import Consent
 from core.recording.recorder import Recorder
+from core.recording.rights import RecordingConsent
 from tests.core.recording.people import Speaker, metadata, together, tone
 
 folder, mode = Path(sys.argv[1]), sys.argv[2]
@@ -297,7 +297,7 @@ if mode == "full":
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 sound = tone(10)
-live = Recorder(folder, metadata(), consent=Consent("announce"), clock=SystemClock(), name_of=str,
+live = Recorder(folder, metadata(), consent=RecordingConsent("announce"), clock=SystemClock(), name_of=str,
                 on_ended=lambda reason: print("ended", reason, flush=True))
 start = live.started_s
 frames = together(*(Speaker(i, start_s=start, seed=i).say(sound, 0) for i in (1, 2, 3)))
@@ -448,7 +448,7 @@ def test_frames_of_one_person_that_could_not_be_had_are_gaps_of_theirs(tmp_path:
         1: [Missed("no_key", 999.0, 1000.4, 20), Missed("no_key", 1002.0, 1002.98, 50)],
         2: [Missed("no_key", 1001.0, 1001.0, 1)],
     }
-    consent = Consent("announce")
+    consent = RecordingConsent("announce")
     live = recorder(
         tmp_path,
         clock,

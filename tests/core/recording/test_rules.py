@@ -5,8 +5,7 @@ import pytest
 from core.config.recording import RecordingSection
 from core.errors import RecordingError
 from core.recording.auto_rules import AutoRules
-from core.recording.consent import Consent
-from core.recording.rights import may_record, require_right
+from core.recording.rights import RecordingConsent, may_record, require_right
 
 
 @pytest.mark.parametrize(
@@ -23,15 +22,15 @@ from core.recording.rights import may_record, require_right
     ],
 )
 def test_a_refusal_holds_in_every_mode_and_opt_in_needs_a_yes(mode, decision, allowed) -> None:
-    assert Consent(mode, {1: decision} if decision else {}).allows(1) is allowed
-    consent = Consent(mode)
+    assert RecordingConsent(mode, {1: decision} if decision else {}).allows(1) is allowed
+    consent = RecordingConsent(mode)
     consent.decide(1, decision)
     assert consent.allows(1) is allowed
     assert consent.decision(1) == decision
 
 
 def test_a_decision_can_be_taken_back() -> None:
-    consent = Consent("announce", {1: "out"})
+    consent = RecordingConsent("announce", {1: "out"})
     consent.decide(1, None)
     assert consent.allows(1)
     assert consent.decision(1) is None

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
+from core.bot.recording_messages import finished_text
 from core.config.recording import RecordingSection
 from core.hub import Hub
-from core.recording.consent import Consent
 from core.recording.finishing import drop_refused, settle_metadata
-from core.recording.messages import finished_text
 from core.recording.metadata import Named, read_metadata
 from core.recording.recorder import Recorder
+from core.recording.rights import RecordingConsent
 from core.recording.service import Recordings
 from core.store.recordings import RecordingsRepository
 from core.store.store import Store
@@ -28,12 +28,14 @@ ANA, BO = 1, 2
 NAMES = {ANA: "Ana", BO: "Bo"}
 
 
-def recorder(folder: Path, counts: dict[int, dict[str, int]], consent: Consent | None = None) -> tuple[Any, FakeClock]:
+def recorder(
+    folder: Path, counts: dict[int, dict[str, int]], consent: RecordingConsent | None = None
+) -> tuple[Any, FakeClock]:
     clock = FakeClock()
     live = Recorder(
         folder,
         metadata(),
-        consent=consent or Consent("announce"),
+        consent=consent or RecordingConsent("announce"),
         clock=clock,
         name_of=NAMES.__getitem__,
         undecryptable=lambda: counts,
@@ -64,7 +66,7 @@ def test_silence_that_comes_through_does_not_make_them_heard(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("mode", "decisions"), [("announce", {BO: "out"}), ("opt_in", {})])
 def test_who_may_not_be_recorded_is_not_named_either(tmp_path: Path, mode: Any, decisions: Any) -> None:
-    live, clock = recorder(tmp_path, {BO: {"unknown key": 90}}, Consent(mode, decisions))
+    live, clock = recorder(tmp_path, {BO: {"unknown key": 90}}, RecordingConsent(mode, decisions))
     feed(live, clock, [], 2)
     live.stop("x").result(5)
     assert read_metadata(tmp_path).people == []

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.voice.playback.mixer import DUCKED, Mixer, limited
-from core.voice.playback.stream import Excerpt
+from core.voice.playback.mixer import DUCKED, Excerpt, Mixer, limited
 
 FRAME = 960
 

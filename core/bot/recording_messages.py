@@ -18,7 +18,6 @@ STATES = {
     "rendering": "Its files are being made.",
     "failed": "Its finished files could not be made; what was heard is safe in its folder.",
 }
-STOPPED_BY, PAUSED_BY = "Stopped by {name}.", "Paused by {name}."
 SHOWN_PEOPLE = 15
 _SPEAKING_S = 0.6
 _CHOICE_LENGTH = 100
