@@ -87,7 +87,7 @@ def read_kept(path: Path) -> Kept:
     """
     try:
         return Kept.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Kept()
     except (OSError, ValidationError) as error:
         raise StoreError(UNREADABLE.format(name=path.name)) from error

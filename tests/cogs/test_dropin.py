@@ -77,7 +77,7 @@ def settings(tmp_path, monkeypatch) -> Path:
     folders = f"[recording]\nfolder = {json.dumps(str(tmp_path / 'recordings'))}\n"
     file.write_text(f"[store]\nurl = {json.dumps(url)}\n{folders}", encoding="utf-8")
     monkeypatch.setenv("PARLEY_CONFIG", str(file))
-    monkeypatch.setattr(core.runtime, "LINGER_S", LINGER_S)
+    monkeypatch.setattr(core.bot.runtime, "LINGER_S", LINGER_S)
     return file
 
 

@@ -161,6 +161,7 @@ async def test_a_move_that_happens_during_a_reload_is_announced_and_noted_all_th
 ) -> None:
     library = scene.world.add_voice_channel(scene.guild, "Library")
     (ada,) = await watched(scene, "Ada")
+    scene.bot_user.application.owner = ada.user
     await ada.join(scene.voice)
     await scene.run(ada, "voice record")
     cog = scene.bot.get_cog("Parley Recorder")
