@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import HearingError
 from core.events import SpeechBegan, UtteranceEnded, WordsHeard
-from core.hearing.listener import Listener, Room, RoomEar
+from core.hearing.listener import HeardRoom, Listener, RoomEar
 from core.hearing.text import Transcription
 from core.hearing.transcriber import NO_BIAS, Bias, Superseded
 from core.hearing.utterance_finder import Began, Dropped, Ended, Finding, Look, WentOn
@@ -75,7 +75,7 @@ class HeardSession:
     def __init__(
         self,
         hearing: Hearing,
-        room: Room,
+        room: HeardRoom,
         tell: Callable[[Notice], None],
         bias: Callable[[], Bias],
         language: Callable[[int], str | None],
@@ -303,7 +303,7 @@ class Hearing:
 
     async def listen(
         self,
-        room: Room,
+        room: HeardRoom,
         tell: Callable[[Notice], None],
         *,
         bias: Callable[[], Bias] = lambda: NO_BIAS,

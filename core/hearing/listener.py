@@ -42,7 +42,7 @@ class FrameSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class HeardRoom:
     """A voice session, as far as listening is concerned. Its functions are called on the listener's thread."""
 
     guild_id: int
@@ -60,7 +60,7 @@ class RoomEar:
         end_s: Silence that ends an utterance.
     """
 
-    def __init__(self, room: Room, clock: Clock, *, end_s: float) -> None:
+    def __init__(self, room: HeardRoom, clock: Clock, *, end_s: float) -> None:
         self.room = room
         self.look_every_s: float | None = None  # how often what is being said is shown while it is said
         self.dropped = 0  # packets for which there was no room
@@ -142,7 +142,7 @@ class Listener:
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
 
-    def open(self, room: Room, tell: Callable[[list[Finding]], None]) -> RoomEar:
+    def open(self, room: HeardRoom, tell: Callable[[list[Finding]], None]) -> RoomEar:
         """Listen to a room from now on; `tell` is called on the listener's thread, and must not wait."""
         ear = RoomEar(room, self._clock, end_s=self._end_s)
         with self._lock:

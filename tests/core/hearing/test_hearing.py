@@ -11,7 +11,7 @@ from core.config.hearing import HearingSection
 from core.errors import HearingError
 from core.events import Event, SpeechBegan, UtteranceEnded, WordsHeard
 from core.hearing.hearing import Forgotten, Heard, Hearing, NotUnderstood
-from core.hearing.listener import Room
+from core.hearing.listener import HeardRoom
 from core.hearing.text import Segment, Transcription
 from core.hearing.transcriber import NO_BIAS, Bias
 from core.hub import Hub
@@ -84,7 +84,7 @@ class Scene:
         self.mouths = {user_id: Mouth(user_id, ssrc=user_id) for user_id in (ADA, BOB)}
 
     async def listen(self) -> HeardSession:
-        room = Room(1, lambda: 2, self.source, lambda user: user not in self.refused)
+        room = HeardRoom(1, lambda: 2, self.source, lambda user: user not in self.refused)
         return await self.hearing.listen(
             room, self.notices.append, bias=lambda: Bias(("Ada",), "Parley"), language=lambda _: "en"
         )

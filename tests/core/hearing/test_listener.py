@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from core.hearing.listener import Listener, Room, RoomEar
+from core.hearing.listener import HeardRoom, Listener, RoomEar
 from core.hearing.utterance_finder import MOST_S, Began, Dropped, Ended, Look, WentOn
 from tests.core.hearing.mouths import Mouth, noise, speech
 
@@ -40,7 +40,9 @@ class Scene:
     def __init__(self, clock: Clock) -> None:
         self.refused: set[int] = set()
         self.source = Source()
-        self.ear = RoomEar(Room(1, lambda: 2, self.source, lambda user: user not in self.refused), clock, end_s=END_S)
+        self.ear = RoomEar(
+            HeardRoom(1, lambda: 2, self.source, lambda user: user not in self.refused), clock, end_s=END_S
+        )
         self.frames: list[OpusFrame] = []
         self.found: list[tuple[float, Finding]] = []
 
@@ -283,7 +285,7 @@ def test_one_thread_serves_all_rooms_and_is_gone_when_nobody_listens() -> None:
     def allow(user_id: int) -> bool:
         return True
 
-    ears = [listener.open(Room(guild, lambda: 5, sources[guild], allow), found[guild].extend) for guild in (1, 2)]
+    ears = [listener.open(HeardRoom(guild, lambda: 5, sources[guild], allow), found[guild].extend) for guild in (1, 2)]
     begin_s = time.monotonic()
     words = speech("Yes, of course.")
     for frame in Mouth(ADA).say(words, begin_s):
