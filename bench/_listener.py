@@ -14,11 +14,11 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from loopback.load import SyntheticSpeaker
+from loopback.voice.load import SyntheticSpeaker
 from loopback.voice.rtp import SILENCE
 
 if TYPE_CHECKING:
-    from loopback.voice.client import HeardFrame
+    from loopback.voice.client import ReceivedFrame
 
 NAP_S = 0.01
 
@@ -31,7 +31,7 @@ async def _listen(options: argparse.Namespace) -> None:
     arrivals: list[float] = []
     unheard = 0
 
-    def hear(heard: HeardFrame) -> None:
+    def hear(heard: ReceivedFrame) -> None:
         nonlocal unheard
         if heard.user_id == options.user:
             if heard.opus is None:

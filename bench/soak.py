@@ -83,7 +83,7 @@ async def _run(folder: Path, people: int, seconds: float) -> int:
             for command in ("voice join", "voice record"):
                 await (await ada.slash(place.text, command)).answered(20)
             names = [f"speaker{number}" for number in range(people)]
-            async with _member(scene, "loopback.load", names, "--seconds", str(seconds)) as choir:
+            async with _member(scene, "loopback.voice.load", names, "--seconds", str(seconds)) as choir:
                 listeners = {scene.bot_id, _user(scene, "listener")}
                 room = scene.discord.voice.room(place.voice.id)
                 if room is not None:
@@ -129,7 +129,7 @@ async def _member(
         assert process.stdin is not None  # noqa: S101 - given as a pipe above
         process.stdin.write("".join(f"{user.token}\n" for user in users).encode())
         await process.stdin.drain()
-        if module == "loopback.load":
+        if module == "loopback.voice.load":
             process.stdin.close()  # it reads all of it before it begins
         yield process
     finally:

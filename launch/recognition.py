@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from loopback.espeak import synthesise
+from loopback.people.espeak import synthesise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

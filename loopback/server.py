@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, Self
 import aiohttp
 from aiohttp import web
 
-from loopback.certificates import Certificates
-from loopback.faults import Faults
 from loopback.gateway.gateway import Gateway
+from loopback.gateway.voice_bridge import VoiceBridge
 from loopback.interactions.command_registry import CommandRegistry
 from loopback.interactions.lifecycle import Interactions
-from loopback.redirect import Redirect
+from loopback.people.redirect import Redirect
 from loopback.rest import cdn
 from loopback.rest.app import LOOPBACK, MAX_BODY_BYTES, PREFIX, make_api
+from loopback.rest.faults import Faults
 from loopback.rest.limits import RateLimits
 from loopback.rest.routes import TABLES
+from loopback.voice.certificates import Certificates
 from loopback.voice.server import VoiceServer
-from loopback.voice_bridge import VoiceBridge
 from loopback.world.permissions import Permission
 from loopback.world.world import World
 
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from loopback.people.person import Person
-    from loopback.world.channels import Channel
-    from loopback.world.guilds import Guild
+    from loopback.world.guilds import Channel, Guild
     from loopback.world.users import User
 
 HOST = "127.0.0.1"

@@ -6,16 +6,16 @@ import asyncio
 import contextlib
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import WSMsgType, web
 
 from loopback.gateway.intents import KNOWN, disallowed
 
 if TYPE_CHECKING:
-    from loopback.gateway.gateway import Gateway
-    from loopback.gateway.session import Session
+    from loopback.gateway.session import FrameSink, Session
     from loopback.world.users import User
+    from loopback.world.world import World
 
 _log = logging.getLogger(__name__)
 
@@ -32,13 +32,47 @@ class ConnectionRefused(Exception):
         self.reason = reason
 
 
+class Sessions(Protocol):
+    """The gateway behind a connection: it keeps the sessions."""
+
+    world: World
+    url: str
+    heartbeat_interval_ms: int
+    answers_heartbeats: bool
+    heartbeat_answer_s: float
+
+    def open_session(self, user: User, intents: int) -> Session:
+        """A new session."""
+        ...
+
+    def find_session(self, session_id: str) -> Session | None:
+        """The session of that id, if it still lives."""
+        ...
+
+    def attach(self, session: Session, sink: FrameSink) -> None:
+        """Let a session speak through a connection from now on."""
+        ...
+
+    def detach(self, session: Session) -> None:
+        """Its connection was lost: the session lives on for a while."""
+        ...
+
+    def end_session(self, session: Session) -> None:
+        """Forget a session."""
+        ...
+
+    def send_guilds(self, session: Session) -> None:
+        """Tell a new session of its guilds."""
+        ...
+
+
 class Connection:
     """Reads a client's frames and answers them; frames to it are queued, so that nobody waits for a slow client.
 
     Close codes and payloads: developer documentation, "Gateway Events" and "Opcodes and Status Codes".
     """
 
-    def __init__(self, gateway: Gateway, request: web.Request) -> None:
+    def __init__(self, gateway: Sessions, request: web.Request) -> None:
         self.session: Session | None = None
         self.ended = asyncio.Event()
         self._gateway = gateway

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from loopback.gateway.connection import Connection
 from loopback.gateway.intents import Intent, tailored, wants
-from loopback.gateway.session import Session
-from loopback.world.permissions import Permission, in_channel
+from loopback.gateway.session import FrameSink, Session
+from loopback.world.permissions import Permission
+from loopback.world.rights import in_channel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,10 +111,10 @@ class Gateway:
         loop = asyncio.get_running_loop()
         session.expiry = loop.call_later(self.resume_window_s, self.end_session, session)
 
-    def attach(self, session: Session, connection: Connection) -> None:
+    def attach(self, session: Session, sink: FrameSink) -> None:
         """Let a session speak through a connection from now on."""
         self._cancel_expiry(session)
-        session.wire = connection
+        session.wire = sink
 
     async def drop(self, user: User, *, resumable: bool) -> None:
         """Cut the user's connections without a close frame; not resumable ends the sessions too."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 REPLAY_LIMIT = 10_000
 
 
-class Wire(Protocol):
+class FrameSink(Protocol):
     """The connection a session speaks through at the moment."""
 
     def send(self, text: str) -> None:
@@ -34,7 +34,7 @@ class Session:
         self.user = user
         self.intents = intents
         self.sequence = 0
-        self.wire: Wire | None = None
+        self.wire: FrameSink | None = None
         self.expiry: asyncio.TimerHandle | None = None
         self._sent: deque[tuple[int, str]] = deque(maxlen=REPLAY_LIMIT)
 

@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from loopback.world.channels import Channel
+    from loopback.world.guilds import Channel
     from loopback.world.messages import Message
     from loopback.world.users import User
 

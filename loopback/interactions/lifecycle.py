@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from loopback.interactions.interaction import InteractionKind
-    from loopback.world.channels import Channel
+    from loopback.world.guilds import Channel
     from loopback.world.messages import Message
     from loopback.world.users import User
     from loopback.world.world import World

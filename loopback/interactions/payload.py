@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from loopback.world.permissions import in_channel
+from loopback.world.rights import in_channel
 
 if TYPE_CHECKING:
     from loopback.interactions.interaction import Interaction
-    from loopback.world.channels import Channel
-    from loopback.world.guilds import Member
+    from loopback.world.guilds import Channel, Member
     from loopback.world.users import User
 
 ATTACHMENT_SIZE_LIMIT: Final = 10 * 1024 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import discord
 
@@ -13,14 +13,34 @@ from loopback.waiting import PATIENCE_S
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from loopback.server import Loopback
+    import aiohttp
+
+    from loopback.interactions.command_registry import CommandRegistry
+    from loopback.interactions.lifecycle import Interactions
+    from loopback.world.world import World
 
 Client = TypeVar("Client", bound=discord.Client)
 
 READY_AFTER_LAST_GUILD_S = 0.05
 
 
-def client_options(loopback: Loopback, intents: discord.Intents | None = None) -> dict[str, Any]:
+class LocalDiscord(Protocol):
+    """The Discord that people and their clients use."""
+
+    world: World
+    registry: CommandRegistry
+    interactions: Interactions
+
+    def connector(self) -> aiohttp.TCPConnector:
+        """A new connector that trusts its certificates."""
+        ...
+
+    def redirect(self) -> None:
+        """Point the discord.py of this process to it."""
+        ...
+
+
+def client_options(loopback: LocalDiscord, intents: discord.Intents | None = None) -> dict[str, Any]:
     """Keyword arguments for any discord.py client that is to use this loopback.
 
     discord.py waits `guild_ready_timeout` after the last guild, 2 s by default: here all guilds come at once.

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from loopback.world.messages import LOADING
-from loopback.world.permissions import Permission, in_channel
+from loopback.world.permissions import Permission
+from loopback.world.rights import in_channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from loopback.waiting import Bell
-    from loopback.world.channels import Channel
     from loopback.world.events import Audience
+    from loopback.world.guilds import Channel
     from loopback.world.messages import Message
     from loopback.world.users import User
     from loopback.world.world import World

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from loopback.interactions.interaction import Interaction
     from loopback.people.picker import Resolved
-    from loopback.world.channels import Channel
+    from loopback.world.guilds import Channel
     from loopback.world.messages import Message
     from loopback.world.users import User
 

@@ -9,7 +9,7 @@ from loopback.people.talking import Talking
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from loopback.server import Loopback
+    from loopback.people.clients import LocalDiscord
     from loopback.world.guilds import Guild, Role
 
 
@@ -24,7 +24,7 @@ class Person(Talking):
     @classmethod
     async def create(
         cls,
-        loopback: Loopback,
+        loopback: LocalDiscord,
         name: str,
         guild: Guild,
         *,

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from loopback.interactions.command_form import ATTACHMENT, CHANNEL, MENTIONABLE, ROLE, USER
 from loopback.interactions.payload import partial_channel, partial_member
 from loopback.people.refused import Refused
-from loopback.world.channels import Channel
-from loopback.world.guilds import Role
+from loopback.world.guilds import Channel, Role
 from loopback.world.messages import Draft, Upload
-from loopback.world.permissions import Permission, in_channel
+from loopback.world.permissions import Permission
+from loopback.world.rights import in_channel
 from loopback.world.users import User
 
 if TYPE_CHECKING:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from loopback.interactions.command_form import CHAT_INPUT
 from loopback.people.command_options import fill, leaves
 from loopback.people.refused import Refused
-from loopback.world.permissions import Permission, in_channel
+from loopback.world.permissions import Permission
+from loopback.world.rights import in_channel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from loopback.interactions.command_registry import CommandRegistry
     from loopback.people.command_options import Resolver
-    from loopback.world.channels import Channel
+    from loopback.world.guilds import Channel
     from loopback.world.users import User
     from loopback.world.world import World
 

@@ -13,7 +13,8 @@ from loopback.people.interacting import Interacting
 from loopback.people.refused import Refused
 from loopback.people.voice_client import PersonVoiceClient
 from loopback.waiting import PATIENCE_S
-from loopback.world.permissions import Permission, in_channel
+from loopback.world.permissions import Permission
+from loopback.world.rights import in_channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,11 +23,10 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from loopback.people.clients import LocalDiscord
     from loopback.people.ears import Ears
-    from loopback.server import Loopback
-    from loopback.world.channels import Channel
+    from loopback.world.guilds import Channel, VoiceState
     from loopback.world.users import User
-    from loopback.world.voice import VoiceState
 
 _LOOK_AGAIN_S = 0.01
 
@@ -34,7 +34,7 @@ _LOOK_AGAIN_S = 0.01
 class Talking(Interacting):
     """Joins voice channels, speaks and hears. Nothing is injected behind the protocol."""
 
-    def __init__(self, loopback: Loopback, user: User) -> None:
+    def __init__(self, loopback: LocalDiscord, user: User) -> None:
         super().__init__(loopback, user)
         self._client: discord.Client | None = None
         self._running = contextlib.AsyncExitStack()

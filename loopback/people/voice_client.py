@@ -15,9 +15,9 @@ import discord
 from discord.errors import ConnectionClosed
 from discord.voice_state import ConnectionFlowState, SocketReader, VoiceConnectionState
 
-from loopback.espeak import synthesise
 from loopback.people.audio_file import read_audio
 from loopback.people.ears import FRAME_SAMPLES, RATE_HZ, Ears, HeardFrame
+from loopback.people.espeak import synthesise
 from loopback.voice import rtp
 from loopback.voice.opcodes import Op
 from loopback.voice.opus_library import load_opus
@@ -212,7 +212,7 @@ class Mouth:
                 self._voice.stop()
 
     async def say(self, text: str, *, voice: str = "en") -> None:
-        """Speaks a text, synthesised in a child process. Raises `loopback.espeak.SpeechError`."""
+        """Speaks a text, synthesised in a child process. Raises `loopback.people.espeak.SpeechError`."""
         await self.play(await synthesise(text, voice=voice))
 
 

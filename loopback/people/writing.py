@@ -11,13 +11,14 @@ from loopback.people.refused import Refused
 from loopback.waiting import PATIENCE_S
 from loopback.world.events import now
 from loopback.world.messages import SUPPRESS_NOTIFICATIONS, Draft, Emoji
-from loopback.world.permissions import Permission, in_channel
+from loopback.world.permissions import Permission
+from loopback.world.rights import in_channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from loopback.server import Loopback
-    from loopback.world.channels import Channel
+    from loopback.people.clients import LocalDiscord
+    from loopback.world.guilds import Channel
     from loopback.world.messages import Message
     from loopback.world.users import User
 
@@ -34,7 +35,7 @@ class Writing:
         user: The person's account.
     """
 
-    def __init__(self, loopback: Loopback, user: User) -> None:
+    def __init__(self, loopback: LocalDiscord, user: User) -> None:
         self.loopback = loopback
         self.world = loopback.world
         self.user = user

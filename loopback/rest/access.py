@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from loopback.errors import ApiError, missing_access, missing_permissions, unknown
 from loopback.rest.app import LOOPBACK, user_of
-from loopback.world.permissions import Permission, in_channel, in_guild
+from loopback.world.permissions import Permission
+from loopback.world.rights import in_channel, in_guild
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from loopback.world.channels import Channel
-    from loopback.world.guilds import Guild, Member
+    from loopback.world.guilds import Channel, Guild, Member
     from loopback.world.messages import Message
     from loopback.world.world import World
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
 
@@ -14,15 +14,31 @@ from loopback.errors import ApiError, not_found, unauthorized
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from loopback.faults import Due
-    from loopback.server import Loopback
+    from loopback.interactions.command_registry import CommandRegistry
+    from loopback.interactions.lifecycle import Interactions
+    from loopback.rest.faults import Due, Faults
+    from loopback.rest.limits import RateLimits
     from loopback.world.users import User
+    from loopback.world.world import World
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _log = logging.getLogger(__name__)
 
-LOOPBACK: web.AppKey[Loopback] = web.AppKey("loopback")
+
+class Backend(Protocol):
+    """What the routes answer from."""
+
+    world: World
+    registry: CommandRegistry
+    interactions: Interactions
+    faults: Faults
+    limits: RateLimits
+    gateway: str
+    unknown_routes: list[str]
+
+
+LOOPBACK: web.AppKey[Backend] = web.AppKey("loopback")
 USER: web.RequestKey[User] = web.RequestKey("user")
 """`request[USER]` is the authenticated `User`; absent where a token in the path takes the place of an account."""
 
@@ -55,7 +71,7 @@ def api_path(request: web.Request) -> str:
     return request.path.removeprefix(PREFIX)
 
 
-def make_api(loopback: Loopback, tables: Iterable[web.RouteTableDef]) -> web.Application:
+def make_api(loopback: Backend, tables: Iterable[web.RouteTableDef]) -> web.Application:
     """The API as a sub-application to be mounted at `PREFIX`."""
     api = web.Application(middlewares=[_limit, _apply_faults, _word_errors, _authenticate])
     api[LOOPBACK] = loopback

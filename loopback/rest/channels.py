@@ -10,8 +10,9 @@ from loopback.errors import ApiError, FormErrors, invalid_form, missing_permissi
 from loopback.rest.access import channel_of, id_in, message_of, require, world_of
 from loopback.rest.app import answer, no_content, user_of
 from loopback.rest.forms import read_json
-from loopback.world.channels import Channel, ChannelKind, Overwrite
-from loopback.world.permissions import Permission, in_channel
+from loopback.world.guilds import Channel, ChannelKind, Overwrite
+from loopback.world.permissions import Permission
+from loopback.world.rights import in_channel
 
 if TYPE_CHECKING:
     from loopback.world.guilds import Guild

@@ -20,7 +20,7 @@ from loopback.world.messages import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from loopback.world.channels import Channel
+    from loopback.world.guilds import Channel
 
 CONTENT_LIMIT = 2000
 EMBEDS_LIMIT = 10

@@ -11,8 +11,9 @@ from loopback.rest.access import guild_of, id_in, world_of
 from loopback.rest.app import answer, no_content, user_of
 from loopback.rest.channels import channel_attributes
 from loopback.rest.forms import read_json
-from loopback.world.channels import ChannelKind
-from loopback.world.permissions import Permission, in_guild
+from loopback.world.guilds import ChannelKind
+from loopback.world.permissions import Permission
+from loopback.world.rights import in_guild
 
 if TYPE_CHECKING:
     from loopback.world.guilds import Guild, Role

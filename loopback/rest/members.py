@@ -12,7 +12,8 @@ from loopback.rest.access import guild_of, id_in, member_of, require, world_of
 from loopback.rest.app import answer, no_content, user_of
 from loopback.rest.forms import read_json
 from loopback.rest.guilds import check_below, highest_position
-from loopback.world.permissions import Permission, in_channel, in_guild
+from loopback.world.permissions import Permission
+from loopback.world.rights import in_channel, in_guild
 
 if TYPE_CHECKING:
     from loopback.world.guilds import Guild, Member

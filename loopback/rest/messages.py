@@ -14,10 +14,11 @@ from loopback.rest.drafts import changes_of, draft_of
 from loopback.rest.forms import read_form, read_json, uploads_of
 from loopback.world.events import timestamp
 from loopback.world.messages import SUPPRESS_EMBEDS
-from loopback.world.permissions import Permission, in_channel
+from loopback.world.permissions import Permission
+from loopback.world.rights import in_channel
 
 if TYPE_CHECKING:
-    from loopback.world.channels import Channel
+    from loopback.world.guilds import Channel
     from loopback.world.messages import Message
     from loopback.world.users import User
 

@@ -10,7 +10,8 @@ from loopback.errors import ApiError, unknown
 from loopback.rest.access import channel_of, id_in, message_of, require, world_of
 from loopback.rest.app import answer, no_content, user_of
 from loopback.world.messages import Emoji
-from loopback.world.permissions import Permission, in_channel
+from loopback.world.permissions import Permission
+from loopback.world.rights import in_channel
 
 if TYPE_CHECKING:
     from loopback.world.messages import Message

@@ -12,8 +12,8 @@ from loopback.errors import ApiError, FormErrors, invalid_form, missing_access, 
 from loopback.rest.access import id_in, world_of
 from loopback.rest.app import answer, no_content, user_of
 from loopback.rest.forms import read_json
-from loopback.world.channels import ChannelKind
-from loopback.world.permissions import in_guild
+from loopback.world.guilds import ChannelKind
+from loopback.world.rights import in_guild
 
 routes = web.RouteTableDef()
 

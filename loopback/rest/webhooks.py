@@ -14,13 +14,13 @@ from loopback.rest.access import channel_of, id_in, require, world_of
 from loopback.rest.app import answer, no_content, user_of
 from loopback.rest.drafts import changes_of, draft_of
 from loopback.rest.forms import read_form, read_json, uploads_of
-from loopback.world.channels import ChannelKind
-from loopback.world.permissions import Permission, in_channel
+from loopback.world.guilds import ChannelKind
+from loopback.world.permissions import Permission
+from loopback.world.rights import in_channel
 
 if TYPE_CHECKING:
-    from loopback.world.channels import Channel
-    from loopback.world.messages import Message
-    from loopback.world.webhooks import Webhook
+    from loopback.world.guilds import Channel
+    from loopback.world.messages import Message, Webhook
 
 routes = web.RouteTableDef()
 

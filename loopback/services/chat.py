@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from aiohttp import web
 
-from loopback.services.chat_oddities import field_refusal, prompt_refusal, words_of
+from loopback.services.chat_oddities import ChatBehaviour, field_refusal, prompt_refusal, words_of
 from loopback.services.http_service import BEHAVIOUR, RECORDED, HttpService
-from loopback.services.service import Behaviour
 from loopback.services.small_talk import small_talk, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from loopback.services.service import Behaviour
 
 MAIN = "/chat/completions"
 ERROR_TYPES = {
@@ -31,38 +32,6 @@ ERROR_TYPES = {
     404: ("invalid_request_error", "model_not_found", "The model does not exist or you do not have access to it."),
     429: ("requests", "rate_limit_exceeded", "Rate limit reached."),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatBehaviour(Behaviour):
-    """How one completion is made. Without `text` or `deltas` the answer is small talk.
-
-    From `parts` on stands what was seen of real servers.
-    """
-
-    pace_s: float = 0.015
-    text: str | None = None  # the answer, cut into tokens
-    deltas: tuple[str, ...] | None = None  # the answer, cut exactly like this
-    reasoning: str = ""  # sent before it as reasoning_content
-    finish_reason: str | None = "stop"  # None: never told
-    split_bytes: int = 0  # sends the event stream in writes of this size, whatever events they cut
-    done: bool = True  # closes the stream with [DONE]
-    parts: bool = False  # content as a list of parts (Mistral)
-    thoughts: str = "reasoning_content"  # the field that `reasoning` is sent in; "parts": as a part of the content
-    refusal: str = ""  # sent in the field of that name, after the text (OpenAI)
-    noise: bytes = b""  # sent before every event: `retry:`, comments, `event: ping`, `data:` without data
-    opening: bytes = b""  # sent before everything, as a byte-order mark
-    line_end: bytes = b"\n"  # of the event stream
-    event_end: bytes = b"\n\n"  # some servers end an event with its line
-    ends_after: int | None = None  # closes the stream in good order after that many pieces, as if it were complete
-    whole: bool = False  # one JSON object, though a stream was asked for
-    answer_type: str = ""  # another Content-Type than the right one
-    body: bytes | None = None  # answered as it is, whatever was asked: web pages, errors with status 200
-    error_code: str | None = None  # the `code` of an error, instead of the usual one of its status
-    strict_roles: bool = False  # as Gemma's template in llama.cpp: 500 unless user and assistant take turns
-    system_role: bool = True  # False: as templates that know no system message
-    unsupported: tuple[str, ...] = ()  # fields that are refused with OpenAI's words, as reasoning models do
-    context_tokens: int = 0  # longer prompts (4 characters a token) are refused with llama.cpp's words
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,59 @@
-"""How real chat servers refuse a prompt, in their own words, and the shapes they send their words in."""
+"""How a chat completion is made: what was seen of real servers, how they refuse a prompt, and in which words."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from loopback.services.chat import ChatBehaviour
+from loopback.services.service import Behaviour
 
 CHARACTERS_A_TOKEN = 4
 TURNS = "Conversation roles must alternate user/assistant/user/assistant/..."
 NO_SYSTEM = "System role not supported"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatBehaviour(Behaviour):
+    """How one completion is made. Without `text` or `deltas` the answer is small talk.
+
+    From `parts` on stands what was seen of real servers.
+    """
+
+    pace_s: float = 0.015
+    text: str | None = None  # the answer, cut into tokens
+    deltas: tuple[str, ...] | None = None  # the answer, cut exactly like this
+    reasoning: str = ""  # sent before it as reasoning_content
+    finish_reason: str | None = "stop"  # None: never told
+    split_bytes: int = 0  # sends the event stream in writes of this size, whatever events they cut
+    done: bool = True  # closes the stream with [DONE]
+    parts: bool = False  # content as a list of parts (Mistral)
+    thoughts: str = "reasoning_content"  # the field that `reasoning` is sent in; "parts": as a part of the content
+    refusal: str = ""  # sent in the field of that name, after the text (OpenAI)
+    noise: bytes = b""  # sent before every event: `retry:`, comments, `event: ping`, `data:` without data
+    opening: bytes = b""  # sent before everything, as a byte-order mark
+    line_end: bytes = b"\n"  # of the event stream
+    event_end: bytes = b"\n\n"  # some servers end an event with its line
+    ends_after: int | None = None  # closes the stream in good order after that many pieces, as if it were complete
+    whole: bool = False  # one JSON object, though a stream was asked for
+    answer_type: str = ""  # another Content-Type than the right one
+    body: bytes | None = None  # answered as it is, whatever was asked: web pages, errors with status 200
+    error_code: str | None = None  # the `code` of an error, instead of the usual one of its status
+    strict_roles: bool = False  # as Gemma's template in llama.cpp: 500 unless user and assistant take turns
+    system_role: bool = True  # False: as templates that know no system message
+    unsupported: tuple[str, ...] = ()  # fields that are refused with OpenAI's words, as reasoning models do
+    context_tokens: int = 0  # longer prompts (4 characters a token) are refused with llama.cpp's words
+
+
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ChatRefusal:
     """An HTTP status and a body."""
 
     status: int
     body: dict[str, Any]
 
 
-def prompt_refusal(behaviour: ChatBehaviour, asked: dict[str, Any]) -> Refusal | None:
+def prompt_refusal(behaviour: ChatBehaviour, asked: dict[str, Any]) -> ChatRefusal | None:
     """What a chat template or a full context has against the messages; words and status are llama.cpp's."""
     roles = [str(message["role"]) for message in asked["messages"]]
     if not behaviour.system_role and "system" in roles:
@@ -40,11 +71,11 @@ def prompt_refusal(behaviour: ChatBehaviour, asked: dict[str, Any]) -> Refusal |
             "n_prompt_tokens": tokens,
             "n_ctx": behaviour.context_tokens,
         }
-        return Refusal(400, {"error": error})
+        return ChatRefusal(400, {"error": error})
     return None
 
 
-def field_refusal(behaviour: ChatBehaviour, asked: dict[str, Any]) -> Refusal | None:
+def field_refusal(behaviour: ChatBehaviour, asked: dict[str, Any]) -> ChatRefusal | None:
     """What a model has against a field of the request; words and codes are OpenAI's."""
     for name in behaviour.unsupported:
         if name in asked:
@@ -55,7 +86,7 @@ def field_refusal(behaviour: ChatBehaviour, asked: dict[str, Any]) -> Refusal | 
                 "param": name,
                 "code": "unsupported_parameter",
             }
-            return Refusal(400, {"error": error})
+            return ChatRefusal(400, {"error": error})
     return None
 
 
@@ -64,6 +95,6 @@ def words_of(behaviour: ChatBehaviour, text: str) -> Any:
     return [{"type": "text", "text": text}] if behaviour.parts else text
 
 
-def _template(words: str) -> Refusal:
+def _template(words: str) -> ChatRefusal:
     message = f"Error: Jinja Exception: {words} at row 1, column 1"
-    return Refusal(500, {"error": {"code": 500, "message": message, "type": "server_error"}})
+    return ChatRefusal(500, {"error": {"code": 500, "message": message, "type": "server_error"}})

@@ -47,14 +47,14 @@ NODES: dict[str, Node] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class WorkflowRefusal:
     """Why a workflow is not queued, as `POST /prompt` says it."""
 
     error: dict[str, Any]
     node_errors: dict[str, Any]
 
 
-def check(workflow: Any) -> Refusal | None:
+def check(workflow: Any) -> WorkflowRefusal | None:
     """What is wrong with a workflow in API form, or None. Order, names and words are ComfyUI's own."""
     if not isinstance(workflow, dict) or not workflow:
         return _refuse("prompt_no_outputs", "Prompt has no outputs")
@@ -121,5 +121,5 @@ def _error(kind: str, message: str, details: str, name: str) -> dict[str, Any]:
     return {"type": kind, "message": message, "details": details, "extra_info": {"input_name": name}}
 
 
-def _refuse(kind: str, message: str, details: str = "", *, faults: dict[str, Any] | None = None) -> Refusal:
-    return Refusal({"type": kind, "message": message, "details": details, "extra_info": {}}, faults or {})
+def _refuse(kind: str, message: str, details: str = "", *, faults: dict[str, Any] | None = None) -> WorkflowRefusal:
+    return WorkflowRefusal({"type": kind, "message": message, "details": details, "extra_info": {}}, faults or {})

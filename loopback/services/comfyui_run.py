@@ -8,14 +8,11 @@ import struct
 import time
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from loopback.services.comfyui_nodes import NODES
 from loopback.services.png import png
 from loopback.services.service import Behaviour
-
-if TYPE_CHECKING:
-    from loopback.services.comfyui import ComfyUI
 
 PREVIEW = struct.pack(">II", 1, 2)  # a preview picture, PNG
 SIDE_LIMIT = 512  # pictures are drawn no larger, whatever was asked for
@@ -58,6 +55,26 @@ class Job:
         return [self.number, self.id, self.workflow, {"client_id": self.client_id}, ends]
 
 
+class WorkflowServer(Protocol):
+    """Who runs workflows: where files and history go, and who is told."""
+
+    files: dict[str, bytes]
+    history: dict[str, dict[str, Any]]
+    interrupted: asyncio.Event
+
+    def note(self) -> None:
+        """Wake up whoever waits for something to happen here."""
+        ...
+
+    async def tell(self, client_id: str, kind: str, data: dict[str, Any] | bytes) -> None:
+        """Send one message to a client, if it is connected."""
+        ...
+
+    def drop(self, client_id: str) -> None:
+        """Cut a client's WebSocket."""
+        ...
+
+
 class _StoppedError(Exception):
     """The workflow was interrupted, or one of its nodes failed; holds the last message to its client."""
 
@@ -67,7 +84,7 @@ class _StoppedError(Exception):
         self.data = data
 
 
-async def run(server: ComfyUI, job: Job) -> None:
+async def run(server: WorkflowServer, job: Job) -> None:
     """Runs one workflow and leaves it in the history, however it ends."""
     try:
         await _tell(server, job, "execution_start", timed=True)
@@ -89,7 +106,7 @@ async def run(server: ComfyUI, job: Job) -> None:
         await _tell(server, job, "executing", {"node": None})
 
 
-async def _execute(server: ComfyUI, job: Job, node_id: str) -> None:
+async def _execute(server: WorkflowServer, job: Job, node_id: str) -> None:
     node = job.workflow[node_id]
     if node["class_type"] == "KSampler":
         await _sample(server, job, node_id, steps=max(1, int(node["inputs"]["steps"])))
@@ -99,7 +116,7 @@ async def _execute(server: ComfyUI, job: Job, node_id: str) -> None:
         await _tell(server, job, "executed", {"node": node_id, "display_node": node_id, "output": output})
 
 
-async def _sample(server: ComfyUI, job: Job, node_id: str, *, steps: int) -> None:
+async def _sample(server: WorkflowServer, job: Job, node_id: str, *, steps: int) -> None:
     behaviour = job.behaviour
     for step in range(steps):
         if behaviour.garbage_after == step and isinstance(behaviour.garbage, bytes):
@@ -122,7 +139,7 @@ async def _sample(server: ComfyUI, job: Job, node_id: str, *, steps: int) -> Non
             raise _StoppedError("execution_interrupted", data)
 
 
-def _save(server: ComfyUI, job: Job, node: dict[str, Any]) -> dict[str, str]:
+def _save(server: WorkflowServer, job: Job, node: dict[str, Any]) -> dict[str, str]:
     """Draws the picture; its colours follow from the workflow's texts and seed."""
     sizes = [each["inputs"] for each in job.workflow.values() if each["class_type"] == "EmptyLatentImage"]
     size = sizes[0] if sizes else {}
@@ -160,7 +177,7 @@ def _exception(job: Job, node_id: str) -> dict[str, Any]:
 
 
 async def _tell(
-    server: ComfyUI, job: Job, kind: str, data: dict[str, Any] | None = None, *, timed: bool = False
+    server: WorkflowServer, job: Job, kind: str, data: dict[str, Any] | None = None, *, timed: bool = False
 ) -> None:
     message = {**(data or {}), "prompt_id": job.id}
     if timed:  # these are kept in the history too

@@ -47,7 +47,7 @@ class Invitation:
 
 
 @dataclass(frozen=True, slots=True)
-class HeardFrame:
+class ReceivedFrame:
     """One audio packet: who sent it, its RTP packet, and the Opus frame (None when DAVE could not open it)."""
 
     user_id: int | None
@@ -64,7 +64,7 @@ class VoiceClient:
     tls: ssl.SSLContext
     mode: str = "aead_aes256_gcm_rtpsize"
     dave_version: int = DAVE_PROTOCOL_VERSION
-    on_audio: Callable[[HeardFrame], None] | None = None
+    on_audio: Callable[[ReceivedFrame], None] | None = None
     unanswered: set[int] = field(default_factory=set)
     """Opcodes from the server this client pretends not to have seen."""
     remember: bool = True
@@ -293,16 +293,16 @@ class VoiceClient:
             if packet.payload_type == rtp.OPUS_PAYLOAD_TYPE:
                 self.on_audio(self._hear(packet))
 
-    def _hear(self, packet: rtp.RtpPacket) -> HeardFrame:
+    def _hear(self, packet: rtp.RtpPacket) -> ReceivedFrame:
         user_id = self.users.get(packet.ssrc)
         encrypted = packet.payload.endswith(MARKER)
         if encrypted and user_id is None:
-            return HeardFrame(None, packet, None, encrypted=True)
+            return ReceivedFrame(None, packet, None, encrypted=True)
         try:
-            return HeardFrame(user_id, packet, self.dave.decrypt(user_id or 0, packet.payload), encrypted)
+            return ReceivedFrame(user_id, packet, self.dave.decrypt(user_id or 0, packet.payload), encrypted)
         except ValueError as error:
             _log.debug("a frame of %s was not decrypted: %s", user_id, error)
-            return HeardFrame(user_id, packet, None, encrypted=True)
+            return ReceivedFrame(user_id, packet, None, encrypted=True)
 
 
 class _Socket(asyncio.DatagramProtocol):

@@ -16,6 +16,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from loopback.voice.group_state import DaveCounters, GroupMember, ProposalBatch, Transition
 from loopback.voice.mls import (
     Commit,
     ExternalSender,
@@ -44,56 +45,6 @@ COMMIT_TIMEOUT_S = 5.0
 
 
 @dataclass(slots=True)
-class _Member:
-    user_id: int
-    package: KeyPackage | None = None
-    """Sent by the client and not yet used in an accepted commit."""
-    lost: bool = False
-    """It said it cannot follow (op 31), and its new key package is still on the way."""
-    has_sender: bool = False
-    """Op 25 went out. It must never be repeated to an active client."""
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Proposals waiting for a commit."""
-
-    epoch: int
-    recipients: set[int]
-    removes: dict[bytes, int]
-    """Proposal reference to leaf index."""
-    adds: dict[bytes, KeyPackage]
-    timer: Timer
-
-    def expected(self, committer: int) -> set[bytes]:
-        """The references a commit by this member must name: at epoch 0 everybody was sent only the others."""
-        adds = {ref for ref, package in self.adds.items() if self.epoch or package.user_id != committer}
-        return adds | set(self.removes)
-
-
-@dataclass(slots=True)
-class _Transition:
-    id: int
-    members: set[int]
-    awaited: set[int]
-    timer: Timer
-
-
-@dataclass(slots=True)
-class DaveCounters:
-    """What happened so far, for tests and status lines."""
-
-    commits: int = 0
-    ignored_commits: int = 0
-    rejected: int = 0
-    """Malformed or foreign MLS bytes."""
-    recoveries: int = 0
-    """Op 31 received."""
-    restarts: int = 0
-    """Groups begun anew (op 24 with epoch 1)."""
-
-
-@dataclass(slots=True)
 class DeliveryService:
     """Members come with `join`, talk through `key_package`, `commit`, `ready` and `invalid`, and go with `leave`."""
 
@@ -109,9 +60,9 @@ class DeliveryService:
     leaves: Leaves = field(default_factory=Leaves)
     counters: DaveCounters = field(default_factory=DaveCounters)
     _sender: ExternalSender = field(init=False)
-    _members: dict[int, _Member] = field(default_factory=dict)
-    _batch: _Batch | None = None
-    _transition: _Transition | None = None
+    _members: dict[int, GroupMember] = field(default_factory=dict)
+    _batch: ProposalBatch | None = None
+    _transition: Transition | None = None
     _last_transition_id: int = 0
     _gathering: Timer | None = None
 
@@ -136,7 +87,7 @@ class DeliveryService:
 
     def join(self, user_id: int) -> None:
         """A client was sent its session description; its key package is on the way when the version is not 0."""
-        self._members[user_id] = _Member(user_id)
+        self._members[user_id] = GroupMember(user_id)
         if self.protocol_version:
             self._introduce(self._members[user_id])
         self.changed()
@@ -234,7 +185,7 @@ class DeliveryService:
 
     # proposals
 
-    def _introduce(self, member: _Member) -> None:
+    def _introduce(self, member: GroupMember) -> None:
         if not member.has_sender:
             member.has_sender = True
             self.wire.send_binary(member.user_id, Op.EXTERNAL_SENDER, self._sender.package())
@@ -290,7 +241,7 @@ class DeliveryService:
 
     def _open(self, epoch: int, recipients: set[int], removes: dict[bytes, int], adds: dict[bytes, KeyPackage]) -> None:
         timer = self.schedule(COMMIT_TIMEOUT_S, self._no_commit)
-        self._batch = _Batch(epoch, recipients, removes, adds, timer)
+        self._batch = ProposalBatch(epoch, recipients, removes, adds, timer)
 
     def _append(self, proposals: list[Proposal], receivers: Iterable[int]) -> None:
         payload = b"\0" + vector(b"".join(proposal.message for proposal in proposals))
@@ -303,7 +254,7 @@ class DeliveryService:
 
     # commits and transitions
 
-    def _accept(self, committer: int, batch: _Batch, commit: Commit) -> None:
+    def _accept(self, committer: int, batch: ProposalBatch, commit: Commit) -> None:
         batch.timer.cancel()
         self._batch = None
         existing = {committer} if batch.epoch == 0 else {user for user in batch.recipients if not self._is_gone(user)}
@@ -350,7 +301,7 @@ class DeliveryService:
             self._execute(self._transition)
         self._last_transition_id = self._last_transition_id % 0xFFFF + 1
         timer = self.schedule(TRANSITION_TIMEOUT_S, self._all_answered)
-        self._transition = _Transition(self._last_transition_id, members, set(members), timer)
+        self._transition = Transition(self._last_transition_id, members, set(members), timer)
         return self._last_transition_id
 
     def _answered(self, user_id: int) -> None:
@@ -373,7 +324,7 @@ class DeliveryService:
             self._execute(transition)
         self._gather()
 
-    def _execute(self, transition: _Transition) -> None:
+    def _execute(self, transition: Transition) -> None:
         if self._transition is transition:
             self._transition = None
         if self.faults.missing_transitions > 0:

@@ -18,7 +18,7 @@ class Endpoint:
 
     user_id: int
     ssrc: int
-    channel: Channel
+    channel: RelayGroup
     address: Address | None = None
     uplink: Transport | None = None
     """Opens what the client sends."""
@@ -47,7 +47,7 @@ class Endpoint:
 
 
 @dataclass(slots=True, eq=False)
-class Channel:
+class RelayGroup:
     """Who hears whom."""
 
     endpoints: tuple[Endpoint, ...] = ()

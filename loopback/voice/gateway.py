@@ -6,17 +6,19 @@ import asyncio
 import json
 import logging
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import WSMsgType, web
 
 from loopback.voice.opcodes import Close, Op
-from loopback.voice.session import Outbox
+from loopback.voice.outbox import Outbox
 from loopback.voice.transport import KEY_SIZE, MODES
 
 if TYPE_CHECKING:
-    from loopback.voice.server import VoiceServer
-    from loopback.voice.session import VoiceSession
+    from loopback.voice.faults import VoiceFaults
+    from loopback.voice.outbox import Admission
+    from loopback.voice.room import VoiceSession
+    from loopback.voice.udp import UdpRelay
 
 _log = logging.getLogger(__name__)
 
@@ -32,10 +34,42 @@ class _HangUp(Exception):
         self.code = code
 
 
+class VoiceSessions(Protocol):
+    """The server behind a websocket: it keeps the sessions."""
+
+    faults: VoiceFaults
+
+    @property
+    def relay(self) -> UdpRelay:
+        """The UDP side."""
+        ...
+
+    @property
+    def udp_address(self) -> tuple[str, int]:
+        """Host and port of the UDP side."""
+        ...
+
+    def admission(self, guild_id: int, user_id: int) -> Admission | None:
+        """Where a user may go."""
+        ...
+
+    def open_session(self, admission: Admission, dave_version: int) -> VoiceSession:
+        """Begin a stay."""
+        ...
+
+    def find_session(self, guild_id: int, session_id: str, token: str) -> VoiceSession | None:
+        """The stay a resume means."""
+        ...
+
+    def websocket_lost(self, session: VoiceSession, *, resumable: bool) -> None:
+        """A websocket ended: the stay ends too, at once or after a while."""
+        ...
+
+
 class VoiceGateway:
     """Talks to one client over one websocket."""
 
-    def __init__(self, server: VoiceServer, request: web.Request) -> None:
+    def __init__(self, server: VoiceSessions, request: web.Request) -> None:
         self._server = server
         self._request = request
         self._faults = server.faults

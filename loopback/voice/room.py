@@ -3,19 +3,96 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import struct
+from collections import deque
 from typing import TYPE_CHECKING
 
 from loopback.voice.dave import DeliveryService
-from loopback.voice.endpoint import Channel
+from loopback.voice.endpoint import Endpoint, RelayGroup
 from loopback.voice.opcodes import Op
 from loopback.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from loopback.voice.dave import DaveCounters
     from loopback.voice.faults import VoiceFaults
-    from loopback.voice.session import VoiceSession
+    from loopback.voice.group_state import DaveCounters
+    from loopback.voice.outbox import Admission, Outbox
+
+
+_REPLAY_MESSAGES = 512
+"""Kept for a client that comes back."""
+
+
+class VoiceSession:
+    """One user's stay in a room. It outlives a websocket, so that a client can resume.
+
+    Numbers, keeps and sends the client's messages, and knows its media endpoint.
+    """
+
+    def __init__(self, admission: Admission, room: Room, endpoint: Endpoint, dave_version: int) -> None:
+        self.admission = admission
+        self.room = room
+        self.endpoint = endpoint
+        self.dave_version = dave_version
+        """The newest DAVE version the client speaks; 0: none."""
+        self.mode: str | None = None
+        self.secret_key = b""
+        self.speaking: int | None = None
+        """Flags of its last op 5."""
+        self.camera: dict[str, object] | None = None
+        """Its last op 12, while the camera is on."""
+        self.joined = False
+        """Whether the session description went out: others know of it."""
+        self.over = False
+        self.seq_ack = -1
+        self.outbox: Outbox | None = None
+        self.expiry: asyncio.TimerHandle | None = None
+        self._seq = -1
+        self._sent: deque[tuple[int, str | bytes]] = deque(maxlen=_REPLAY_MESSAGES)
+
+    @property
+    def user_id(self) -> int:
+        """Whose stay this is."""
+        return self.admission.user_id
+
+    def send_json(self, op: Op, data: object) -> None:
+        """Queues a numbered JSON message; kept for a resume."""
+        seq = self._next()
+        self._put(seq, json.dumps({"op": int(op), "d": data, "seq": seq}, separators=(",", ":")))
+
+    def send_binary(self, op: Op, payload: bytes) -> None:
+        """Queues a numbered binary message (`u16 sequence | u8 op | payload`); kept for a resume."""
+        seq = self._next()
+        self._put(seq, struct.pack(">HB", seq, op) + payload)
+
+    def missed_since(self, seq_ack: int) -> list[str | bytes] | None:
+        """What a client that saw everything up to `seq_ack` has not seen; None if that is no longer known."""
+        if seq_ack == self._seq:
+            return []
+        numbers = [seq for seq, _ in self._sent]
+        if seq_ack in numbers:
+            start = len(numbers) - numbers[::-1].index(seq_ack)
+        elif seq_ack == -1 and numbers[:1] == [0]:
+            start = 0
+        else:
+            return None
+        return [message for _, message in list(self._sent)[start:]]
+
+    def hang_up(self, code: int) -> None:
+        """Closes the websocket, if there is one, after what is queued."""
+        if self.outbox is not None:
+            self.outbox.close(code)
+
+    def _next(self) -> int:
+        self._seq = self._seq + 1 & 0xFFFF
+        return self._seq
+
+    def _put(self, seq: int, message: str | bytes) -> None:
+        self._sent.append((seq, message))
+        if self.outbox is not None:
+            self.outbox.put(message)
 
 
 class Room:
@@ -24,7 +101,7 @@ class Room:
     def __init__(self, guild_id: int, channel_id: int, faults: VoiceFaults) -> None:
         self.guild_id = guild_id
         self.channel_id = channel_id
-        self.channel = Channel()
+        self.channel = RelayGroup()
         self.sessions: dict[int, VoiceSession] = {}
         self._faults = faults
         self._loop = asyncio.get_running_loop()

@@ -13,12 +13,12 @@ from loopback.voice.endpoint import Endpoint
 from loopback.voice.faults import VoiceFaults
 from loopback.voice.gateway import VoiceGateway
 from loopback.voice.opcodes import Close
-from loopback.voice.room import Room
-from loopback.voice.session import Admission, VoiceSession
+from loopback.voice.outbox import Admission
+from loopback.voice.room import Room, VoiceSession
 from loopback.voice.udp import UdpRelay
 
 if TYPE_CHECKING:
-    from loopback.certificates import Certificates
+    from loopback.voice.certificates import Certificates
 
 _log = logging.getLogger(__name__)
 

@@ -1,11 +1,10 @@
 """The state of a Discord on localhost, without any network."""
 
-from loopback.world.channels import Channel, ChannelKind, Overwrite
-from loopback.world.guilds import Guild, Member, Role
+from loopback.world.guilds import Channel, ChannelKind, Guild, Member, Overwrite, Role, VoiceState
 from loopback.world.messages import Attachment, Draft, Emoji, Message, Upload
-from loopback.world.permissions import Permission, in_channel, in_guild
+from loopback.world.permissions import Permission
+from loopback.world.rights import in_channel, in_guild
 from loopback.world.users import Application, User
-from loopback.world.voice import VoiceState
 from loopback.world.world import World
 
 __all__ = [

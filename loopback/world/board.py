@@ -16,10 +16,10 @@ from loopback.world.messages import DEFAULT, REPLY, Attachment, Draft, Emoji, Me
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from loopback.world.channels import Channel
+    from loopback.world.guilds import Channel
     from loopback.world.ids import Snowflakes
+    from loopback.world.messages import Webhook
     from loopback.world.users import User
-    from loopback.world.webhooks import Webhook
 
 
 class Board:

@@ -6,12 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from loopback.world.messages import COMPONENTS_V2, Mentions
-from loopback.world.permissions import Permission, in_channel
+from loopback.world.permissions import Permission
+from loopback.world.rights import in_channel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from loopback.world.channels import Channel
+    from loopback.world.guilds import Channel
     from loopback.world.messages import Draft
     from loopback.world.users import User
 

@@ -1,4 +1,4 @@
-"""Messages with their attachments, reactions and mentions."""
+"""Messages with their attachments, reactions and mentions, and the webhooks that post some of them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from loopback.world.events import now, timestamp
 if TYPE_CHECKING:
     import datetime
 
-    from loopback.world.channels import Channel
-    from loopback.world.guilds import Role
+    from loopback.world.guilds import Channel, Role
     from loopback.world.users import User
-    from loopback.world.webhooks import Webhook
 
 DEFAULT = 0
 REPLY = 19
@@ -131,6 +129,43 @@ class Revision:
 
     at: datetime.datetime
     content: str
+
+
+@dataclass(slots=True, eq=False)
+class Webhook:
+    """An incoming webhook of one channel. Who knows id and token may post through it."""
+
+    id: int
+    token: str
+    name: str
+    channel: Channel
+    creator: User
+    avatar: str | None = None
+
+    def author_json(self) -> dict[str, Any]:
+        """The author of its messages: a bot user with the webhook's id."""
+        return {
+            "id": str(self.id),
+            "username": self.name,
+            "global_name": None,
+            "discriminator": "0000",
+            "avatar": self.avatar,
+            "bot": True,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Discord's webhook object with its token."""
+        return {
+            "id": str(self.id),
+            "type": 1,
+            "guild_id": str(self.channel.guild_id),
+            "channel_id": str(self.channel.id),
+            "user": self.creator.to_json(),
+            "name": self.name,
+            "avatar": self.avatar,
+            "token": self.token,
+            "application_id": None,
+        }
 
 
 @dataclass(slots=True, eq=False)

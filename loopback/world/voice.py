@@ -3,49 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from loopback.world.events import Audience, Events
-from loopback.world.permissions import Permission, in_channel
+from loopback.world.guilds import VoiceState
+from loopback.world.permissions import Permission
+from loopback.world.rights import in_channel
 
 if TYPE_CHECKING:
-    from loopback.world.channels import Channel
-    from loopback.world.guilds import Guild, Member
-
-
-@dataclass(frozen=True, slots=True)
-class VoiceState:
-    """One member's place in a guild's voice channels; `channel` None means just left.
-
-    `session_id` is the gateway session that joined: only it is told where the voice server is.
-    """
-
-    guild: Guild
-    member: Member
-    channel: Channel | None
-    session_id: str
-    self_mute: bool = False
-    self_deaf: bool = False
-    suppress: bool = False
-    asked_to_speak: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Discord's voice state object with its member."""
-        return {
-            "guild_id": str(self.guild.id),
-            "channel_id": None if self.channel is None else str(self.channel.id),
-            "user_id": str(self.member.user.id),
-            "member": self.member.to_json(),
-            "session_id": self.session_id,
-            "deaf": self.member.deafened,
-            "mute": self.member.muted,
-            "self_deaf": self.self_deaf,
-            "self_mute": self.self_mute,
-            "self_video": False,
-            "suppress": self.suppress,
-            "request_to_speak_timestamp": self.asked_to_speak,
-        }
+    from loopback.world.guilds import Channel, Guild, Member
 
 
 VoiceWatcher = Callable[[VoiceState | None, VoiceState], None]

@@ -6,14 +6,13 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from loopback.world.board import Board
-from loopback.world.channels import Channel, ChannelKind, Overwrite
 from loopback.world.events import Audience, Events, Listener
-from loopback.world.guilds import Guild, Member, Role
+from loopback.world.guilds import Channel, ChannelKind, Guild, Member, Overwrite, Role
 from loopback.world.ids import Snowflakes
+from loopback.world.messages import Webhook
 from loopback.world.permissions import EVERYONE, NONE, Permission
 from loopback.world.users import Application, User
 from loopback.world.voice import Voice
-from loopback.world.webhooks import Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,7 @@ import pytest
 from core.errors import SpeechError, StoreError
 from core.events import TurnEnded
 from core.speech.mood import Mood
-from loopback.world.channels import Channel, ChannelKind
+from loopback.world.guilds import Channel, ChannelKind
 from loopback.world.permissions import Permission
 from tests.cogs.sounds import voice_pitch_hz, voiced
 

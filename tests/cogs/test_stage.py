@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loopback.world.channels import ChannelKind
+from loopback.world.guilds import ChannelKind
 from loopback.world.permissions import Permission
 
 

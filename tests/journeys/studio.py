@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    from loopback.voice.session import VoiceSession
 
     from core.bot.runtime import Runtime
     from core.recording.live_recording import LiveRecording
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from loopback.voice.endpoint import Endpoint
     from loopback.voice.faults import VoiceFaults
     from loopback.voice.room import Room
-    from loopback.voice.session import VoiceSession
 
 FRAME_S = 0.02
 PIECE = 2 * FRAME

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loopback.load import SyntheticSpeaker, encode
+from loopback.voice.load import SyntheticSpeaker, encode
 from tests.journeys.sounds import voice
 from tests.journeys.studio import Spoken, assert_nothing_else, assert_there
 

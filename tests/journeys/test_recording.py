@@ -10,7 +10,7 @@ import pytest
 
 from core.audio.frames import OPUS_SILENCE
 from core.bot.record_session import OwnVoice
-from loopback.espeak import synthesise
+from loopback.people.espeak import synthesise
 from tests.journeys.sounds import RATE_HZ, clicks, find, peaks, voice
 from tests.journeys.studio import Spoken, assert_nothing_else, assert_there
 

@@ -12,8 +12,8 @@ import pytest
 
 from launch.listening import spurts
 from launch.recognition import heard_sentences
-from loopback.espeak import synthesise
 from loopback.people.ears import HeardFrame
+from loopback.people.espeak import synthesise
 
 NUMBERS = (
     "first_audio_ms", "first_audio_after_text_ms", "frames_sent", "frames_heard", "dave_frames", "plain_frames",

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loopback.load import encode, tone
 from loopback.server import Loopback
+from loopback.voice.load import encode, tone
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

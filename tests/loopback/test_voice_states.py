@@ -9,9 +9,9 @@ import aiohttp
 import discord
 import pytest
 
-from loopback.load import SyntheticSpeaker
 from loopback.people.clients import Listening, client_options, running, until
 from loopback.server import Loopback
+from loopback.voice.load import SyntheticSpeaker
 from loopback.world import Permission
 
 if TYPE_CHECKING:

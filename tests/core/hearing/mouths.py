@@ -10,7 +10,7 @@ import numpy as np
 
 from core.audio.frames import FRAME_S, FRAME_SAMPLES, OPUS_SILENCE, OpusFrame
 from core.audio.opus import Encoder
-from loopback.espeak import synthesise
+from loopback.people.espeak import synthesise
 
 
 @functools.cache

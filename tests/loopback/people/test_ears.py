@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from loopback.load import encode, tone
 from loopback.people.ears import Ears
 from loopback.voice import rtp
+from loopback.voice.load import encode, tone
 from loopback.voice.opus_library import find_libopus, load_opus
 from loopback.voice.transport import MODES
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loopback.certificates import Certificates
+from loopback.voice.certificates import Certificates
 from loopback.voice.client import Invitation, VoiceClient
 from loopback.voice.server import VoiceServer
 

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loopback.load import Choir, SyntheticSpeaker, encode, tone
 from loopback.server import Loopback
+from loopback.voice.load import Choir, SyntheticSpeaker, encode, tone
 
 if TYPE_CHECKING:
-    from loopback.voice.client import HeardFrame
+    from loopback.voice.client import ReceivedFrame
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -23,14 +23,14 @@ async def test_a_choir_in_another_process_is_heard_without_loss() -> None:
         users = [loopback.world.add_user(f"singer{i}", bot=True) for i in range(6)]
         for user in users:
             loopback.world.add_member(place.guild, user, [])
-        heard: list[HeardFrame] = []
+        heard: list[ReceivedFrame] = []
         listener = SyntheticSpeaker(loopback.gateway, loopback.certificates.client_context(), place.bot.token)
         await listener.enter(place.guild.id, place.voice.id)
         listener.voice.on_audio = heard.append
         where = ["--guild", str(place.guild.id), "--channel", str(place.voice.id), "--seconds", "0.5"]
         where += ["--gateway", loopback.gateway, "--ca", str(loopback.certificates.ca_file)]
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "loopback.load", *where, stdin=-1, stdout=-1, cwd=ROOT
+            sys.executable, "-m", "loopback.voice.load", *where, stdin=-1, stdout=-1, cwd=ROOT
         )
         output, _ = await child.communicate("\n".join(user.token for user in users).encode())
         entered, result = map(json.loads, output.splitlines())

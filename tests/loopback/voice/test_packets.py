@@ -15,7 +15,7 @@ from loopback.voice.mls import MlsError, Reader, vector
 from loopback.voice.transport import MODES, Transport, TransportError
 
 if TYPE_CHECKING:
-    from loopback.certificates import Certificates
+    from loopback.voice.certificates import Certificates
 
 KEY = bytes(range(32))
 PACKET = rtp.RtpPacket(rtp.OPUS_PAYLOAD_TYPE, False, 65_535, 0xFFFFFFFF, 42, b"opus frame")

@@ -19,8 +19,7 @@ from loopback.server import Loopback, Standard
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from loopback.voice.room import Room
-    from loopback.voice.session import VoiceSession
+    from loopback.voice.room import Room, VoiceSession
 
 RATE = 48_000
 

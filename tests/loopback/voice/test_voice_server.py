@@ -17,7 +17,7 @@ from loopback.voice.transport import MODES
 from tests.loopback.voice.conftest import CHANNEL, GUILD, House
 
 if TYPE_CHECKING:
-    from loopback.voice.client import HeardFrame, VoiceClient
+    from loopback.voice.client import ReceivedFrame, VoiceClient
 
 AES, XCHACHA = "aead_aes256_gcm_rtpsize", "aead_xchacha20_poly1305_rtpsize"
 FRAME = b"\x78" + bytes(range(60))
@@ -27,14 +27,14 @@ class Listener:
     """Collects what a client hears."""
 
     def __init__(self) -> None:
-        self.heard: list[HeardFrame] = []
+        self.heard: list[ReceivedFrame] = []
         self._more = asyncio.Event()
 
-    def __call__(self, heard: HeardFrame) -> None:
+    def __call__(self, heard: ReceivedFrame) -> None:
         self.heard.append(heard)
         self._more.set()
 
-    async def count(self, packets: int, timeout: float = 30.0) -> list[HeardFrame]:
+    async def count(self, packets: int, timeout: float = 30.0) -> list[ReceivedFrame]:
         async with asyncio.timeout(timeout):
             while len(self.heard) < packets:
                 self._more.clear()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from loopback.people.person import Person
     from loopback.voice.room import Room
-    from loopback.world.channels import Channel
+    from loopback.world.guilds import Channel
 
 RATE = 48_000
 # discord.py's own client, which the people use, forgets its old socket in a move and its poller when hung up on.

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loopback.espeak import SpeechError, synthesise, to_stereo_48k
 from loopback.people.audio_file import read_audio
+from loopback.people.espeak import SpeechError, synthesise, to_stereo_48k
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -31,7 +31,9 @@ async def test_an_unknown_voice_is_a_sentence_not_a_traceback() -> None:
 
 async def test_the_command_line_writes_a_wav(tmp_path: Path) -> None:
     out = tmp_path / "out.wav"
-    child = await asyncio.create_subprocess_exec(sys.executable, "-m", "loopback.espeak", "Hi", str(out), cwd=ROOT)
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "loopback.people.espeak", "Hi", str(out), cwd=ROOT
+    )
     assert await child.wait() == 0
     with wave.open(str(out)) as made:
         assert (made.getframerate(), made.getnchannels(), made.getsampwidth()) == (48_000, 2, 2)

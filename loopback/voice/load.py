@@ -1,6 +1,6 @@
 """Many speakers for little money: real clients of the voice gateway, UDP and DAVE, dozens of them in one process.
 
-`python -m loopback.load --gateway URL --ca FILE --guild ID --channel ID --seconds S` reads bot tokens from standard input,
+`python -m loopback.voice.load --gateway URL --ca FILE --guild ID --channel ID --seconds S` reads bot tokens from standard input,
 one a line, lets each user speak at 50 packets a second and prints two JSON lines: once everybody is there and encrypted,
 and at the end with what each of them sent.
 """
@@ -157,7 +157,7 @@ async def run(options: argparse.Namespace, tokens: Sequence[str]) -> None:
 
 def main() -> None:
     """Parses the command line."""
-    parser = argparse.ArgumentParser(prog="python -m loopback.load", description="Lets many users speak at once.")
+    parser = argparse.ArgumentParser(prog="python -m loopback.voice.load", description="Lets many users speak at once.")
     parser.add_argument("--gateway", required=True, help="ws://127.0.0.1:PORT")
     parser.add_argument("--ca", required=True, help="file of the private certificate authority")
     parser.add_argument("--guild", type=int, required=True)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from loopback.gateway.gateway import Gateway
     from loopback.voice.server import VoiceServer
     from loopback.world.events import Audience
-    from loopback.world.voice import VoiceState
+    from loopback.world.guilds import VoiceState
     from loopback.world.world import World
 
 _log = logging.getLogger(__name__)

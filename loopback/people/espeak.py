@@ -1,4 +1,4 @@
-"""Speech for people: `python -m loopback.espeak TEXT OUT.wav` writes a 48 kHz stereo WAV ("-": standard streams).
+"""Speech for people: `python -m loopback.people.espeak TEXT OUT.wav` writes a 48 kHz stereo WAV ("-": standard streams).
 
 libespeak-ng keeps its state in globals and is licensed under the GPL, so it lives in a process of its own.
 """
@@ -14,7 +14,7 @@ import wave
 from pathlib import Path
 
 RATE_HZ = 48_000
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 _SYNCHRONOUS = 2
 _DONT_EXIT = 0x8000
 _UTF8 = 1
@@ -33,7 +33,18 @@ async def synthesise(text: str, *, voice: str = "en", rate_wpm: int = 175, pitch
     Raises:
         SpeechError: the child failed; its last words are in the message.
     """
-    arguments = ["-m", "loopback.espeak", "-", "-", "--voice", voice, "--rate", str(rate_wpm), "--pitch", str(pitch)]
+    arguments = [
+        "-m",
+        "loopback.people.espeak",
+        "-",
+        "-",
+        "--voice",
+        voice,
+        "--rate",
+        str(rate_wpm),
+        "--pitch",
+        str(pitch),
+    ]
     pipe = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=_ROOT
@@ -89,7 +100,7 @@ def to_stereo_48k(pcm: bytes, rate_hz: int) -> bytes:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m loopback.espeak", description="Writes speech as a WAV.")
+    parser = argparse.ArgumentParser(prog="python -m loopback.people.espeak", description="Writes speech as a WAV.")
     parser.add_argument("text", help="what to say; - reads standard input")
     parser.add_argument("out", help="WAV file to write; - writes to standard output")
     parser.add_argument("--voice", default="en")
