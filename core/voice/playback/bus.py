@@ -38,9 +38,9 @@ class Bus:
 
     @property
     def open(self) -> bool:
-        """Whether the first line has begun to sound and is not over."""
+        """Whether the first line has begun to sound, is not over and not held by a pause of its own."""
         lines = self._lines
-        return bool(lines) and lines[0].begun
+        return bool(lines) and lines[0].sounding
 
     def due(self, now_s: float) -> bool:
         """Whether the first line has a frame."""
@@ -50,7 +50,9 @@ class Bus:
     def dry(self, now_s: float) -> bool:
         """Whether the first line owes a frame that is not there."""
         lines = self._lines
-        return bool(lines) and lines[0].begun and not lines[0].stopping and not lines[0].ready(now_s)
+        if not lines or not lines[0].sounding:
+            return False
+        return not (lines[0].stopping or lines[0].paused or lines[0].ready(now_s))
 
     @property
     def holding(self) -> bool:
@@ -65,7 +67,7 @@ class Bus:
         """
         for index, line in enumerate(self.lines):
             if line.stopping:
-                if cut or index or not line.begun:
+                if cut or index or not line.sounding:
                     self._lines.remove(line)
                     line.finish("stopped")
             elif index == 0 and line.exhausted:
@@ -86,9 +88,12 @@ class Bus:
             if line.stopping:
                 self._lines.popleft()
                 excerpt = line.tail()
-                if line.begun and excerpt.count:
+                if line.sounding and excerpt.count:
                     return SampleBlock(excerpt, line, excerpt.count, "stopped")
                 line.finish("stopped")
+            elif line.paused and not line.exhausted:
+                tail = line.hold()
+                return None if tail is None else SampleBlock(tail, line, 0)
             elif line.ready(now_s):
                 excerpt = line.take()
                 if not line.exhausted:
@@ -103,11 +108,14 @@ class Bus:
         return None
 
     def tail(self) -> SampleBlock | None:
-        """The next few ms of what sounds, faded out and not taken from the queue, for a pause."""
+        """The next few ms of what sounds, faded out and not taken from the queue, for a pause of everything."""
         if not self.open:
             return None
-        excerpt = self._lines[0].tail()
-        return SampleBlock(excerpt, self._lines[0], 0) if excerpt.count else None
+        line = self._lines[0]
+        excerpt = line.tail()
+        if line.paused:
+            line.hold()
+        return SampleBlock(excerpt, line, 0) if excerpt.count else None
 
     def ran_dry(self) -> bool:
         """Note that the first line owed a frame; true if this begins an underrun, false if one goes on."""

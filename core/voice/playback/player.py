@@ -18,7 +18,7 @@ from core.voice.playback.stats import Counters, PlaybackStats
 from core.voice.playback.stream import BusName, PlaybackStream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from core.voice.playback.wire import FrameEncoder, ThreadClock, Wire
 
@@ -91,13 +91,13 @@ class Player:
 
     # Lines ------------------------------------------------------------------------------------------------------------
 
-    def line(self, turn_id: str, *, bus: BusName = "speech", said_for: int = 0) -> PlaybackStream:
+    def line(self, turn_id: str, *, bus: BusName = "speech", said_for: int | Iterable[int] = ()) -> PlaybackStream:
         """A new line, queued behind the earlier ones of the same bus.
 
         Args:
             turn_id: What it belongs to.
             bus: Speech or media.
-            said_for: Whose words or file it is, or answers: the recording of the bot's own voice asks whether it may.
+            said_for: Ids of those whose words or file it is, or answers; 0 is nobody. The recording of the bot's own voice asks whether it may.
 
         Raises:
             VoiceError: The player is closed, or there is no Opus library.
@@ -112,7 +112,7 @@ class Player:
                 preroll=self._prerolls[bus],
                 wake=self._wake,
                 now=self._clock.monotonic,
-                said_for=said_for,
+                said_for=frozenset((said_for,) if isinstance(said_for, int) else said_for) - {0},
             )
             composer.buses[bus].add(line)
         return line
@@ -307,7 +307,7 @@ class Player:
 
     def _said_for(self, frame: Frame) -> tuple[int, ...]:
         """For whom a frame sounds: also who was heard in the one before, whose end the codec puts into this one."""
-        here = {block.line.said_for for block in frame.blocks} - {0}
+        here = {user_id for block in frame.blocks for user_id in block.line.said_for}
         both = tuple(here | self._heard_before)
         self._heard_before = here
         return both

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from core.audio.frames import CHANNELS, FRAME_SAMPLES, RATE_HZ
-from core.voice.playback.mixer import FADE_SAMPLES, Excerpt, fade_out
+from core.voice.playback.mixer import FADE_SAMPLES, Excerpt, fade_in, fade_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,11 +62,11 @@ class PlaybackStream:
         preroll: Preroll,
         wake: Callable[[], None],
         now: Callable[[], float],
-        said_for: int = 0,
+        said_for: frozenset[int] = frozenset(),
     ) -> None:
         self.turn_id = turn_id
         self.bus: BusName = bus
-        self.said_for = said_for  # whose words or file it is; 0 is nobody's
+        self.said_for = said_for  # whose words or file it is
         self.written_samples = 0
         self.heard_samples = 0
         self.underruns = 0
@@ -79,6 +79,8 @@ class PlaybackStream:
         self._taken = 0
         self._ended = False
         self._stopping = False
+        self._paused = False
+        self._held = False  # the player's thread has let the sound sink for a pause, and not taken it up again
         self._flowing = False
         self._waiting_since_s: float | None = None
         self._end: StreamEnd | None = None
@@ -125,6 +127,24 @@ class PlaybackStream:
         self._stopping = True
         self._wake()
 
+    def pause(self) -> None:
+        """Hold at the next frame, with a short fade; those behind it in its bus wait as well. From any thread.
+
+        What sounds while it fades is not counted as heard: it is said again after `resume`.
+        """
+        self._paused = True
+        self._wake()
+
+    def resume(self) -> None:
+        """Go on from the very sample where `pause` held, rising from silence. From any thread."""
+        self._paused = False
+        self._wake()
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is paused, begun or not."""
+        return self._paused
+
     @property
     def queued_s(self) -> float:
         """Seconds written and not yet sent."""
@@ -166,10 +186,22 @@ class PlaybackStream:
     @property
     def holding(self) -> bool:
         """Whether there is sound that waits for more before it may begin."""
-        return not self._flowing and self._taken < self.written_samples
+        return not self._paused and not self._flowing and self._taken < self.written_samples
+
+    @property
+    def held(self) -> bool:
+        """Whether its sound has sunk for a pause."""
+        return self._held
+
+    @property
+    def sounding(self) -> bool:
+        """Whether it has begun, is not over, and owes a frame every 20 ms."""
+        return self.begun and not self._held
 
     def ready(self, now_s: float) -> bool:
         """Whether a frame may be taken: enough is there to begin or to go on."""
+        if self._paused:
+            return False
         ended = self._ended  # read before the count: what is written before `end` is then surely counted
         available = self.written_samples - self._taken
         if ended:
@@ -185,7 +217,15 @@ class PlaybackStream:
         self._flowing = True
         excerpt = self._read(min(FRAME_SAMPLES, self.written_samples - self._taken), consume=True)
         self._taken += excerpt.count
+        if self._held:
+            self._held = False
+            fade_in(excerpt.samples)
         return excerpt
+
+    def hold(self) -> Excerpt | None:
+        """Note that a pause is carried out; gives the tail to be heard, None if there was no sound to sink."""
+        sounding, self._held = self.sounding, True
+        return self.tail() if sounding and self._taken < self.written_samples else None
 
     def tail(self) -> Excerpt:
         """The next few ms faded out into silence, not taken from the queue."""

@@ -105,6 +105,10 @@ class Deck:
             assert time.monotonic() < over_s, "the player never got there"
             time.sleep(0.001)
 
+    def idle_of_sound(self, line: PlaybackStream) -> None:
+        """Wait until a line that has begun is sent no more, though it is not over."""
+        self.until(lambda: line.begun and not self.player.sending)
+
     def idle(self) -> None:
         """Wait until nothing plays or waits."""
         self.until(lambda: not self.player.queued() and not self.player.sending)
