@@ -20,7 +20,7 @@ from discord import app_commands
 from core.bot.cog import ParleyCog
 from core.bot.replies import NO_PINGS
 from core.conversation.live_text import split
-from core.errors import ModelError, ParleyError, StoreError, StudioError
+from core.errors import ModelError, ParleyError, StudioError
 from core.llm.messages import ChatMessage, Image
 from core.lockdown import BlockPolicy, Feature, lockable
 from core.machine.lane import Owner
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from discord.ext import commands
+
+    from core.conversation.memory import Exchange
 
     Edit = Callable[..., Awaitable[Any]]
 
@@ -111,26 +113,35 @@ class StudioCog(ParleyCog, name="Studio"):
 
     async def _look_at(self, message: discord.Message, files: list[discord.Attachment], route: str) -> None:
         """Ask the model that sees, and answer in text."""
-        async with self.runtime.lockdown.using(VISION, message) as allowed:
-            if not allowed:
+        memory = self.runtime.conversation.memory
+        exchange = memory.begin(message.channel.id, (message.author.id,))
+        try:
+            async with self.runtime.lockdown.using(VISION, message) as allowed:
+                if allowed:
+                    await self._looked(message, files, route, exchange)
+        finally:
+            memory.end(exchange)
+
+    async def _looked(
+        self, message: discord.Message, files: list[discord.Attachment], route: str, exchange: Exchange
+    ) -> None:
+        studio, owner = self.runtime.studio, Owner(message.guild.id if message.guild else 0, message.author.id)
+        async with message.channel.typing():
+            with studio.looking(owner):
+                pictures = await studio.look(await self._download(files), owner)
+            text = _text(message, self.bot.user) or WHAT_IS_IT
+            images = tuple(Image(picture.data, picture.media_type) for picture in pictures)
+            asked = [
+                *await self._persona(message.guild),
+                ChatMessage("user", text, message.author.display_name, images),
+            ]
+            if not await self.runtime.lockdown.allows(VISION, message):  # a session began while it was fetched
                 return
-            studio, owner = self.runtime.studio, Owner(message.guild.id if message.guild else 0, message.author.id)
-            async with message.channel.typing():
-                with studio.looking(owner):
-                    pictures = await studio.look(await self._download(files), owner)
-                text = _text(message, self.bot.user) or WHAT_IS_IT
-                images = tuple(Image(picture.data, picture.media_type) for picture in pictures)
-                asked = [
-                    *await self._persona(message.guild),
-                    ChatMessage("user", text, message.author.display_name, images),
-                ]
-                if not await self.runtime.lockdown.allows(VISION, message):  # a session began while it was fetched
-                    return
-                stream = self.runtime.models.stream(asked, route=route)
-                answer, torn = await _whole(stream)
-            await self._remember(message, text, answer)  # first: who reads the answer may ask about it at once
-            for page in split(f"{answer}\n\n{torn}" if torn else answer):
-                await _reply(message, page)
+            stream = self.runtime.models.stream(asked, route=route)
+            answer, torn = await _whole(stream)
+        await self._remember(message, text, answer, exchange)  # first: who reads the answer may ask about it at once
+        for page in split(f"{answer}\n\n{torn}" if torn else answer):
+            await _reply(message, page)
 
     async def _download(self, files: list[discord.Attachment]) -> list[bytes]:
         limit = self.runtime.config.studio.max_file_mb
@@ -147,14 +158,12 @@ class StudioCog(ParleyCog, name="Studio"):
         persona = (kept.persona if kept else None) or self.runtime.config.prompt.persona
         return [ChatMessage("system", persona)] if persona else []
 
-    async def _remember(self, message: discord.Message, text: str, answer: str) -> None:
+    async def _remember(self, message: discord.Message, text: str, answer: str, exchange: Exchange) -> None:
         """So that a later prompt can speak of the picture."""
-        turn_id, now, author = secrets.token_hex(6), self.runtime.clock.now(), message.author
-        asked = HistoryEntry(turn_id, "user", f"{text} [sent a picture]", now, author.id, author.display_name)
-        try:
-            await self.runtime.history.add(message.channel.id, asked, HistoryEntry(turn_id, "assistant", answer, now))
-        except StoreError:  # the answer is there; that it will be forgotten is for the log
-            _log.exception("message %d is not remembered", message.id)
+        turn_id, at, author = secrets.token_hex(6), exchange.asked_at, message.author
+        asked = HistoryEntry(turn_id, "user", f"{text} [sent a picture]", at, author.id, author.display_name)
+        answered = HistoryEntry(turn_id, "assistant", answer, at, name=self.runtime.conversation.character.name)
+        await self.runtime.conversation.memory.keep(exchange, (asked, answered))
 
     def _seeing_route(self) -> str | None:
         """The model route that looks at pictures; None if there is none."""

@@ -187,6 +187,7 @@ class TurnStarted(GuildEvent):
     channel_id: int
     user_id: int
     voiced: bool
+    character_id: str = ""  # who answers; the bot itself has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +196,10 @@ class TurnEnded(GuildEvent):
 
     turn_id: str
     channel_id: int
-    outcome: str  # "spoken", "text", "stopped", "failed"
-    reply_text: str
+    outcome: str  # "spoken", "text", "stopped", "failed", "silent"
+    reply_text: str  # both empty if whoever asked was deleted meanwhile
     heard_text: str
+    character_id: str = ""
 
 
 # Recording ------------------------------------------------------------------------------------------------------------

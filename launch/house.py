@@ -28,6 +28,7 @@ MAX_FUNCTION_LINES = 60
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
         "core",
+        "core.character",
         "core.clock",
         "core.config",
         "core.errors",

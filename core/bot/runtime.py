@@ -258,11 +258,9 @@ class Runtime:
     async def _open_privacy(self) -> None:
         from core.privacy.kept import FILE
         from core.privacy.service import Privacy
-        from core.privacy.stored import StoredData
 
         beside = self.config.path(self.config.recording.folder)
         self.privacy = Privacy(self.store, beside / FILE, self.clock)
-        self.privacy.register("conversations", StoredData(self.store))
         self._closing.append(("privacy", self.privacy.close))
         await self.privacy.open()
 
@@ -325,6 +323,7 @@ class Runtime:
         from core.bot.presence_line import PresenceLine
         from core.conversation.service import Conversation
         from core.conversation.voice_preferences import VoicePreferences
+        from core.privacy.stored import StoredData
         from core.voice.service import VoiceService
         from core.voice.sounds import Sounds
 
@@ -341,6 +340,9 @@ class Runtime:
             history=self.history,
             voices=self.voice_preferences,
         )
+        # In this order: what is about to be written is written, or never will be, before the database is asked.
+        self.privacy.register("answers under way", self.conversation.people)
+        self.privacy.register("conversations", StoredData(self.store))
         self.inbox = Inbox(self.clock)
         self.listen("on_message", self.inbox.put)
         self.interactions = InteractionRouter(self.bot.tree, self.clock)

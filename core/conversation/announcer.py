@@ -45,6 +45,10 @@ class Announcer:
         row = "\n" if text.startswith("|") and not text.startswith("||") else " "  # a table has to begin a line
         return f"{speaker} said:{row}{text}" if speaker else text
 
+    def forget(self, user_id: int) -> None:
+        """Not know any more where somebody spoke last."""
+        self._last = {place: last for place, last in self._last.items() if last[0] != user_id}
+
     def _new_speaker(self, prompt: Prompt) -> bool:
         now = self._clock.monotonic()
         last = self._last.get(prompt.conversation_id)

@@ -12,10 +12,10 @@ from core.errors import ModelError, ParleyError, SpeechError
 from core.speech.heard import HeardText
 
 if TYPE_CHECKING:
+    from core.character import Mood
     from core.clock import Clock
     from core.conversation.turn import Outcome, Turn
     from core.speech.engine import Voice
-    from core.speech.mood import Mood
     from core.speech.speakable import Names
     from core.speech.speaker import Speaker
     from core.voice.playback.player import Player
@@ -76,7 +76,8 @@ async def speak(
     Raises:
         SpeechError: The engine failed; what was said before stands.
     """
-    line = turn.line = player.line(turn.id, said_for=turn.prompt.author_id)
+    line = player.line(turn.id, said_for=turn.prompt.authors)
+    turn.speaks_on(line)
     heard = turn.heard = HeardText()
     try:
         async with aclosing(

@@ -8,53 +8,45 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from core.conversation import prompt_messages as memory
-from core.conversation import reply
+from core.character import Character
+from core.conversation import prompt_messages, reply
 from core.conversation.announcer import Announcer
-from core.conversation.backlog import MOST_READ, Backlog
+from core.conversation.backlog import Backlog
+from core.conversation.memory import ConversationMemory
+from core.conversation.people import TurnsOfPeople
 from core.conversation.turn import Prompt, TextSink, Timings, Turn
+from core.conversation.turn_queue import TurnQueues, Work
 from core.conversation.written import Written
-from core.errors import ParleyError, StoreError
+from core.errors import ParleyError
 from core.events import TurnEnded, TurnStarted
+from core.llm.models import DEFAULT
 from core.speech.speakable import is_sayable
-from core.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
+    from core.character import Mood, Voice
     from core.clock import Clock
     from core.config.prompt import PromptSection
     from core.conversation.voice_preferences import VoicePreferences
     from core.hub import Hub
     from core.llm.models import Models
-    from core.speech.mood import Mood
-    from core.store.history import HistoryEntry, HistoryRepository
+    from core.store.history import HistoryRepository
     from core.store.settings import SettingsRepository
     from core.voice.session import VoiceSession
 
 _log = logging.getLogger(__name__)
 
 KEYLESS = "this channel's end-to-end keys are not agreed on"
-FULL = "{count} prompts are waiting already. Please let me answer those first, or use `/voice stop`."
 VOICE_FAILED = "My voice failed ({reason}), so this one is text only."
 UNREAD = "My voice failed ({reason}), so nothing is read aloud until it works again."
 UNSAID = "My voice failed ({reason}). What I could not say: {text}"
 SOUNDLESS = "There is nothing in that text that I could say."
 UNSAID_CHARACTERS = 1500  # shown of it
 BROKEN = "Something went wrong on my side; the log has the details. Please ask again."
-CLOSING = "I am just being stopped. Please ask again when I am back."
 KEPT_TURNS = 50
 
 Failure = Callable[[str], str]  # what to say when the voice fails, for a reason
-Work = Callable[["Turn", "VoiceSession | None"], Awaitable[None]]
-
-
-class _Queue:
-    """The turns of one conversation: the first is under way, the others wait for the lock in order."""
-
-    def __init__(self) -> None:
-        self.turns: list[Turn] = []
-        self.lock = asyncio.Lock()
 
 
 class Conversation:
@@ -87,17 +79,17 @@ class Conversation:
         self._clock = clock
         self._models = models
         self._settings = settings
-        self._history = history
         self._voices = voices
-        self._queues: dict[int, _Queue] = {}
-        self._tasks = Tasks("conversation")
+        self._queues = TurnQueues(section.queue_limit, self._leave_line)
         self.aloud = Announcer(clock, names=section.read_names, same_speaker_s=section.same_speaker_s)
         self.written = Written()  # kept here: a reloaded cog goes on with what waits
         self._backlog = Backlog(section.read_backlog, section.queue_limit)
-        self.mood: Mood | None = None  # set by other code: colours the voice, and is told to the model
+        self.character = Character("", section.name)  # the bot itself: who answers if nobody else is named
+        self.mood: Mood | None = None  # set by other code: the bot's own, at the moment of the answer
         self.recent: deque[Turn] = deque(maxlen=KEPT_TURNS)
+        self.memory = ConversationMemory(history, clock)
+        self.people = TurnsOfPeople(self._queues, self.recent, self.memory, self.aloud)
         self._told: dict[int, str] = {}  # by guild, what was last said of a voice that fails since
-        self._closed = False
 
     @property
     def has_model(self) -> bool:
@@ -111,8 +103,7 @@ class Conversation:
 
     def waiting(self, session: VoiceSession) -> int:
         """Turns of a session that wait behind the current one."""
-        queue = self._queues.get(session.guild.id)
-        return max(len(queue.turns) - 1, 0) if queue else 0
+        return max(len(self._queues.of(session.guild.id)) - 1, 0)
 
     async def submit(
         self,
@@ -122,6 +113,8 @@ class Conversation:
         session: VoiceSession | None = None,
         put_off: Callable[[], Awaitable[bool]] | None = None,
         renew: Callable[[], Prompt | None] | None = None,
+        character: Character | None = None,
+        interruptible: bool = True,
     ) -> Turn:
         """Put a prompt in line for the model; the turn is carried out in the background.
 
@@ -132,12 +125,20 @@ class Conversation:
             put_off: Asked when the turn comes and nobody speaks it: it may have waited until after the beginning of a
                 session. Gives whether somebody else keeps the prompt; the turn is then over, and “silent”.
             renew: Asked when the turn comes: the prompt as it is by then; None if it was deleted, and is not answered.
+            character: Who answers; the bot itself by default.
+            interruptible: Whether somebody who speaks into the reply may pause or stop it.
 
         Raises:
             ParleyError: Too many prompts wait.
         """
-        turn = Turn(prompt, sink, Timings(self._clock.monotonic()), put_off=put_off, renew=renew)
-        return self._enqueue(turn, session, self._answer)
+        turn = self._turn(prompt, sink, character, interruptible=interruptible)
+        turn.put_off, turn.renew = put_off, renew
+        turn.exchange = self.memory.begin(prompt.conversation_id, prompt.authors)
+        try:
+            return self._enqueue(turn, session, self._answer)
+        except ParleyError:
+            self.memory.end(turn.exchange)
+            raise
 
     async def read_aloud(
         self, prompt: Prompt, session: VoiceSession, *, renew: Callable[[], Prompt | None] | None = None
@@ -149,9 +150,10 @@ class Conversation:
         """
         if not self.aloud.has_words(prompt):
             return None
-        turn = Turn(prompt, Unwritten(), Timings(self._clock.monotonic()), renew=renew, aloud=True)
+        turn = self._turn(prompt, Unwritten())
+        turn.renew, turn.aloud = renew, True
         turn = self._enqueue(turn, session, self._read)
-        if (told := self._backlog.grew(session.guild.id, self._queues[session.guild.id].turns)) is not None:
+        if (told := self._backlog.grew(session.guild.id, self._queues.of(session.guild.id))) is not None:
             await session.notice(told)
         return turn
 
@@ -164,8 +166,16 @@ class Conversation:
             return
         await self._voiced(turn, session, _once(words), _unread)
 
-    def say(self, session: VoiceSession, text: str, *, author_id: int = 0) -> Turn:
-        """Put a text in line to be said as it is, in the voice of `author_id` if they chose one.
+    def say(
+        self,
+        session: VoiceSession,
+        text: str,
+        *,
+        author_id: int = 0,
+        character: Character | None = None,
+        interruptible: bool = True,
+    ) -> Turn:
+        """Put a text in line to be said as it is: in the voice of the character, or that `author_id` chose.
 
         Should the voice fail, the text is written into the prompt channel.
 
@@ -175,21 +185,21 @@ class Conversation:
         if not is_sayable(text):
             raise ParleyError(SOUNDLESS)
         shown = text if len(text) <= UNSAID_CHARACTERS else f"{text[:UNSAID_CHARACTERS]}…"
-        return self._recite(session, text, author_id, lambda reason: UNSAID.format(reason=reason, text=shown))
-
-    def _recite(self, session: VoiceSession, text: str, author_id: int, failure: Failure) -> Turn:
         prompt = Prompt(session.channel.id, session.guild.id, session.channel.id, author_id, "", text)
-        turn = Turn(prompt, Unwritten(), Timings(self._clock.monotonic()))
+        turn = self._turn(prompt, Unwritten(), character, interruptible=interruptible)
 
         async def recite(turn: Turn, session: VoiceSession | None) -> None:
-            await self._voiced(turn, session, _once(text), failure)
+            await self._voiced(turn, session, _once(text), lambda reason: UNSAID.format(reason=reason, text=shown))
 
         return self._enqueue(turn, session, recite)
 
+    def speaking(self, session: VoiceSession) -> Turn | None:
+        """The turn of a session that is under way, for whoever pauses, resumes or stops it."""
+        return next(iter(self._queues.of(session.guild.id)), None)
+
     def stop(self, session: VoiceSession, *, everything: bool = True) -> int:
         """Cut what is being said; with `everything`, drop what waits too. Gives how many turns that were."""
-        queue = self._queues.get(session.guild.id)
-        turns = list(queue.turns) if queue else []
+        turns = self._queues.of(session.guild.id)
         chosen = turns if everything else turns[:1]
         for turn in chosen:
             turn.stop()
@@ -202,53 +212,41 @@ class Conversation:
 
     async def close(self) -> None:
         """Stop every turn, and take none up any more."""
-        self._closed = True
-        for queue in self._queues.values():
-            for turn in queue.turns:
-                turn.stop()
-        await self._tasks.cancel_all()
+        await self._queues.close()
 
     # One turn ---------------------------------------------------------------------------------------------------------
 
-    def _enqueue(self, turn: Turn, session: VoiceSession | None, work: Work) -> Turn:
-        if self._closed:
-            raise ParleyError(CLOSING)
-        key = session.guild.id if session else turn.prompt.conversation_id
-        queue = self._queues.setdefault(key, _Queue())
-        if len(queue.turns) > (MOST_READ if turn.aloud else self._section.queue_limit):
-            raise ParleyError(FULL.format(count=len(queue.turns) - 1))
-        queue.turns.append(turn)
-        turn.task = self._tasks.start(self._in_line(queue, turn, session, work), f"turn {turn.id}")
-        # Not at the end of the task's own code: a task that is cancelled before it began never runs any of it.
-        turn.task.add_done_callback(lambda _: self._leave_line(queue, key, turn))
-        return turn
+    def _turn(
+        self, prompt: Prompt, sink: TextSink, character: Character | None = None, *, interruptible: bool = True
+    ) -> Turn:
+        timings = Timings(self._clock.monotonic())
+        return Turn(prompt, sink, timings, character=character or self.character, interruptible=interruptible)
 
-    async def _in_line(self, queue: _Queue, turn: Turn, session: VoiceSession | None, work: Work) -> None:
-        async with queue.lock:
-            if session is not None and session.ended.is_set():
-                session = None
-            if session is None and turn.put_off is not None and await turn.put_off():
-                turn.outcome = "silent"
-                return
-            renewed = turn.prompt if turn.renew is None else turn.renew()
-            if renewed is None:  # it was deleted while it waited
-                turn.outcome = "silent"
-                return
-            turn.prompt = renewed
+    def _enqueue(self, turn: Turn, session: VoiceSession | None, work: Work) -> Turn:
+        async def carry(turn: Turn, session: VoiceSession | None) -> None:
             await self._carry(turn, session, work)
 
-    def _leave_line(self, queue: _Queue, key: int, turn: Turn) -> None:
-        queue.turns.remove(turn)
-        self._backlog.shrank(key, queue.turns)
-        if not queue.turns and self._queues.get(key) is queue:
-            del self._queues[key]
+        self._queues.put(turn, session, carry)
+        return turn
+
+    def _leave_line(self, key: int, left: Sequence[Turn], turn: Turn) -> None:
+        self._backlog.shrank(key, left)
+        if turn.exchange is None:
+            return
+        self.memory.end(turn.exchange)
+        for clean in turn.exchange.cleaners:
+            turn.scrub(clean)
+        if turn.exchange.forgotten and turn in self.recent:
+            self.recent.remove(turn)
 
     async def _carry(self, turn: Turn, session: VoiceSession | None, work: Work) -> None:
         """Run one turn, tell its author what failed, and publish how it ended."""
         prompt = turn.prompt
-        guild_id = prompt.guild_id or 0
         self.recent.append(turn)
-        self._hub.publish(TurnStarted(guild_id, turn.id, prompt.channel_id, prompt.author_id, session is not None))
+        voiced = session is not None
+        self._hub.publish(
+            TurnStarted(prompt.guild_id or 0, turn.id, prompt.channel_id, prompt.author_id, voiced, turn.answering)
+        )
         try:
             await work(turn, session)
         except ParleyError as error:
@@ -264,22 +262,39 @@ class Conversation:
             _log.exception("turn %s failed", turn.id)
             await turn.sink.finish(reply.told(turn, BROKEN))
         finally:
-            self._hub.publish(
-                TurnEnded(
-                    guild_id, turn.id, prompt.channel_id, turn.outcome or "failed", turn.reply_text, turn.heard_text
-                )
-            )
+            self._hub.publish(_ended(turn))
 
     async def _answer(self, turn: Turn, session: VoiceSession | None) -> None:
         """Ask the model, speak and write its answer, remember what was heard."""
-        prompt = turn.prompt
-        history = await self._recalled(prompt)
-        persona = "\n".join(part for part in (await self._persona(prompt), self.mood.told if self.mood else "") if part)
-        source = self._models.stream(memory.messages(persona, history, prompt))
+        prompt, character = turn.prompt, turn.character or self.character
+        history = await self.memory.recall(prompt.conversation_id, self._section.history_messages)
+        mood = self._mood(turn)
+        persona = "\n".join(
+            part for part in (await self._persona(prompt, character), mood.told if mood else "") if part
+        )
+        source = self._models.stream(
+            prompt_messages.messages(persona, history, prompt, character_id=character.id),
+            # A session that needs the machine has chosen a route for everybody.
+            route=character.route if self._models.current == DEFAULT else None,
+            names=(character.name,),
+        )
         try:
             await self._voiced(turn, session, source, _text_only)
         finally:
-            await asyncio.shield(self._remember(turn))
+            if turn.exchange is not None:
+                lines = prompt_messages.lines(turn, turn.exchange.asked_at)
+                await asyncio.shield(self.memory.keep(turn.exchange, lines))
+
+    def _mood(self, turn: Turn) -> Mood | None:
+        """The character's mood; the bot's own is as it is now."""
+        own = turn.character.mood if turn.character is not None else None
+        return own or (None if turn.answering else self.mood)
+
+    async def _voice(self, turn: Turn, session: VoiceSession) -> Voice:
+        """The character's voice, or that of whoever asked; quicker if much waits to be read."""
+        chosen = turn.character.voice if turn.character is not None else None
+        voice = chosen or await self._voices.voice(turn.prompt.author_id)
+        return self._backlog.hurried(voice, turn, self.waiting(session))
 
     async def _voiced(
         self, turn: Turn, session: VoiceSession | None, source: AsyncIterator[str], failure: Failure
@@ -287,16 +302,15 @@ class Conversation:
         if session is None:
             await reply.run(turn, source, self._clock)
             return
-        waiting = self.waiting(session)
         failed = await reply.run(
             turn,
             source,
             self._clock,
             speaker=session.speaker,
             player=session.player,
-            voice=self._backlog.hurried(await self._voices.voice(turn.prompt.author_id), turn, waiting),
+            voice=await self._voice(turn, session),
             names=session.names,
-            mood=self.mood,
+            mood=self._mood(turn),
         )
         if session.silent and turn.outcome == "stopped":
             turn.outcome = "text"
@@ -312,24 +326,11 @@ class Conversation:
             self._told[session.guild.id] = told
             await session.notice(told)
 
-    async def _persona(self, prompt: Prompt) -> str:
-        if prompt.guild_id is None:
-            return self._section.persona
-        settings = await self._settings.guild(prompt.guild_id)
-        return settings.persona or self._section.persona
-
-    async def _recalled(self, prompt: Prompt) -> Sequence[HistoryEntry]:
-        try:
-            return await self._history.newest(prompt.conversation_id, self._section.history_messages)
-        except StoreError:  # an answer without a memory is better than none
-            _log.exception("what was said before cannot be recalled")
-            return ()
-
-    async def _remember(self, turn: Turn) -> None:
-        try:
-            await self._history.add(turn.prompt.conversation_id, *memory.lines(turn, self._clock.now()))
-        except StoreError:  # the answer was given; that it will be forgotten is for the log
-            _log.exception("turn %s is not remembered", turn.id)
+    async def _persona(self, prompt: Prompt, character: Character) -> str:
+        if character.instruction:
+            return character.instruction
+        kept = await self._settings.guild(prompt.guild_id) if prompt.guild_id is not None else None
+        return (kept.persona if kept is not None else None) or self._section.persona
 
 
 class Unwritten:
@@ -340,6 +341,14 @@ class Unwritten:
 
     async def finish(self, text: str) -> None:
         """Show nothing."""
+
+
+def _ended(turn: Turn) -> TurnEnded:
+    """How a turn ended; without its words if whoever asked was deleted meanwhile."""
+    forgotten = turn.exchange is not None and turn.exchange.forgotten
+    said, heard = ("", "") if forgotten else (turn.reply_text, turn.heard_text)
+    place = turn.prompt.guild_id or 0, turn.id, turn.prompt.channel_id
+    return TurnEnded(*place, turn.outcome or "failed", said, heard, turn.answering)
 
 
 def _text_only(reason: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable
 
+    from core.character import Character
+    from core.conversation.memory import Exchange
     from core.speech.heard import HeardText
     from core.voice.playback.stream import PlaybackStream
 
@@ -31,12 +33,22 @@ class TextSink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PromptLine:
+    """What one person said, of a prompt of several."""
+
+    user_id: int
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """What somebody wrote, or said, to the bot.
 
     `conversation_id` is the channel whose history it belongs to. `text` is as written; it may hold anything.
     `attachments` names the kinds of what came along ("image", "file"; the keys of `KINDS`). `about` is the message that it
-    answers, as "Name: text", which may be older than what is remembered.
+    answers, as "Name: text", which may be older than what is remembered. `lines` is who said what, in the order in which
+    they spoke, if several people said it at once; `text` has it all then, and the author is who spoke last.
     """
 
     conversation_id: int
@@ -47,6 +59,23 @@ class Prompt:
     text: str
     attachments: tuple[str, ...] = ()
     about: str = ""
+    lines: tuple[PromptLine, ...] = ()
+
+    @property
+    def authors(self) -> frozenset[int]:
+        """Everybody whose words it holds."""
+        return frozenset({self.author_id, *(line.user_id for line in self.lines)}) - {0}
+
+    @property
+    def names(self) -> tuple[tuple[int, str], ...]:
+        """Everybody whose words it holds, each with their name."""
+        return ((self.author_id, self.author_name), *((line.user_id, line.name) for line in self.lines))
+
+    def said_by(self, user_id: int) -> str:
+        """The words of one of them."""
+        if not self.lines:
+            return self.text if user_id == self.author_id else ""
+        return "\n".join(line.text for line in self.lines if line.user_id == user_id)
 
     @property
     def sent(self) -> str:
@@ -76,6 +105,7 @@ class Prompt:
             "\n".join(part for part in (self.text, later.text) if part),
             self.attachments + later.attachments,
             self.about or later.about,
+            self.lines + later.lines,
         )
 
 
@@ -127,6 +157,10 @@ class Turn:
         None  # asked when its turn comes: the prompt as it is now, None if deleted
     )
     aloud: bool = False  # a message that is read, not answered
+    character: Character | None = None  # who answers; set from the beginning by `Conversation`
+    interruptible: bool = True  # whether somebody who speaks into it may pause or stop it
+    paused: bool = False
+    exchange: Exchange | None = None  # what is remembered of it, if anything
 
     @property
     def heard_text(self) -> str:
@@ -134,6 +168,38 @@ class Turn:
         if self.line is None or self.heard is None or self.outcome in ("text", "spoken"):
             return self.reply_text
         return _without(self.heard.upto(self.line.heard_samples), self.note)
+
+    @property
+    def answering(self) -> str:
+        """The id of the character that answers; the bot's own is empty."""
+        return self.character.id if self.character is not None else ""
+
+    def pause(self) -> None:
+        """Hold the sound within 20 ms, also one that has not begun; `interruptible` is for the caller to ask first.
+
+        The model goes on, and the text with it. Turns of the same session wait behind.
+        """
+        self.paused = True
+        if self.line is not None:
+            self.line.pause()
+
+    def resume(self) -> None:
+        """Go on from the very sample where `pause` held."""
+        self.paused = False
+        if self.line is not None:
+            self.line.resume()
+
+    def speaks_on(self, line: PlaybackStream) -> None:
+        """From now on this is its sound; paused, if the turn is."""
+        self.line = line
+        if self.paused:
+            line.pause()
+
+    def scrub(self, clean: Callable[[str], str]) -> None:
+        """Take somebody out of the texts of a turn that is over."""
+        lines = tuple(replace(line, text=clean(line.text)) for line in self.prompt.lines)
+        self.prompt = replace(self.prompt, text=clean(self.prompt.text), about=clean(self.prompt.about), lines=lines)
+        self.reply_text = clean(self.reply_text)
 
     def stop(self) -> None:
         """Cut the sound now, then cancel everything behind it."""

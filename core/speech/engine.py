@@ -5,27 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from core.character import Voice
 from core.errors import SpeechError
 from core.redaction import address
+
+__all__ = ["SpeechChunk", "SpeechEngine", "Voice", "failure", "shown_address"]
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
-
-
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """Who speaks and how.
-
-    `name` is one of the engine's own names; empty takes the configured voice. `rate` is a factor on the engine's own
-    speed, `pitch` is in semitones.
-    """
-
-    name: str = ""
-    rate: float = 1.0
-    pitch: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,10 @@ from core.speech.tokens import TokenStream
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
+    from core.character import Mood
     from core.clock import Clock
     from core.config.speech import SpeechSection
     from core.speech.engine import SpeechChunk, SpeechEngine
-    from core.speech.mood import Mood
     from core.speech.speakable import Names
 
 _log = logging.getLogger(__name__)

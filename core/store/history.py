@@ -37,13 +37,17 @@ class HistoryRow(Base):
     role: Mapped[str]
     user_id: Mapped[int | None]
     name: Mapped[str | None]
+    character_id: Mapped[str | None]  # who answered, if not the bot itself
     content: Mapped[str]
     at: Mapped[datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One message of a conversation."""
+    """One message of a conversation; `name` is of the person, or of the character whose id `character_id` is.
+
+    A line of the assistant without a `character_id` was said by the bot itself.
+    """
 
     turn_id: str
     role: Role
@@ -51,6 +55,7 @@ class HistoryEntry:
     at: datetime
     user_id: int | None = None
     name: str | None = None
+    character_id: str = ""
 
 
 class HistoryRepository:
@@ -69,6 +74,7 @@ class HistoryRepository:
                     role=line.role,
                     user_id=line.user_id,
                     name=None if line.name is None else mended(line.name),
+                    character_id=line.character_id or None,
                     content=mended(line.content),
                     at=line.at,
                 )
@@ -109,6 +115,12 @@ class HistoryRepository:
         async with self._store.transaction() as session:
             return frozenset(name for name in await session.scalars(query) if name)
 
+    async def places_of(self, user_id: int) -> frozenset[int]:
+        """The conversations in which somebody wrote."""
+        query = select(HistoryRow.conversation_id).where(HistoryRow.user_id == user_id).distinct()
+        async with self._store.transaction() as session:
+            return frozenset(await session.scalars(query))
+
     async def lines_of(self, user_id: int) -> list[HistoryEntry]:
         """What is remembered of somebody: their lines, and the replies to them, oldest first."""
         turns = select(HistoryRow.turn_id).where(HistoryRow.user_id == user_id)
@@ -135,7 +147,8 @@ class HistoryRepository:
             mentioning = or_(HistoryRow.conversation_id.in_(places), HistoryRow.content.contains(str(user_id)))
             for start in range(0, len(turns), _AT_ONCE):
                 part = turns[start : start + _AT_ONCE]
-                await session.execute(delete(HistoryRow).where(HistoryRow.turn_id.in_(part)))
+                theirs_there = or_(HistoryRow.user_id == user_id, HistoryRow.user_id.is_(None))
+                await session.execute(delete(HistoryRow).where(HistoryRow.turn_id.in_(part), theirs_there))
             for row in await session.scalars(select(HistoryRow).where(mentioning, HistoryRow.at <= until)):
                 cleaned = clean(row.content)
                 if cleaned != row.content:
@@ -145,4 +158,4 @@ class HistoryRepository:
 
 def _line(row: HistoryRow) -> HistoryEntry:
     role: Role = "assistant" if row.role == "assistant" else "user"
-    return HistoryEntry(row.turn_id, role, row.content, row.at, row.user_id, row.name)
+    return HistoryEntry(row.turn_id, role, row.content, row.at, row.user_id, row.name, row.character_id or "")

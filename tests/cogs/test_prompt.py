@@ -8,9 +8,9 @@ import itertools
 import numpy as np
 import pytest
 
+from core.character import Mood
 from core.errors import SpeechError, StoreError
 from core.events import TurnEnded
-from core.speech.mood import Mood
 from loopback.world.guilds import Channel, ChannelKind
 from loopback.world.permissions import Permission
 from tests.cogs.sounds import voice_pitch_hz, voiced

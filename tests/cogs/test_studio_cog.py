@@ -82,6 +82,17 @@ async def test_a_later_prompt_may_speak_of_the_picture(scene, start):
     assert "A red field." in told
 
 
+async def test_who_is_deleted_while_their_picture_is_looked_at_is_not_remembered_with_it(scene, start):
+    await start()
+    ada = await scene.person()
+    scene.chat.script(text="A red field. " * 40, pace_s=0.01)
+    asking = await ask(scene, ada, "what is this?", ("a.png", png(), "image/png"))
+    await scene.until(lambda: scene.chat.prompts)
+    await scene.runtime.privacy.delete_person(ada.user.id)
+    await scene.reply(ada, asking)
+    assert await scene.runtime.history.newest(scene.text.id, 9) == []
+
+
 async def test_a_database_that_fails_costs_the_memory_of_a_picture_and_not_the_answer(
     scene, start, monkeypatch, caplog
 ):

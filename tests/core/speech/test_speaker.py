@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from core.character import Mood
 from core.config.speech import SpeechSection
 from core.errors import ModelError, SpeechError
 from core.speech.engine import SpeechChunk, Voice, failure
-from core.speech.mood import Mood
 from core.speech.speakable import Names
 from core.speech.speaker import Speaker
 
