@@ -19,7 +19,9 @@ from launch.reference import GUIDE, filled
 if TYPE_CHECKING:
     from pathlib import Path
 
-DOCS = sorted([*(CHECKOUT / "docs").glob("*.md"), CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md"])
+DOCS = sorted(
+    [*(CHECKOUT / "docs").glob("*.md"), CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", CHECKOUT / "SECURITY.md"]
+)
 
 
 def read(name: str) -> str:
@@ -121,6 +123,15 @@ def test_the_readmes_commands_name_files_that_are_there():
         assert (CHECKOUT / requirements).exists()
     assert blocks[0].strip().endswith("launcher.py demo")
     assert blocks[1].strip().endswith("-m pytest -q")
+
+
+def test_every_promise_names_its_test_and_every_test_of_an_attack_its_promise():
+    table = read("SECURITY.md").partition("## What is promised")[2].partition("## What is not promised")[0]
+    named = re.findall(r"^\| .+ \| `(tests/attacks/test_\w+\.py)` \|$", table, re.MULTILINE)
+    assert sorted(named) == sorted(
+        file.relative_to(CHECKOUT).as_posix() for file in (CHECKOUT / "tests/attacks").glob("test_*.py")
+    )
+    assert "SECURITY.md" in read("README.md")
 
 
 # The Python API -------------------------------------------------------------------------------------------------------
