@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 START_S = 120.0  # for a process to be there and prepared: a machine under load takes long, a model is read from a disk
+BEGIN_S = 20.0  # for a prepared one to begin a job
 END_S = 2.0  # for an idle one to end by itself
 LOOK_S = 0.1  # between two looks at the memory of a limited one
 
@@ -177,13 +178,25 @@ class WorkerProcess:
 
     def _answer(self, connection: Connection, request: _Request) -> Any:
         data = pickle.dumps(request.call, protocol=pickle.HIGHEST_PROTOCOL)
+        # A process that stands still takes nothing: what is larger than its pipe would be sent for ever.
+        alarm = threading.Timer(BEGIN_S, self._stands_still)
+        alarm.daemon = True
+        alarm.start()
         try:
             connection.send((request.deadline_s, data))
             self._await(connection, START_S)
             connection.recv_bytes()  # BEGUN
         except (WorkerDied, EOFError, OSError) as error:
             raise NeverBegan(DIED) from error
+        finally:
+            alarm.cancel()
         return self._outcome(connection, request.deadline_s)
+
+    def _stands_still(self) -> None:
+        process = self._process
+        if process is not None:
+            _log.warning("a worker of %s stands still and is ended", self._kind.name)
+            process.kill()
 
     def _outcome(self, connection: Connection, limit_s: float) -> Any:
         """What the process sends within the limit.

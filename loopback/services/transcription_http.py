@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import wave
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -116,12 +117,17 @@ def _halves(body: Any) -> list[bytes]:
 async def _read_form(request: web.Request) -> HeardForm:
     fields: dict[str, list[str]] = {}
     sound = b""
-    posted = await request.post()
-    for name, value in posted.items():
-        if isinstance(value, web.FileField):
-            sound = value.file.read()
-        elif isinstance(value, str):
-            fields.setdefault(name, []).append(value)
+    boundary = re.search(r'boundary="?([^";]+)', request.headers.get("Content-Type", ""))
+    if boundary is None:
+        raise ValueError("a multipart form is wanted")
+    # What arrived is recorded, so the body has been read already.
+    for part in (await request.read()).split(b"--" + boundary[1].encode())[1:-1]:
+        head, _, data = part.partition(b"\r\n\r\n")
+        name = re.search(rb'[ ;]name="([^"]*)"', head)
+        if b"filename=" in head:
+            sound = data.removesuffix(b"\r\n")
+        elif name is not None:
+            fields.setdefault(name[1].decode(), []).append(data.removesuffix(b"\r\n").decode())
     if "model" not in fields:
         raise ValueError("you must provide a model parameter")
     with wave.open(io.BytesIO(sound)) as wav:

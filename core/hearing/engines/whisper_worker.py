@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from core.hearing.stretches import Stretch
     from core.hearing.transcriber import Bias
 
+_LONG_GAP_S = 0.5
 JOIN_S = 2.0  # pauses up to this long stay in what is decoded at once: words help each other
 _TOKENS_A_SECOND, _TOKENS_FREE, _MOST_TOKENS = 14, 24, 200  # a loop is cut short
 JOINED = frozenset("'’-")
@@ -177,10 +178,15 @@ def _words(found: Iterable[Any]) -> list[Word]:
 
 
 def _placed(word: Word, spans: tuple[tuple[float, float], ...]) -> Word:
-    """A word where somebody speaks: one that was stretched over a silence is said on the side that has more of it."""
+    """A word where somebody speaks: models begin the first one early, and stretch others over silences.
+
+    What was stretched over a long silence is said on the side that has more of it.
+    """
     parts = [(max(a, word.start_s), min(b, word.end_s)) for a, b in spans if a < word.end_s and b > word.start_s]
-    if len(parts) < 2 or all(later[0] - earlier[1] < JOIN_S / 4 for earlier, later in pairwise(parts)):
+    if not parts:
         return word
+    if all(later[0] - earlier[1] < _LONG_GAP_S for earlier, later in pairwise(parts)):
+        return replace(word, start_s=parts[0][0], end_s=parts[-1][1])
     start_s, end_s = max(parts, key=lambda part: part[1] - part[0])
     return replace(word, start_s=start_s, end_s=end_s)
 
