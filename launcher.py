@@ -38,6 +38,16 @@ def main(argv: list[str] | None = None) -> int:
         "--folder", metavar="DIR", help="where certificates and uploads go; a temporary one by default"
     )
 
+    models = commands.add_parser("models", help="the speech models that are here; fetch one, or remove it")
+    models.add_argument("--config", metavar="FILE", help="settings to look at instead of config.toml")
+    actions = models.add_subparsers(dest="action", metavar="ACTION")
+    actions.add_parser("list", help="what is here, and what can be fetched")
+    get = actions.add_parser("get", help="fetch a model into the folder of models")
+    get.add_argument("name", metavar="NAME", help="such as small, or what to call one that --from names")
+    get.add_argument("--from", dest="source", metavar="WHERE", help="a repository of the hub (OWNER/NAME), or a folder")
+    removal = actions.add_parser("remove", help="delete a model from the folder of models")
+    removal.add_argument("name", metavar="NAME")
+
     arguments = parser.parse_args(argv)
     _prepare_output(verbose=arguments.verbose)
     return _dispatch(arguments)
@@ -72,6 +82,10 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             from launch.doctor import doctor
 
             return doctor(arguments)
+        case "models":
+            from launch.models import models
+
+            return models(arguments)
         case _:
             from loopback.__main__ import main as loopback
 

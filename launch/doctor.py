@@ -71,6 +71,7 @@ async def _examine(config: Config, environ: Environment, arguments: argparse.Nam
         "database": _store(config),
         "disk": _disk(config),
         "speech": _speech(config, environ),
+        "hearing": _hearing(config, environ),
         "model": _models(config, environ),
         "Discord": _discord(environ, arguments),
     }
@@ -178,6 +179,13 @@ async def _speech(config: Config, environ: Environment) -> AsyncIterator[Finding
         yield Finding(Verdict.GOOD, f"speech: {speaker.engine.name} ({speaker.engine.address})")
     finally:
         await speaker.close()
+
+
+async def _hearing(config: Config, environ: Environment) -> AsyncIterator[Finding]:
+    from launch.models import look_at_hearing
+
+    good, what, mend = await look_at_hearing(config, environ)
+    yield Finding(Verdict.GOOD if good else Verdict.BAD, what, mend)
 
 
 async def _models(config: Config, environ: Environment) -> AsyncIterator[Finding]:
