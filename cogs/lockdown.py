@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -14,8 +15,9 @@ import aiohttp
 import discord
 from discord import app_commands
 
-from core.bot.checks import admins_only
+from core.bot.checks import admins_only, owns
 from core.bot.cog import ParleyCog, is_owner, owner_only, require_owner
+from core.bot.interactions import BUTTONS
 from core.bot.replies import NO_PINGS, answer, tell_error
 from core.errors import LockdownError, ParleyError
 from core.events import MemoryRanLow, SessionStarted
@@ -25,7 +27,6 @@ from core.names import plain
 if TYPE_CHECKING:
     from discord.ext import commands
 
-    from core.lockdown.service import Lockdown
     from core.lockdown.status import OwedUndo
     from core.store.lockdown import QueuedMessage
 
@@ -49,7 +50,7 @@ TEXT = "text"  # replies in ordinary channels and direct messages; PromptCog ask
 NO_DISCORD = "Discord cannot be reached."
 UNREACHABLE = (discord.DiscordServerError, aiohttp.ClientError, OSError)
 LOOK_BACK = 50  # messages, the newest first, that are searched for an answer from just before a crash
-FORGET_S = 120.0  # how long the question stands
+OWNER = "lockdown"  # of the buttons
 CHOICES = 25  # what Discord shows at most
 LONGEST_MIN = 30 * 24 * 60
 
@@ -80,14 +81,10 @@ class LockdownCog(ParleyCog, name="Lockdown"):
         waiting = QueuePolicy(
             self._answer_now, self._fetch, answered=self._was_answered, tell=self._tell, unmark=self._unmark
         )
-        self.runtime.lockdown.register(Feature(TEXT, "Replies in text channels", waiting), owner=self)
-        self.runtime.hub.subscribe(MemoryRanLow, self._warn, owner=self)
-        self.runtime.hub.subscribe(SessionStarted, self._warn_newcomers, owner=self)
-
-    async def cog_unload(self) -> None:
-        """Answer no more of what waits until the cog is back; locks stay."""
-        self.runtime.lockdown.unregister(self)
-        await super().cog_unload()
+        self.give_way(Feature(TEXT, "Replies in text channels", waiting))
+        self.subscribe(MemoryRanLow, self._warn)
+        self.subscribe(SessionStarted, self._warn_newcomers)
+        self.take_presses(OWNER, self.pressed)
 
     # Messages that waited ---------------------------------------------------------------------------------------------
 
@@ -167,7 +164,7 @@ class LockdownCog(ParleyCog, name="Lockdown"):
     async def status(self, interaction: discord.Interaction) -> None:
         """Show what concerns this server, and to the bot's owner everything."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        whole = await is_owner(interaction)
+        whole = await owns(interaction)
         status = await self.runtime.lockdown.status(guild_id=None if whole else interaction.guild_id)
         embed = discord.Embed(title="Lockdown", description=describe.cut(describe.overview(status), 1000))
         for number, part in enumerate(describe.fields(describe.features(status))):
@@ -256,46 +253,44 @@ class LockdownCog(ParleyCog, name="Lockdown"):
         found = [owed for owed in self.runtime.lockdown.owed if _key(owed) == undo]
         if not found:
             raise LockdownError(NOT_OWED)
-        text = FORGET.format(what=describe.undo(found[0]))
-        view = ForgetQuestion(self.runtime.lockdown, found[0])
-        await interaction.response.send_message(text, view=view, ephemeral=True)
+        await interaction.response.send_message(
+            FORGET.format(what=describe.undo(found[0])), view=_question(found[0]), ephemeral=True
+        )
 
+    async def pressed(self, interaction: discord.Interaction, what: str) -> None:
+        """An answer to whether an undo is really to be forgotten; only the person who asked sees the question."""
+        try:
+            await require_owner(interaction)
+            await self._decide(interaction, what)
+        except Exception as error:  # noqa: BLE001 - shown as a sentence, and in the log with its cause
+            await tell_error(interaction, error)
 
-class ForgetQuestion(discord.ui.View):
-    """Whether an undo is really to be forgotten; only the person who asked sees it."""
-
-    def __init__(self, lockdown: Lockdown, owed: OwedUndo) -> None:
-        super().__init__(timeout=FORGET_S)
-        self._lockdown = lockdown
-        self._owed = owed
-
-    @discord.ui.button(label="Forget it", style=discord.ButtonStyle.danger)
-    async def forget(self, interaction: discord.Interaction, button: discord.ui.Button[ForgetQuestion]) -> None:
-        """Try it no more."""
-        del button
-        forgotten = await self._lockdown.forget(self._owed.kind, self._owed.name)
-        text = FORGOTTEN.format(what=describe.undo(self._owed)) if forgotten else NOT_OWED
+    async def _decide(self, interaction: discord.Interaction, what: str) -> None:
+        answered, _, mark = what.partition("-")
+        text = KEPT
+        if answered == "forget":
+            found = [owed for owed in self.runtime.lockdown.owed if _mark(owed) == mark]
+            forgotten = bool(found) and await self.runtime.lockdown.forget(found[0].kind, found[0].name)
+            text = FORGOTTEN.format(what=describe.undo(found[0])) if forgotten else NOT_OWED
         await interaction.response.edit_message(content=text, view=None)
-        self.stop()
 
-    @discord.ui.button(label="Keep it")
-    async def keep(self, interaction: discord.Interaction, button: discord.ui.Button[ForgetQuestion]) -> None:
-        """Go on trying."""
-        del button
-        await interaction.response.edit_message(content=KEPT, view=None)
-        self.stop()
 
-    async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        """Still the bot's owner."""
-        await require_owner(interaction)
-        return True
+def _question(owed: OwedUndo) -> discord.ui.View:
+    """Whether an undo is really to be forgotten; the runtime listens to the buttons by their ids."""
+    view = discord.ui.View(timeout=None)
+    for label, answer_, style in (
+        ("Forget it", "forget", discord.ButtonStyle.danger),
+        ("Keep it", "keep", discord.ButtonStyle.secondary),
+    ):
+        button_id = f"{BUTTONS}{OWNER}:{answer_}-{_mark(owed)}"
+        view.add_item(discord.ui.Button(label=label, style=style, custom_id=button_id))
+    view.stop()
+    return view
 
-    async def on_error(
-        self, interaction: discord.Interaction, error: Exception, item: discord.ui.Item[ForgetQuestion]
-    ) -> None:
-        """Say what went wrong; the log has the cause."""
-        del item
-        await tell_error(interaction, error)
+
+def _mark(owed: OwedUndo) -> str:
+    """What stands for an undo in the id of a button: names may be longer than that."""
+    return hashlib.sha256(f"{owed.kind}:{owed.name}".encode()).hexdigest()[:16]
 
 
 def _key(owed: OwedUndo) -> str:

@@ -76,21 +76,13 @@ class PromptCog(ParleyCog, name="Prompt"):
         self._channels = await self.runtime.settings.prompt_channels()
         if not self.bot.intents.message_content:
             _log.warning(NO_CONTENT)
-        for message in self.runtime.inbox.open(self.take_up):
-            self.runtime.tasks.start(self.take_up(message))
-
-    async def cog_unload(self) -> None:
-        """Take up what is being gathered; turns under way go on."""
-        self.runtime.inbox.shut()
-        try:
-            await self._gather.flush()
-        finally:
-            await super().cog_unload()
+        self.close_on_unload(self._gather.flush)  # turns under way go on
+        self.take_messages(self.take_up)
 
     # Messages ---------------------------------------------------------------------------------------------------------
 
     async def take_up(self, message: discord.Message) -> None:
-        """Take up a message that is meant for the bot; the runtime's inbox hands over each one."""
+        """Take up a message that is meant for the bot; the runtime hands over each one."""
         if message.author.bot or message.webhook_id or message.type not in _WRITTEN or not self._may_ask(message):
             return
         session = self._session_for(message)
@@ -100,7 +92,7 @@ class PromptCog(ParleyCog, name="Prompt"):
             return
         if message.flags.silent and not addressed:
             return
-        if await self._is_command(message) or await self.runtime.claims.taken(message):
+        if await self._is_command(message) or await self.runtime.messages.claimed(message):
             return
         if not self.runtime.conversation.has_model and session is None and not (listens and self._voice_for(message)):
             if addressed:

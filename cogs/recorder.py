@@ -18,7 +18,7 @@ from discord.ext import commands
 from core.bot import recording_messages as words
 from core.bot.auto_recorder import AutoRecorder
 from core.bot.cog import ParleyCog, subcommand
-from core.bot.interactions import BUTTONS
+from core.bot.interactions import BUTTONS, written
 from core.bot.record_session import record_session
 from core.bot.recording_mark import mark, unmark
 from core.bot.recording_reports import send_report
@@ -30,7 +30,6 @@ from core.privacy.words import decided_text
 from core.recording.events import RecordingFailed
 from core.recording.files import file_in
 from core.recording.metadata import PAUSED_BY, STOPPED_BY, Named
-from core.tasks import Tasks
 from core.voice.checks import VoiceRoom
 
 if TYPE_CHECKING:
@@ -51,6 +50,8 @@ STOPPED, PAUSED, RESUMED = "Stopped. The files follow.", "Paused. Nobody is hear
 NOTED, EMPTY_NOTE = "Noted at {at}.", "A note needs some text: `/voice record action:note text:`."
 AGREED = "Thank you: from now on you are recorded. {kept}"
 OWNER = "recorder"  # of the buttons
+NOTE_FORM = "note-"  # then comes the recording
+OVER = "That recording is over, so nothing can be noted in it any more."
 PANEL_S, RENDERING_S = 5.0, 1.5
 
 Action = Literal["start", "stop", "pause", "resume", "note"]
@@ -64,20 +65,12 @@ _BUTTONS: dict[str, tuple[str, discord.ButtonStyle]] = {
 }
 
 
-class NoteModal(discord.ui.Modal, title="Note"):
-    """Asks for the text of a note."""
-
-    text: discord.ui.TextInput[NoteModal] = discord.ui.TextInput(
-        label="What is to be found again?", custom_id="text", max_length=200
-    )
-
-    def __init__(self, live: LiveRecording) -> None:
-        super().__init__()
-        self._live = live
-
-    async def on_submit(self, interaction: discord.Interaction) -> None:
-        """Note it at the moment of submitting."""
-        await answer(interaction, _note(self._live, self.text.value, interaction))
+def _note_form(live: LiveRecording) -> discord.ui.Modal:
+    """Asks for the text of a note; the runtime listens to it by its id, as to the buttons."""
+    form = discord.ui.Modal(title="Note", custom_id=f"{BUTTONS}{OWNER}:{NOTE_FORM}{live.id}")
+    form.add_item(discord.ui.TextInput(label="What is to be found again?", custom_id="text", max_length=200))
+    form.stop()
+    return form
 
 
 def _view(*names: str) -> discord.ui.View:
@@ -97,21 +90,14 @@ class RecorderCog(ParleyCog, name="Recorder"):
         """Attach, and take up the panels and reports that wait."""
         await super().cog_load()
         self.recordings = self.runtime.recordings
-        self._tasks = Tasks("recorder cog")
         self._monitored = AutoRecorder(self.runtime, self._begin_automatically)
+        self.close_on_unload(self._monitored.close)
         for event in (RecordingRendered, RecordingFailed):
-            self.runtime.hub.subscribe(event, self._on_finished, owner=self)
-        self.runtime.hub.subscribe(RecordingStopped, self._on_stopped, owner=self)
-        self.runtime.hub.subscribe(SessionMoved, self._on_moved, owner=self)
-        self._tasks.start(self._take_up(), "take up")
-        self.runtime.interactions.take(OWNER, self.pressed)
-
-    async def cog_unload(self) -> None:
-        """Let go; recordings go on."""
-        self.runtime.interactions.drop(OWNER)
-        await super().cog_unload()
-        await self._monitored.close()
-        await self._tasks.cancel_all()
+            self.subscribe(event, self._on_finished)
+        self.subscribe(RecordingStopped, self._on_stopped)
+        self.subscribe(SessionMoved, self._on_moved)
+        self.take_presses(OWNER, self.pressed)
+        self.tasks.start(self._take_up(), "take up")
 
     # /voice record ----------------------------------------------------------------------------------------------------
 
@@ -146,7 +132,12 @@ class RecorderCog(ParleyCog, name="Recorder"):
             return
         self._require_right(interaction)
         if do == "note":
-            await interaction.response.send_modal(NoteModal(self.recordings.required(_guild(interaction).id)))
+            await interaction.response.send_modal(_note_form(self.recordings.required(_guild(interaction).id)))
+        elif do.startswith(NOTE_FORM):
+            live = self.recordings.required(_guild(interaction).id)
+            if live.id != do.removeprefix(NOTE_FORM):
+                raise RecordingError(OVER)
+            await answer(interaction, _note(live, written(interaction, "text"), interaction))
         else:
             await self._do(interaction, do, None)
 
@@ -255,7 +246,7 @@ class RecorderCog(ParleyCog, name="Recorder"):
         return _view("stop", "resume" if live.paused else "pause", "note", *agree, "refuse")
 
     def _show(self, recording_id: str) -> None:
-        self._tasks.start(self._keep_panel(recording_id), f"panel {recording_id}", replace=True)
+        self.tasks.start(self._keep_panel(recording_id), f"panel {recording_id}", replace=True)
 
     async def _keep_panel(self, recording_id: str) -> None:
         """Keep a recording's panel up to date until its report takes the place."""
@@ -312,7 +303,7 @@ class RecorderCog(ParleyCog, name="Recorder"):
     async def _on_finished(self, event: RecordingRendered | RecordingFailed) -> None:
         del event
         for record, metadata in self.recordings.reports():
-            self._tasks.cancel(f"panel {record.id}")
+            self.tasks.cancel(f"panel {record.id}")
             await self._report(record, metadata)
 
     async def _report(self, record: RecordingRecord, metadata: Metadata | None) -> None:

@@ -17,6 +17,7 @@ from discord import app_commands
 
 from core.audio.encode import Quality
 from core.bot import recording_messages as words
+from core.bot.checks import owns
 from core.bot.cog import ParleyCog
 from core.bot.handing_out import Handout
 from core.bot.interactions import BUTTONS
@@ -75,12 +76,7 @@ class RecordingsCog(ParleyCog, name="Recordings"):
     async def cog_load(self) -> None:
         """Attach, and listen to buttons."""
         await super().cog_load()
-        self.runtime.interactions.take(OWNER, self.pressed)
-
-    async def cog_unload(self) -> None:
-        """Let go."""
-        self.runtime.interactions.drop(OWNER)
-        await super().cog_unload()
+        self.take_presses(OWNER, self.pressed)
 
     # /recordings ------------------------------------------------------------------------------------------------------
 
@@ -117,7 +113,7 @@ class RecordingsCog(ParleyCog, name="Recordings"):
             if left:
                 lines.append(TOO_MANY.format(count=len(left), limit=words.size(interaction.filesize_limit)))
                 lines.append(self._offer(metadata, interaction.filesize_limit))
-            if await self._owns(interaction):
+            if await owns(interaction):
                 lines.append(LIES_AT.format(where=self._where(record.folder)))
             await self._rights.still(interaction.user, [record])
             await interaction.followup.send("\n".join(lines), files=files, ephemeral=True, allowed_mentions=NO_PINGS)
@@ -232,14 +228,6 @@ class RecordingsCog(ParleyCog, name="Recordings"):
         """A place as people who run the bot know it: from the folder that the configuration names."""
         return f"{self.runtime.config.recording.folder}/{below}"
 
-    async def _owns(self, interaction: discord.Interaction) -> bool:
-        """Whether the caller runs this bot: nobody else is shown where files lie."""
-        try:
-            return await self.bot.is_owner(interaction.user)
-        except discord.HTTPException:
-            _log.info("Discord does not say who runs this bot", exc_info=True)
-            return False
-
     def _offer(self, metadata: Metadata, limit: int) -> str:
         """Which export would fit."""
         offer = find_offer(metadata, self.runtime.config.recording.bitrate_kbps, limit)
@@ -289,7 +277,7 @@ class RecordingsCog(ParleyCog, name="Recordings"):
         lines = [TOO_LARGE.format(size=words.size(size), limit=words.size(limit))]
         if metadata is not None:
             lines.append(self._offer(metadata, limit))
-        if await self._owns(interaction):
+        if await owns(interaction):
             await asyncio.to_thread(self.runtime.recordings.archive.exports.keep, export)
             place = f"{export.folder.parent.name}/{export.folder.name}/{export.path.name}"
             lines.append(LIES_AT.format(where=self._where(place)))

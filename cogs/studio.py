@@ -63,16 +63,9 @@ class StudioCog(ParleyCog, name="Studio"):
     async def cog_load(self) -> None:
         """Attach, register what gives way, and look at messages before they become prompts."""
         await super().cog_load()
-        lockdown = self.runtime.lockdown
-        lockdown.register(Feature(VISION, "Looking at pictures", BlockPolicy(NO_VISION_NOW)), owner=self)
-        lockdown.register(Feature(DRAWING, "Drawing", BlockPolicy(NO_DRAWING_NOW)), owner=self)
-        self.runtime.claims.add(self._claim, owner=self)
-
-    async def cog_unload(self) -> None:
-        """Take no more messages; what is being drawn goes on."""
-        self.runtime.claims.drop(self)
-        self.runtime.lockdown.unregister(self)
-        await super().cog_unload()
+        self.give_way(Feature(VISION, "Looking at pictures", BlockPolicy(NO_VISION_NOW)))
+        self.give_way(Feature(DRAWING, "Drawing", BlockPolicy(NO_DRAWING_NOW)))
+        self.claim_messages(self._claim)
 
     # Messages ---------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ if getattr(core, "PARLEY", None) != "parley":
 import discord
 from discord import app_commands
 
+from core.bot.checks import owns
 from core.bot.cog import ParleyCog, subcommand
 from core.bot.replies import NO_PINGS, answer
 from core.conversation.voice_preferences import describe
@@ -72,12 +73,14 @@ class VoiceCog(ParleyCog, name="Voice"):
 
     @subcommand("voice", "status", "Show what the voice session is doing.")
     async def status(self, interaction: discord.Interaction) -> None:
-        """Show channel, people, encryption, engine, model, latency and queue."""
+        """Show channel, people, encryption, engine, model, latency and queue; to the bot's owner the process too."""
         session = self._session(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        await self.runtime.usage.look()  # a driver that sleeps takes seconds to answer
+        whole = await owns(interaction)
+        if whole:
+            await self.runtime.usage.look()  # a driver that sleeps takes seconds to answer
         embed = discord.Embed(title="Voice session", colour=discord.Colour.blurple())
-        for field in self.runtime.status(session.guild.id):
+        for field in self.runtime.status(session.guild.id, whole=whole):
             embed.add_field(name=field.title, value=field.value, inline=field.inline)
         await interaction.followup.send(embed=embed, ephemeral=True, allowed_mentions=NO_PINGS)
 

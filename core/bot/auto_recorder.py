@@ -40,13 +40,16 @@ class AutoRecorder:
         self._rules = runtime.recordings.auto
         self._acting: set[int] = set()  # channels on which something is being done
         self._tasks = Tasks("monitored channels")
-        runtime.hub.subscribe(SessionStarted, self._on_started, owner=self)
-        runtime.hub.subscribe(SessionEnded, self._on_ended, owner=self)
-        runtime.hub.subscribe(RecordingStopped, self._on_ended, owner=self)
+        self._handles = (
+            runtime.hub.subscribe(SessionStarted, self._on_started, owner=self),
+            runtime.hub.subscribe(SessionEnded, self._on_ended, owner=self),
+            runtime.hub.subscribe(RecordingStopped, self._on_ended, owner=self),
+        )
 
     async def close(self) -> None:
         """Look no more; recordings go on."""
-        self._runtime.hub.drop(self)
+        for handle in self._handles:
+            handle.end()
         await self._tasks.cancel_all()
 
     def look(self, channel_id: int) -> None:

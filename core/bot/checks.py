@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -9,6 +10,8 @@ import discord
 from discord import app_commands
 
 from core.bot.cog import is_owner
+
+_log = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, None]])
 
@@ -18,6 +21,15 @@ async def is_admin(interaction: discord.Interaction) -> bool:
     if interaction.guild is not None and interaction.permissions.administrator:
         return True
     return await is_owner(interaction)
+
+
+async def owns(interaction: discord.Interaction) -> bool:
+    """Whether to show the caller what is of the process; nobody is, while Discord does not tell who owns the bot."""
+    try:
+        return await is_owner(interaction)
+    except app_commands.CheckFailure as error:
+        _log.info("what only the owner sees is left out: %s", error, exc_info=error.__cause__)
+        return False
 
 
 def admins_only() -> Callable[[F], F]:

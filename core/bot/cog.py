@@ -1,15 +1,15 @@
-"""Slash commands of several cogs under one name: `/voice` is filled by whichever cogs are loaded.
+"""The base of Parley's cogs: attach to the runtime, fill the shared groups, end with the cog whatever it registered.
 
-Also the base of Parley's cogs: attach to the runtime, fill the shared groups, answer errors with a sentence. And how
-Discord is told about the commands, everywhere or on one server, without showing any of them twice.
+Slash commands of several cogs stand under one name: `/voice` is filled by whichever cogs are loaded.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar, Self, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import discord
 from discord import app_commands
@@ -18,7 +18,16 @@ from discord.ext import commands
 from core.bot.replies import tell_error
 from core.bot.runtime import Runtime
 from core.errors import ParleyError
+from core.events import Event
 from core.redaction import redact_logger
+from core.tasks import Tasks
+
+if TYPE_CHECKING:
+    from core.bot.interactions import Pressed
+    from core.bot.messages import Claim, Taker
+    from core.handles import Ending, Handle
+    from core.hub import Handler
+    from core.lockdown import Feature
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +42,8 @@ NO_OWNER = "Discord did not tell me who owns me. Please try again."
 
 _MARK = "__parley_subcommand__"
 F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, None]])
+E = TypeVar("E", bound=Event)
+H = TypeVar("H", bound="Ending")
 
 
 def subcommand(group: str, name: str, description: str) -> Callable[[F], F]:
@@ -53,7 +64,11 @@ class SharedGroup(app_commands.Group):
 
 
 class ParleyCog(commands.Cog):
-    """A cog that shares the runtime. Subclasses mark their subcommands and hold no state that a reload may not lose."""
+    """A cog that shares the runtime. Subclasses mark their subcommands and hold no state that a reload may not lose.
+
+    What a subclass registers it registers here (`subscribe`, `take_messages`, `give_way`, ...), or hands to
+    `until_unload` and `close_on_unload`: all of it ends with the cog, the last first, also when loading fails.
+    """
 
     runtime: Runtime
     needed_intents: ClassVar[tuple[str, ...]] = ("guilds", "voice_states")  # discord.py names them so
@@ -66,6 +81,8 @@ class ParleyCog(commands.Cog):
 
     def __init__(self, bot: commands.Bot) -> None:
         self.bot = bot
+        self.tasks = Tasks(f"cog {self.qualified_name}")
+        self._registered = AsyncExitStack()
         self._subcommands: list[tuple[str, str]] = []
 
     async def cog_load(self) -> None:
@@ -73,27 +90,63 @@ class ParleyCog(commands.Cog):
         self._refuse_collisions()
         self._require_intents()
         self.runtime = await Runtime.attach(self.bot, owner=self)
+        self._registered.push_async_callback(self.tasks.cancel_all)
         self._fill_groups()
         self.runtime.interactions.know(self._command_names())
 
     async def cog_unload(self) -> None:
-        """Take the commands and subscriptions away; sessions and recordings stay with the runtime."""
-        self._withdraw()
+        """Take the commands and registrations away; sessions and recordings stay with the runtime."""
+        await self._withdraw()
 
     async def _inject(self, *args: Any, **options: Any) -> Self:
         """discord.py lets errors of loading out without `cog_unload`; what was added until then goes here."""
         try:
             return await super()._inject(*args, **options)
         except BaseException:
-            self._withdraw()
+            await self._withdraw()
             raise
 
-    def _withdraw(self) -> None:
+    async def _withdraw(self) -> None:
         self._empty_groups()
-        runtime: Runtime | None = self.__dict__.get("runtime")
-        if runtime is not None:
-            runtime.hub.drop(self)
-            runtime.detach(self)
+        try:
+            await self._registered.aclose()
+        finally:
+            runtime: Runtime | None = self.__dict__.get("runtime")
+            if runtime is not None:
+                runtime.detach(self)
+
+    # Registering ------------------------------------------------------------------------------------------------------
+
+    def until_unload(self, handle: H) -> H:
+        """End a handle, or whatever else has an `end`, with this cog."""
+        self._registered.callback(handle.end)
+        return handle
+
+    def close_on_unload(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Await `close()` with this cog."""
+        self._registered.push_async_callback(close)
+
+    def subscribe(self, event: type[E], handler: Handler[E]) -> Handle:
+        """Call `handler` for every event of this class, or below."""
+        return self.until_unload(self.runtime.hub.subscribe(event, handler, owner=self))
+
+    def take_messages(self, taker: Taker) -> Handle:
+        """Give every message to `taker`; those that come while this cog is loaded anew wait for it."""
+        return self.until_unload(self.runtime.messages.take(taker))
+
+    def claim_messages(self, claim: Claim) -> Handle:
+        """Ask `claim` about each message before it becomes a prompt."""
+        return self.until_unload(self.runtime.messages.add_claim(claim, owner=self))
+
+    def take_presses(self, name: str, pressed: Pressed) -> Handle:
+        """Give presses of buttons, and forms, whose id is `parley:<name>:<what>` to `pressed(interaction, what)`."""
+        return self.until_unload(self.runtime.interactions.take(name, pressed))
+
+    def give_way(self, feature: Feature) -> Handle:
+        """Let a feature take part in the lockdown."""
+        return self.until_unload(self.runtime.lockdown.register(feature, owner=self))
+
+    # Commands ---------------------------------------------------------------------------------------------------------
 
     async def cog_app_command_error(
         self, interaction: discord.Interaction, error: app_commands.AppCommandError
@@ -185,6 +238,3 @@ def owner_only() -> Callable[[F], F]:
         return True
 
     return app_commands.check(predicate)
-
-
-# Telling Discord ------------------------------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
-"""What people send while the cog that answers it is being reloaded: commands and presses of buttons wait until it is back."""
+"""Routes presses of buttons and submitted forms to the loaded cog; they and commands wait while it is being reloaded."""
 
 from __future__ import annotations
 
 import logging
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+from core.handles import Handle
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -17,9 +19,9 @@ _log = logging.getLogger(__name__)
 
 WAIT_S = 1.8  # Discord wants an answer within three seconds
 LOOK_S = 0.05
-COMMAND, COMPONENT, AUTOCOMPLETE = 2, 3, 4  # Discord's types of interactions
+COMMAND, COMPONENT, AUTOCOMPLETE, FORM = 2, 3, 4, 5  # Discord's types of interactions
 SUBCOMMANDS = (1, 2)  # Discord's types of options: a subcommand, or a group of them
-BUTTONS = "parley:"  # what the ids of our buttons begin with; then comes `owner:what`
+BUTTONS = "parley:"  # what the ids of our buttons and forms begin with; then comes `owner:what`
 AWAY = "This part of me is not there right now. If it is being loaded anew, please try again in a moment."
 
 
@@ -27,7 +29,8 @@ class InteractionRouter:
     """Sends a command or a press on to its cog once that is back.
 
     discord.py drops what it finds no command for, and tells other code of each interaction besides. Views it keeps in
-    memory for as long as the code that made them; our buttons live by their ids alone, through reloads and restarts.
+    memory for as long as the code that made them; our buttons and forms live by their ids alone, through reloads and
+    restarts.
     """
 
     def __init__(self, tree: Any, clock: Clock) -> None:
@@ -46,19 +49,24 @@ class InteractionRouter:
         """Commands of these names are ours: it is for them that we wait."""
         self._ours.update(names)
 
-    def take(self, owner: str, pressed: Pressed) -> None:
-        """Presses of buttons whose id is `parley:<owner>:<what>` go to `pressed(interaction, what)` from now on."""
+    def take(self, owner: str, pressed: Pressed) -> Handle:
+        """Presses of buttons whose id is `parley:<owner>:<what>` go to `pressed(interaction, what)` from now on.
+
+        So do forms (modals) with such an id; `written` reads their fields. Once the handle is ended, presses wait.
+        """
         self._pressed[owner] = pressed
 
-    def drop(self, owner: str) -> None:
-        """Presses of an owner's buttons wait."""
-        self._pressed.pop(owner, None)
+        def leave() -> None:
+            if self._pressed.get(owner) is pressed:  # the next one may be there already
+                del self._pressed[owner]
+
+        return Handle(leave, f"buttons of {owner}")
 
     async def seen(self, interaction: Any) -> None:
         """An interaction came; discord.py has looked for its command already."""
         kind: int = interaction.type.value
         data: dict[str, Any] = interaction.data or {}
-        if kind == COMPONENT and data["custom_id"].startswith(BUTTONS):
+        if kind in (COMPONENT, FORM) and data["custom_id"].startswith(BUTTONS):
             await self._press(interaction, data["custom_id"].removeprefix(BUTTONS))
         elif kind in (COMMAND, AUTOCOMPLETE) and data.get("name") in self._ours and not self._is_there(data):
             await self._call(interaction, data)
@@ -107,3 +115,16 @@ class InteractionRouter:
             command = find(options[0]["name"]) if find is not None else None
             options = options[0].get("options") or []
         return command is not None
+
+
+def written(interaction: Any, field: str) -> str:
+    """What was written into a field of a submitted form; empty if it has no such field."""
+    data: dict[str, Any] = interaction.data or {}
+    waiting: list[dict[str, Any]] = list(data.get("components") or ())
+    while waiting:
+        component = waiting.pop()
+        if component.get("custom_id") == field:
+            return str(component.get("value") or "")
+        waiting += component.get("components") or ()  # a row
+        waiting += [component["component"]] if "component" in component else []  # a label
+    return ""

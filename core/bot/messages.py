@@ -1,9 +1,12 @@
-"""Where messages wait while the cog that takes them up is being reloaded."""
+"""Routes each message to whoever takes it: claims look first, and while the taker is being reloaded messages wait."""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import TYPE_CHECKING, Any
+
+from core.handles import Handle
+from core.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -11,19 +14,25 @@ if TYPE_CHECKING:
     from core.clock import Clock
 
     Taker = Callable[[Any], Awaitable[None]]
+    Claim = Callable[[Any], Awaitable[bool]]
 
 KEEP_S = 10.0  # a cog that is away for longer was unloaded on purpose
 LIMIT = 200
 
 
-class Inbox:
-    """Hands each message to the cog that takes them; for a cog that is away for a moment, keeps them in order."""
+class MessageRouter:
+    """Hands each message to the one who takes them; keeps them, in order, while that one is away for a moment.
+
+    Others claim what is theirs before it becomes a prompt: the first to claim a message answers it.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._taker: Taker | None = None
         self._kept: deque[Any] = deque(maxlen=LIMIT)
-        self._shut_at_s: float | None = None
+        self._left_at_s: float | None = None
+        self._claims: list[tuple[object, Claim]] = []
+        self._tasks = Tasks("messages")
 
     async def put(self, message: Any) -> None:
         """A message came."""
@@ -32,50 +41,60 @@ class Inbox:
         elif self._waits:
             self._kept.append(message)
 
-    def open(self, taker: Taker) -> list[Any]:
-        """From now on `taker` gets every message; gives those that came while nobody was there."""
+    def take(self, taker: Taker) -> Handle:
+        """Give every message to `taker` from now on, first those that came while nobody was there.
+
+        After the handle is ended, what comes within `KEEP_S` is kept for the next one.
+        """
         kept = list(self._kept) if self._waits else []
         self._kept.clear()
-        self._shut_at_s = None
+        self._left_at_s = None
         self._taker = taker
-        return kept
+        for message in kept:
+            self._tasks.start(_call(taker, message))
+        return Handle(lambda: self._leave(taker), "taker of messages")
 
-    def shut(self) -> None:
-        """The cog goes; what comes within `KEEP_S` is kept for the next."""
-        self._taker = None
-        self._shut_at_s = self._clock.monotonic()
-
-    @property
-    def _waits(self) -> bool:
-        return self._shut_at_s is not None and self._clock.monotonic() - self._shut_at_s < KEEP_S
-
-
-from collections.abc import Awaitable, Callable
-from typing import Any
-
-Claim = Callable[[Any], Awaitable[bool]]
-
-
-class Claims:
-    """Who looks at a message before it becomes a prompt. The first to claim it answers it."""
-
-    def __init__(self) -> None:
-        self._claims: list[tuple[object, Claim]] = []
-
-    def add(self, claim: Claim, *, owner: object) -> None:
-        """Ask `claim` about each message that is meant for the bot; it gives whether the message is its own.
+    def add_claim(self, claim: Claim, *, owner: object = None) -> Handle:
+        """Ask `claim` about each message that is meant for the bot; it returns whether the message is its own.
 
         It must return soon: what it does with the message belongs in a task.
         """
-        self._claims.append((owner, claim))
+        entry = (owner, claim)
+        self._claims.append(entry)
+        return Handle(lambda: self._withdraw(entry), "claim of messages")
+
+    add = add_claim  # as the API page names it on `runtime.claims`
 
     def drop(self, owner: object) -> None:
         """Ask the claims of `owner` no more."""
         self._claims = [(claimer, claim) for claimer, claim in self._claims if claimer is not owner]
 
-    async def taken(self, message: Any) -> bool:
+    async def claimed(self, message: Any) -> bool:
         """Whether somebody claims a message."""
-        for _, claim in self._claims:
+        for _, claim in tuple(self._claims):
             if await claim(message):
                 return True
         return False
+
+    async def close(self) -> None:
+        """Hand over nothing more."""
+        self._taker = None
+        self._left_at_s = None
+        self._kept.clear()
+        await self._tasks.cancel_all()
+
+    def _leave(self, taker: Taker) -> None:
+        if self._taker is taker:
+            self._taker = None
+            self._left_at_s = self._clock.monotonic()
+
+    def _withdraw(self, entry: tuple[object, Claim]) -> None:
+        self._claims = [each for each in self._claims if each is not entry]
+
+    @property
+    def _waits(self) -> bool:
+        return self._left_at_s is not None and self._clock.monotonic() - self._left_at_s < KEEP_S
+
+
+async def _call(taker: Taker, message: Any) -> None:
+    await taker(message)

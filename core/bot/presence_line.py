@@ -34,17 +34,21 @@ class PresenceLine:
         self._recording: set[str] = set()
         self._shown: str | None = None
         self._tasks = Tasks("status line")
-        hub.subscribe(SessionStarted, self._changed, owner=self)
-        hub.subscribe(SessionEnded, self._changed, owner=self)
-        hub.subscribe(RecordingStarted, self._recording_started, owner=self)
-        hub.subscribe(RecordingStopped, self._recording_stopped, owner=self)
+        self._handles = (
+            hub.subscribe(SessionStarted, self._changed, owner=self),
+            hub.subscribe(SessionEnded, self._changed, owner=self),
+            hub.subscribe(RecordingStarted, self._recording_started, owner=self),
+            hub.subscribe(RecordingStopped, self._recording_stopped, owner=self),
+        )
 
     def listeners(self) -> dict[str, Callable[..., Awaitable[None]]]:
         """What the runtime attaches to the bot, by discord.py's event name."""
         return {"on_ready": self._on_ready}
 
     async def close(self) -> None:
-        """Go back to what the line was before."""
+        """Go back to what the line was before; the sessions that end afterwards change it no more."""
+        for handle in self._handles:
+            handle.end()
         await self._tasks.cancel_all()
         if self._shown is not None:
             await self._set(None)

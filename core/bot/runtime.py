@@ -6,17 +6,16 @@ This is also the Python API for other people's code; see docs/api.md.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import logging
-import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from core.bot.closing import ClosingStack
 from core.clock import SystemClock
 from core.errors import ParleyError
 from core.events import SessionStarted
-from core.hub import Hub
+from core.handles import Handle
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -26,13 +25,15 @@ if TYPE_CHECKING:
     from discord.ext import commands
 
     from core.bot.interactions import InteractionRouter
-    from core.bot.messages import Claims, Inbox
+    from core.bot.messages import MessageRouter
+    from core.bot.openers import Ground
     from core.bot.session_status import Field
     from core.clock import Clock
     from core.config import Config, Environment
     from core.conversation.service import Conversation
     from core.conversation.turn import Turn
     from core.conversation.voice_preferences import VoicePreferences
+    from core.hub import Hub
     from core.llm.models import Models
     from core.lockdown.service import Lockdown
     from core.machine.usage import Usage
@@ -51,7 +52,6 @@ _log = logging.getLogger(__name__)
 
 ATTRIBUTE = "parley"  # the runtime is `bot.parley`
 LINGER_S = 2.0  # a cog that is reloaded is away for a moment; after this long without any, the runtime closes
-CONFIG_VARIABLE = "PARLEY_CONFIG"
 
 
 class Runtime:
@@ -70,8 +70,7 @@ class Runtime:
     privacy: Privacy
     recordings: Recordings
     conversation: Conversation
-    inbox: Inbox
-    claims: Claims
+    messages: MessageRouter
     interactions: InteractionRouter
     studio: Studio
     sounds: Sounds
@@ -83,8 +82,10 @@ class Runtime:
         self.tasks = Tasks("runtime")
         self._owners: set[int] = set()
         self._lingering: asyncio.TimerHandle | None = None
-        self._listeners: list[tuple[str, Callable[..., Awaitable[None]]]] = []
-        self._closing: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+        self._listening: set[Handle] = set()
+        self._closing = ClosingStack()
+        self._closing.close_later("runtime's tasks", self.tasks.cancel_all)
+        self._closing.close_later("listeners", self._stop_listening)
         self._opened: asyncio.Future[None] | None = None
 
     @classmethod
@@ -133,8 +134,13 @@ class Runtime:
         return runtime
 
     def detach(self, owner: object) -> None:
-        """A cog goes. Without any cog left for two seconds, sessions end and the runtime closes."""
+        """A cog goes, and with it whatever is registered as its own.
+
+        Without any cog left for two seconds, sessions end and the runtime closes.
+        """
         self.hub.drop(owner)
+        self.messages.drop(owner)
+        self.lockdown.unregister(owner)
         if getattr(self.bot, ATTRIBUTE, None) is not self:
             return  # closed already: the bot is on its way out
         self._owners.discard(id(owner))
@@ -149,22 +155,29 @@ class Runtime:
         delattr(self.bot, ATTRIBUTE)
         if self._lingering is not None:
             self._lingering.cancel()
-        for what, step in reversed(self._closing):
-            try:
-                await step()
-            except Exception:  # noqa: BLE001 - every later step must still run; the log has the cause
-                _log.exception("closing the %s failed", what)
-        self._closing.clear()
-        for name, listener in self._listeners:
-            self.bot.remove_listener(cast("Any", listener), name)
-        self._listeners.clear()
-        await self.tasks.cancel_all()
+        await self._closing.aclose()
         _log.info("closed")
 
-    def listen(self, name: str, listener: Callable[..., Awaitable[None]]) -> None:
-        """Attach a listener for one of discord.py's events, taken away when the runtime closes."""
+    def listen(self, name: str, listener: Callable[..., Awaitable[None]]) -> Handle:
+        """Attach a listener for one of discord.py's events, until the handle is ended or the runtime closes."""
         self.bot.add_listener(cast("Any", listener), name)
-        self._listeners.append((name, listener))
+
+        def stop() -> None:
+            self.bot.remove_listener(cast("Any", listener), name)
+            self._listening.discard(handle)
+
+        handle = Handle(stop, f"listener for {name}")
+        self._listening.add(handle)
+        return handle
+
+    def _stop_listening(self) -> None:
+        for handle in tuple(self._listening):
+            handle.end()
+
+    @property
+    def claims(self) -> MessageRouter:
+        """Who looks at a message before it becomes a prompt: `claims.add(claim, owner=cog)`."""
+        return self.messages
 
     # What other code may want of a session: the rest is on `voice`, `conversation` and `recordings` -----------------------
 
@@ -194,10 +207,11 @@ class Runtime:
         session = self.voice.require(guild_id)
         return self.conversation.stop(session) + session.media.stop()
 
-    def status(self, guild_id: int) -> list[Field]:
+    def status(self, guild_id: int, *, whole: bool = True) -> list[Field]:
         """What `/voice status` shows of the session of a guild, as titles and values in Discord's markup.
 
-        GPU memory is as of the last `await runtime.usage.look()`.
+        `whole` shows also what is of the process: its cost, the GPUs, where the speech engine is. The command does for
+        the bot's owner alone. GPU memory is as of the last `await runtime.usage.look()`.
 
         Raises:
             VoiceError: There is no session.
@@ -211,6 +225,7 @@ class Runtime:
             models=self.models,
             lockdown=self.lockdown,
             usage=self.usage,
+            whole=whole,
         )
 
     @cached_property
@@ -223,112 +238,34 @@ class Runtime:
     # Opening ----------------------------------------------------------------------------------------------------------
 
     async def _open(self, config: Config | None, environ: Environment | None) -> None:
-        from core.config import Environment, load, require_secrets
-
-        if config is None:
-            named = os.environ.get(CONFIG_VARIABLE)
-            config = await asyncio.to_thread(load, Path(named) if named else None)
-        self.config = config
-        self.environ = environ if environ is not None else await asyncio.to_thread(Environment.read)
-        require_secrets(config, self.environ)
-        self.hub = Hub()
-        self.hub.bind(asyncio.get_running_loop())
-        self._closing.append(("event hub", self.hub.close))
-        await self._open_store()
-        self._open_workers()
-        await self._open_lockdown()
-        await self._open_recordings()
-        self._open_studio()
-        self._open_conversation()
-        self._close_with_bot()
-        _log.info("ready")
-
-    async def _open_store(self) -> None:
+        from core.bot import openers
         from core.store.history import HistoryRepository
         from core.store.settings import SettingsRepository
-        from core.store.store import Store
 
-        self.store = Store(self.config.store.url, base=self.config.base)
-        await self.store.open()
-        self._closing.append(("store", self.store.close))
-        self.settings = SettingsRepository(self.store)
-        self.history = HistoryRepository(self.store)
-        await self._open_privacy()
+        ground = await openers.open_ground(config, environ, self.clock, self._closing)
+        self.config, self.environ, self.hub = ground.config, ground.environ, ground.hub
+        self.store = await openers.open_store(ground)
+        self.settings, self.history = SettingsRepository(self.store), HistoryRepository(self.store)
+        self.privacy = await openers.open_privacy(ground, self.store)
+        self.workers = openers.open_workers(ground)
+        self.models = openers.open_models(ground)
+        self.lockdown = await openers.open_lockdown(ground, self.store, self.models)
+        self.recordings = await openers.open_recordings(ground, self.store, self.workers, self.privacy)
+        self.studio = openers.open_studio(ground, self.workers, self.lockdown)
+        self.voice = openers.open_voice(ground, self.bot, self.settings, self.lockdown)
+        self._open_conversation(ground)
+        self._open_routers(ground)
+        self._close_with_bot()
+        self.voice.begin()
+        self.tasks.start(asyncio.to_thread(openers.warm_up, bool(self.config.model.routes)), "warm up")
+        _log.info("ready")
 
-    async def _open_privacy(self) -> None:
-        from core.privacy.kept import FILE
-        from core.privacy.service import Privacy
-
-        beside = self.config.path(self.config.recording.folder)
-        self.privacy = Privacy(self.store, beside / FILE, self.clock)
-        self._closing.append(("privacy", self.privacy.close))
-        await self.privacy.open()
-
-    def _open_workers(self) -> None:
-        from core.machine.workers import Workers
-
-        roots = {"recordings": self.config.path(self.config.recording.folder)}
-        self.workers = Workers(self.config.workers, roots=roots)
-        self._closing.append(("workers", self.workers.close))
-
-    async def _open_lockdown(self) -> None:
-        from core.llm.models import Models
-        from core.lockdown.service import Lockdown
-
-        self.models = Models(self.config.model.routes, environ=self.environ, names=(self.config.prompt.name,))
-        self._closing.append(("model clients", self.models.close))
-        self.lockdown = Lockdown(
-            self.config.lockdown, self.store, self.hub, self.clock, routes=self.models, environ=self.environ
-        )
-        self._closing.append(("lockdown", self.lockdown.close))
-        await self.lockdown.open()
-
-    async def _open_recordings(self) -> None:
-        from core import __version__
-        from core.recording.service import Recordings
-        from core.store.recordings import RecordingsRepository
-
-        self.recordings = Recordings(
-            self.config.recording,
-            self.config.path(self.config.recording.folder),
-            hub=self.hub,
-            clock=self.clock,
-            workers=self.workers.render,
-            repository=RecordingsRepository(self.store),
-            version=__version__,
-            privacy=self.privacy,
-        )
-        self._closing.append(("recordings", self.recordings.close))
-        await self.recordings.open()
-
-    def _open_studio(self) -> None:
-        from core.bot.messages import Claims
-        from core.studio.studio import DRAWING, Studio
-
-        self.claims = Claims()
-        workflow = self.config.studio.comfyui.workflow
-        self.studio = Studio(
-            self.config.studio,
-            self.config.path(workflow) if workflow else None,
-            self.hub,
-            self.workers.strangers,
-            gives_way=lambda: self.lockdown.locked(DRAWING),
-            environ=self.environ,
-        )
-        self._closing.append(("studio", self.studio.close))
-
-    def _open_conversation(self) -> None:
-        from core.bot.interactions import InteractionRouter
-        from core.bot.messages import Inbox
-        from core.bot.presence_line import PresenceLine
+    def _open_conversation(self, ground: Ground) -> None:
         from core.conversation.service import Conversation
         from core.conversation.voice_preferences import VoicePreferences
         from core.privacy.stored import StoredData
-        from core.voice.service import VoiceService
         from core.voice.sounds import Sounds
 
-        self.voice = VoiceService(self.bot, self.config.voice, self.hub, self.clock, self.settings, self._make_speaker)
-        self.voice.gates.append(self.lockdown)
         self.sounds = Sounds(self.config.path(self.config.voice.sounds), self.config.voice, self.workers.strangers)
         self.voice_preferences = VoicePreferences(self.settings, self.config.speech)
         self.conversation = Conversation(
@@ -343,36 +280,32 @@ class Runtime:
         # In this order: what is about to be written is written, or never will be, before the database is asked.
         self.privacy.register("answers under way", self.conversation.people)
         self.privacy.register("conversations", StoredData(self.store))
-        self.inbox = Inbox(self.clock)
-        self.listen("on_message", self.inbox.put)
+        ground.closing.close_later("conversations", self.conversation.close)
+        # Before sessions end: that opens the doors, and nobody would be left to finish the answers that then begin.
+        ground.closing.close_later("messages that wait", self.lockdown.waiting.close)
+        self.hub.subscribe(SessionStarted, self._learn_voices, owner=self)
+
+    def _open_routers(self, ground: Ground) -> None:
+        """What Discord tells goes to the rooms, and to the cogs that are loaded."""
+        from core.bot.interactions import InteractionRouter
+        from core.bot.messages import MessageRouter
+        from core.bot.openers import open_presence_line
+
+        self.messages = MessageRouter(self.clock)
+        ground.closing.close_later("messages", self.messages.close)
+        self.listen("on_message", self.messages.put)
         self.interactions = InteractionRouter(self.bot.tree, self.clock)
         self.listen("on_interaction", self.interactions.seen)
-        self._closing.append(("voice sessions", self.voice.close))
-        self._closing.append(("conversations", self.conversation.close))
-        # Before sessions end: that opens the doors, and nobody would be left to finish the answers that then begin.
-        self._closing.append(("messages that wait", self.lockdown.waiting.close))
-        self.hub.subscribe(SessionStarted, self._learn_voices, owner=self)
-        for name, listener in self.voice.listeners().items():
-            self.listen(name, listener)
+        listeners = list(self.voice.listeners().items())
         if self.config.voice.show_status:
-            line = PresenceLine(self.bot, self.voice, self.hub)
-            self._closing.append(("status line", line.close))
-            self._closing.append(("status line's ear", _later(self.hub.drop, line)))  # else the last end starts it anew
-            for name, listener in line.listeners().items():
-                self.listen(name, listener)
-        self.voice.begin()
-        self.tasks.start(asyncio.to_thread(_warm_up, bool(self.config.model.routes)), "warm up")
+            listeners += open_presence_line(ground, self.bot, self.voice).listeners().items()
+        for name, listener in listeners:
+            self.listen(name, listener)
 
     async def _learn_voices(self, event: SessionStarted) -> None:
         session = self.voice.session(event.guild_id)
         if session is not None:
             await self.voice_preferences.learn(session.speaker)
-
-    def _make_speaker(self) -> Any:
-        from core.speech.factory import create_engine
-        from core.speech.speaker import Speaker
-
-        return Speaker(create_engine(self.config.speech, self.environ, self.config.base), self.config.speech)
 
     def _close_with_bot(self) -> None:
         """Run `close` before the bot's own: sessions still have a connection then, to leave and to say goodbye."""
@@ -383,25 +316,12 @@ class Runtime:
             await self.close()
             await original()
 
-        async def restore() -> None:
+        def restore() -> None:
             if bot.__dict__.get("close") is close:
                 del bot.close
 
         bot.close = close
-        self._closing.append(("bot's close", restore))
-
-
-def _later(function: Callable[[object], None], argument: object) -> Callable[[], Awaitable[None]]:
-    async def run() -> None:
-        function(argument)
-
-    return run
-
-
-def _warm_up(with_model: bool) -> None:
-    """Import what the first session needs, so that the first join and the first prompt do not wait for it."""
-    for name in ("core.voice.connection.client", "core.speech.speaker", *(["openai"] if with_model else [])):
-        importlib.import_module(name)
+        self._closing.close_later("bot's close", restore)
 
 
 def of(bot: discord.Client) -> Runtime:

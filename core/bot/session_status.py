@@ -42,8 +42,13 @@ def session_fields(
     models: Models,
     lockdown: Lockdown,
     usage: Usage,
+    whole: bool = True,
 ) -> list[Field]:
-    """Everything about a session that helps a person understand what the bot does, or why it does not."""
+    """Everything about a session that helps a person understand what the bot does, or why it does not.
+
+    `whole` shows what is of the process too: its cost, the GPUs, and where the speech engine is.
+    """
+    engine = session.speaker.engine
     prompts = f"<#{session.prompt_channel_id}>" if session.prompt_channel_id else "none"
     fields = [
         Field("Channel", session.channel.mention),
@@ -51,17 +56,18 @@ def session_fields(
         Field("Since", f"<t:{int(session.started_at.timestamp())}:R>"),
         Field("Here", _people(session, people), inline=False),
         Field("Encryption", _encryption(session)),
-        Field("Voice engine", f"{session.speaker.engine.name} ({session.speaker.engine.address})"),
+        Field("Voice engine", f"{engine.name} ({engine.address})" if whole else engine.name),
         Field("Model", _model(conversation, models)),
         Field("Latency, last turns", _latency(conversation, session)),
         Field("Sound", _sound(session)),
         Field("Queue", _queued(session, conversation.waiting(session))),
         Field("Gives way", _gives_way(lockdown, session.guild.id)),
         Field("Heard", _heard(session)),
-        Field("This process", _cost(usage)),
     ]
-    if usage.gpus:
-        fields.append(Field("GPU memory", _gpus(usage)))
+    if whole:
+        fields.append(Field("This process", _cost(usage)))
+        if usage.gpus:
+            fields.append(Field("GPU memory", _gpus(usage)))
     troubles = _troubles(session)
     if troubles:
         fields.insert(0, Field("Trouble", troubles, inline=False))

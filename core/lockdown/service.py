@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import LockdownError, ParleyError, StoreError
 from core.events import FeatureLocked, FeatureReleased
+from core.handles import Handle
 from core.lockdown.answers import ShapeResponder, is_interaction, message_of, server_of
 from core.lockdown.feature import LOCKED, LOCKED_BY_HAND, BlockPolicy, Feature, LockPolicy, QueuePolicy
 from core.lockdown.hooks import Hooks
@@ -115,8 +116,8 @@ class Lockdown:
 
     # Features ---------------------------------------------------------------------------------------------------------
 
-    def register(self, feature: Feature, *, owner: object) -> None:
-        """Let a feature take part. During a session it is locked at once.
+    def register(self, feature: Feature, *, owner: object) -> Handle:
+        """Let a feature take part until the handle is ended. During a session it is locked at once.
 
         A cog that is reloaded registers again and finds its feature as it was: locked, or with its `on_resume` called
         if that was still owed.
@@ -138,13 +139,18 @@ class Lockdown:
             self._answer_later(feature.name)
         task = self._tasks.start(self._ledger.adopt(feature.name, lambda: self._current_steps(feature.name)))
         self._adopting = [other for other in self._adopting if not other.done()] + [task]
+        return Handle(lambda: self._take_away(new), f"feature {feature.name}")
 
     def unregister(self, owner: object) -> None:
         """Take the features of an owner away. What is owed to them waits until they are registered again."""
-        for name, registered in list(self._features.items()):
-            if registered.owner is owner:
-                del self._features[name]
-                self.waiting.halt(name)  # the answer that is under way belongs to the conversation, not to the cog
+        for registered in [each for each in self._features.values() if each.owner is owner]:
+            self._take_away(registered)
+
+    def _take_away(self, registered: Registered) -> None:
+        name = registered.feature.name
+        if self._features.get(name) is registered:  # not if its owner was loaded anew meanwhile
+            del self._features[name]
+            self.waiting.halt(name)  # the answer that is under way belongs to the conversation, not to the cog
 
     async def settled(self) -> None:
         """Wait until every feature registered so far is locked or let go as it should be."""
@@ -238,8 +244,7 @@ class Lockdown:
         """
         hold = Hold(session_id, IN_SESSION, self._clock.now(), guild_id=guild_id, channel_id=channel_id)
         steps = session_steps(self._section, self._routes, self._hooks)
-        for registered in self._features.values():
-            steps += self._steps_of(registered.feature)
+        steps += [step for registered in self._features.values() for step in self._steps_of(registered.feature)]
         try:
             await self._ledger.take(hold, steps)
         except ParleyError as error:
@@ -249,7 +254,7 @@ class Lockdown:
     async def release(self, session_id: str) -> None:
         """Undo what was done for a session, in the reverse order, as far as no other session needs it."""
         await self._release([session_id])
-        if not self._sessions():
+        if all(hold.by_hand for hold in self._ledger.holds.values()):
             self.memory.stop()
 
     async def lock(
@@ -339,9 +344,6 @@ class Lockdown:
         for name in self._features:  # doors that were closed without the ledger, since it could not be written
             if not any(hold.covers(name) for hold in self._ledger.holds.values()):
                 self._switch(name, False)
-
-    def _sessions(self) -> list[Hold]:
-        return [hold for hold in self._ledger.holds.values() if not hold.by_hand]
 
     def _steps_of(self, feature: Feature) -> list[Step]:
         return feature_steps(feature, self._switch, self._section.callback_timeout_s)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from core.errors import ParleyError, StoreError
+from core.handles import Handle
 from core.privacy.consent import Consent
 from core.privacy.kept import Kept, KeptDecision, OwedDeletion, read_kept, write_kept
 from core.privacy.owners import About, Person
@@ -109,13 +110,14 @@ class Privacy:
 
     # Decisions --------------------------------------------------------------------------------------------------------
 
-    def respect(self, kind: Kind, reaction: Reaction) -> None:
+    def respect(self, kind: Kind, reaction: Reaction) -> Handle:
         """Have a room told of each decision as it is made, after it holds.
 
         `reaction` gets the person and the decision (None: taken back), undoes what is under way, and gives a sentence
         about what it deleted, or an empty string. What it cannot do it raises as a `ParleyError`.
         """
         self._reactions[kind].append(reaction)
+        return Handle(lambda: self._reactions[kind].remove(reaction), f"reaction to decisions on being {kind}")
 
     async def decide(self, user_id: int, decision: Decision | None, kinds: Iterable[Kind] = ("recorded",)) -> Settled:
         """Take a person's decision: it holds from this moment on, everywhere, and is kept as safely as possible.
@@ -130,7 +132,7 @@ class Privacy:
         done: list[str] = []
         failed: list[str] = []
         for each in decisions:
-            for reaction in self._reactions[each.kind]:
+            for reaction in tuple(self._reactions[each.kind]):
                 try:
                     told = await reaction(user_id, decision)
                 except ParleyError as error:
@@ -201,9 +203,15 @@ class Privacy:
 
     # Data -------------------------------------------------------------------------------------------------------------
 
-    def register(self, name: str, owner: DataOwner) -> None:
-        """Sign up as somebody who keeps data of people; the name is for the log, and unique."""
+    def register(self, name: str, owner: DataOwner) -> Handle:
+        """Sign up as somebody who keeps data of people; the name is for the log, and unique. Ending the handle signs off."""
         self._owners[name] = owner
+
+        def leave() -> None:
+            if self._owners.get(name) is owner:  # the next one of that name may have signed up already
+                del self._owners[name]
+
+        return Handle(leave, f"keeper of data: {name}")
 
     def drop(self, name: str) -> None:
         """Sign off."""

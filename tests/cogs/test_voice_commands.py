@@ -52,15 +52,20 @@ async def test_status_shows_the_session_on_one_page(scene):
     epoch = scene.discord.voice.room(scene.voice.id).epoch
     code = scene.session.client.voice_privacy_code
     assert shown["Encryption"] == f"end to end, epoch {epoch}\n`{code}`"
-    assert shown["Voice engine"].startswith("espeak")
+    assert shown["Voice engine"] == "espeak"
     assert shown["Model"] == "default (stand-in)"
     assert "first text" in shown["Latency, last turns"]
     assert "first sound" in shown["Latency, last turns"]
     sent = scene.session.player.stats.frames_sent
     assert shown["Sound"].startswith(f"{sent} frames sent, 0 underruns")
     assert shown["Queue"] == "empty"
-    assert "MiB" in shown["This process"]
     assert "Trouble" not in shown
+    assert not {"This process", "GPU memory"} & set(shown)  # what is of the process is for its owner
+    scene.bot_user.application.owner = ada.user
+    scene.bot.owner_id = None  # as it is before discord.py has asked
+    shown = fields(await embed(scene, ada))
+    assert shown["Voice engine"].startswith("espeak (")
+    assert "MiB" in shown["This process"]
 
 
 async def test_alone_there_is_nobody_to_share_a_key_with(scene):
@@ -81,6 +86,8 @@ async def test_status_shows_how_full_the_gpus_are(scene, tmp_path):
     for name, size in (("total", 8), ("used", 3)):
         (device / f"mem_info_vram_{name}").write_text(str(size * 2**30))
     scene.runtime.usage = Usage(MemoryReader(root=tmp_path))
+    assert "GPU memory" not in fields(await embed(scene, ada))
+    scene.bot_user.application.owner, scene.bot.owner_id = ada.user, None
     assert fields(await embed(scene, ada))["GPU memory"].endswith("AMD GPU: 3.0 of 8.0 GiB")
 
 

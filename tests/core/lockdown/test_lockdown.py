@@ -448,6 +448,17 @@ async def test_a_reloaded_cog_keeps_its_lock_and_is_resumed_through_its_new_call
     assert new.log == ["pause job", "resume job"]
 
 
+async def test_the_handle_of_a_cog_before_its_reload_does_not_take_the_new_ones_feature_away(house: House) -> None:
+    lockdown = await house.open()
+    before = lockdown.register(PICTURES, owner=Cog())
+    after = lockdown.register(PICTURES, owner=Cog())
+    before.end()
+    assert [feature.name for feature in lockdown.features] == [PICTURES.name]
+    after.end()
+    after.end()
+    assert not lockdown.features
+
+
 async def test_a_cog_that_was_away_when_the_session_ended_is_resumed_when_it_is_loaded_again(house: House) -> None:
     lockdown = await house.open()
     cog = Cog()

@@ -1,0 +1,193 @@
+"""Opens the rooms of a runtime, one function a room; each has its closing put on the stack as soon as there is something to close."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import discord
+
+    from core.bot.closing import ClosingStack
+    from core.bot.presence_line import PresenceLine
+    from core.clock import Clock
+    from core.config import Config, Environment
+    from core.hub import Hub
+    from core.llm.models import Models
+    from core.lockdown.service import Lockdown
+    from core.machine.workers import Workers
+    from core.privacy.service import Privacy
+    from core.recording.service import Recordings
+    from core.speech.speaker import Speaker
+    from core.store.settings import SettingsRepository
+    from core.store.store import Store
+    from core.studio.studio import Studio
+    from core.voice.service import VoiceService
+
+CONFIG_VARIABLE = "PARLEY_CONFIG"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What every room stands on."""
+
+    config: Config
+    environ: Environment
+    hub: Hub
+    clock: Clock
+    closing: ClosingStack
+
+
+async def open_ground(
+    config: Config | None, environ: Environment | None, clock: Clock, closing: ClosingStack
+) -> Ground:
+    """The checked settings, with their secrets at hand, and the hub.
+
+    Raises:
+        ConfigError: The configuration cannot be used.
+    """
+    from core.config import Environment, load, require_secrets
+    from core.hub import Hub
+
+    if config is None:
+        named = os.environ.get(CONFIG_VARIABLE)
+        config = await asyncio.to_thread(load, Path(named) if named else None)
+    environ = environ if environ is not None else await asyncio.to_thread(Environment.read)
+    require_secrets(config, environ)
+    hub = Hub()
+    hub.bind(asyncio.get_running_loop())
+    closing.close_later("event hub", hub.close)
+    return Ground(config, environ, hub, clock, closing)
+
+
+async def open_store(ground: Ground) -> Store:
+    """The database, with the tables of this version."""
+    from core.store.store import Store
+
+    store = Store(ground.config.store.url, base=ground.config.base)
+    await store.open()
+    ground.closing.close_later("store", store.close)
+    return store
+
+
+async def open_privacy(ground: Ground, store: Store) -> Privacy:
+    """What people decided, before anybody could be recorded."""
+    from core.privacy.kept import FILE
+    from core.privacy.service import Privacy
+
+    beside = ground.config.path(ground.config.recording.folder)
+    privacy = Privacy(store, beside / FILE, ground.clock)
+    ground.closing.close_later("privacy", privacy.close)
+    await privacy.open()
+    return privacy
+
+
+def open_workers(ground: Ground) -> Workers:
+    """The lanes of other processes."""
+    from core.machine.workers import Workers
+
+    roots = {"recordings": ground.config.path(ground.config.recording.folder)}
+    workers = Workers(ground.config.workers, roots=roots)
+    ground.closing.close_later("workers", workers.close)
+    return workers
+
+
+def open_models(ground: Ground) -> Models:
+    """The clients of the model routes."""
+    from core.llm.models import Models
+
+    models = Models(ground.config.model.routes, environ=ground.environ, names=(ground.config.prompt.name,))
+    ground.closing.close_later("model clients", models.close)
+    return models
+
+
+async def open_lockdown(ground: Ground, store: Store, models: Models) -> Lockdown:
+    """What gives way, with what the last process left undone."""
+    from core.lockdown.service import Lockdown
+
+    lockdown = Lockdown(ground.config.lockdown, store, ground.hub, ground.clock, routes=models, environ=ground.environ)
+    ground.closing.close_later("lockdown", lockdown.close)
+    await lockdown.open()
+    return lockdown
+
+
+async def open_recordings(ground: Ground, store: Store, workers: Workers, privacy: Privacy) -> Recordings:
+    """Recordings, with what a crash left unfinished."""
+    from core import __version__
+    from core.recording.service import Recordings
+    from core.store.recordings import RecordingsRepository
+
+    recordings = Recordings(
+        ground.config.recording,
+        ground.config.path(ground.config.recording.folder),
+        hub=ground.hub,
+        clock=ground.clock,
+        workers=workers.render,
+        repository=RecordingsRepository(store),
+        version=__version__,
+        privacy=privacy,
+    )
+    ground.closing.close_later("recordings", recordings.close)
+    await recordings.open()
+    return recordings
+
+
+def open_studio(ground: Ground, workers: Workers, lockdown: Lockdown) -> Studio:
+    """Pictures and drawings."""
+    from core.studio.studio import DRAWING, Studio
+
+    workflow = ground.config.studio.comfyui.workflow
+    studio = Studio(
+        ground.config.studio,
+        ground.config.path(workflow) if workflow else None,
+        ground.hub,
+        workers.strangers,
+        gives_way=lambda: lockdown.locked(DRAWING),
+        environ=ground.environ,
+    )
+    ground.closing.close_later("studio", studio.close)
+    return studio
+
+
+def open_voice(ground: Ground, bot: discord.Client, settings: SettingsRepository, lockdown: Lockdown) -> VoiceService:
+    """Voice sessions, behind the lockdown's gate."""
+    from core.voice.service import VoiceService
+
+    voice = VoiceService(bot, ground.config.voice, ground.hub, ground.clock, settings, speaker_maker(ground))
+    voice.gates.append(lockdown)
+    ground.closing.close_later("voice sessions", voice.close)
+    return voice
+
+
+def speaker_maker(ground: Ground) -> Callable[[], Speaker]:
+    """What makes the speaker of a session, with the engine that the configuration names."""
+    config = ground.config
+
+    def make() -> Speaker:
+        from core.speech.factory import create_engine
+        from core.speech.speaker import Speaker
+
+        return Speaker(create_engine(config.speech, ground.environ, config.base), config.speech)
+
+    return make
+
+
+def open_presence_line(ground: Ground, bot: discord.Client, voice: VoiceService) -> PresenceLine:
+    """The line under the bot's name; it closes before the sessions, whose ends would start it anew."""
+    from core.bot.presence_line import PresenceLine
+
+    line = PresenceLine(bot, voice, ground.hub)
+    ground.closing.close_later("status line", line.close)
+    return line
+
+
+def warm_up(with_model: bool) -> None:
+    """Import what the first session needs, so that the first join and the first prompt do not wait for it."""
+    for name in ("core.voice.connection.client", "core.speech.speaker", *(["openai"] if with_model else [])):
+        importlib.import_module(name)
