@@ -70,7 +70,7 @@ class SessionOpener:
         self._make_speaker = make_speaker
         self._gates = gates
 
-    async def at(self, channel: VoiceRoom) -> OpenedSession:
+    async def open(self, channel: VoiceRoom) -> OpenedSession:
         """Everything for a session in this channel.
 
         Raises:

@@ -65,7 +65,7 @@ class VoiceService:
         self._hub = hub
         self._clock = clock
         self._settings = settings
-        self._arrival = SessionOpener(bot, section, hub, settings, make_speaker, self.gates)
+        self._opener = SessionOpener(bot, section, hub, settings, make_speaker, self.gates)
         self._sessions: dict[int, VoiceSession] = {}
         self._starting: dict[int, asyncio.Task[VoiceSession | ParleyError]] = {}
         self._closed = False
@@ -213,7 +213,7 @@ class VoiceService:
         """A session, or why there is none: a refusal is no failure of the task that this is."""
         guild_id = channel.guild.id
         try:
-            arrived = await self._arrival.at(channel)
+            arrived = await self._opener.open(channel)
         except ParleyError as error:
             return error
         self._starting.pop(guild_id, None)
