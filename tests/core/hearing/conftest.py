@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from loopback.espeak import synthesise
 
 from core.config.hearing import HearingSection
 from core.hearing.engines.whisper import WhisperTranscriber
 from core.hearing.models import embedded_folder
 from core.machine.workers import Workers
+from loopback.people.espeak import synthesise
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
