@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def main(argv: list[str]) -> int:
-    """Run the named benchmark and give its exit code: 0 if every goal was met."""
+    """Run the named benchmark and return its exit code: 0 if every goal was met."""
     names = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_"))
     if not argv or argv[0] not in names:
         print(f"usage: python -m bench NAME, with one of: {', '.join(names)}", file=sys.stderr)

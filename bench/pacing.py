@@ -73,7 +73,7 @@ def sound(duration_s: float) -> np.ndarray:
 
 @contextmanager
 def busy_threads(count: int) -> Iterator[list[int]]:
-    """So many threads of pure Python; gives their counters."""
+    """So many threads of pure Python; returns their counters."""
     stop, counts = threading.Event(), [0] * count
 
     def work(index: int) -> None:

@@ -71,7 +71,7 @@ class Story:
 
 
 def demo(arguments: argparse.Namespace) -> int:
-    """Run the demo; gives the exit code."""
+    """Run the demo; returns the exit code."""
     out = Path(arguments.out)
     if not arguments.verbose:
         logging.getLogger().setLevel(logging.WARNING)
@@ -120,7 +120,7 @@ async def _tell(out: Path, story: Story) -> int:
 
 
 async def _converse(scene: Stage, story: Story, out: Path) -> dict[str, Any]:
-    """Ada and Bob meet the bot in a voice channel; gives what Ada's ears measured."""
+    """Ada and Bob meet the bot in a voice channel; returns what Ada's ears measured."""
     text, voice = scene.standard.text, scene.standard.voice
     hosts = scene.discord.world.add_role(scene.standard.guild, "hosts", Permission.MANAGE_CHANNELS)  # may record
     async with (
@@ -151,7 +151,7 @@ async def _converse(scene: Stage, story: Story, out: Path) -> dict[str, Any]:
 
 
 async def _record(scene: Stage, story: Story, ada: Person, bob: Person) -> Path:
-    """Ada has the call recorded while she and Bob talk; gives the recording's folder."""
+    """Ada has the call recorded while she and Bob talk; returns the recording's folder."""
     text = scene.standard.text
     started = await ada.slash(text, "voice record")
     story.tell(f"Ada runs /voice record. The bot: {_readable(scene, (await started.answered(10)).content)}")

@@ -68,7 +68,7 @@ def _complete(root: Path) -> Path | None:
 
 
 def keep(folder: Path, out: Path) -> list[str]:
-    """Copy the recording to where the demo leaves its files; gives their names."""
+    """Copy the recording to where the demo leaves its files; returns their names."""
     target = out / "recording"
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(folder, target)

@@ -51,7 +51,7 @@ class Finding:
 
 
 def doctor(arguments: argparse.Namespace) -> int:
-    """Print a line for each thing looked at; gives 0 if the bot can run, 1 if not, 2 if the settings are wrong."""
+    """Print a line for each thing looked at; returns 0 if the bot can run, 1 if not, 2 if the settings are wrong."""
     logging.getLogger().setLevel(logging.CRITICAL)
     try:
         config = load(Path(arguments.config) if arguments.config else None)

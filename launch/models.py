@@ -53,7 +53,7 @@ LITTLE_ROOM = "There is not enough room on the disk for the model {name}."
 
 
 def models(arguments: argparse.Namespace) -> int:
-    """Do what the command line asks; gives the exit code."""
+    """Do what the command line asks; returns the exit code."""
     try:
         config = load(Path(arguments.config) if arguments.config else None)
     except ConfigError as error:

@@ -51,7 +51,7 @@ BAD_CA = "--ca {file}: {reason}."
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the bot; gives the exit code."""
+    """Run the bot; returns the exit code."""
     try:
         config = load(Path(arguments.config) if arguments.config else None)
         environ = Environment.read()

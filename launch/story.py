@@ -71,7 +71,7 @@ class Stage:
         await self.discord.faults.drop_gateway(self.standard.bot, resumable=False)
 
     async def stop_bot(self) -> int:
-        """Ask the bot's process to stop, as Ctrl-C does, and give its exit code."""
+        """Ask the bot's process to stop, as Ctrl-C does, and return its exit code."""
         if self.bot.returncode is None:
             self.bot.send_signal(STOP_SIGNAL)
         try:

@@ -21,7 +21,7 @@ SPARE_USERS = 4
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; prints one JSON line that says where and for whom. Gives the exit code."""
+    """Serve until SIGINT or SIGTERM; prints one JSON line that says where and for whom. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="loopback", description="A Discord on localhost.")
     parser.add_argument("--port", type=int, default=0, help="port of REST, gateway and files (default: a free one)")
     parser.add_argument("--folder", type=Path, help="where the private CA is written (default: a temporary folder)")

@@ -29,7 +29,7 @@ class Bell:
     async def until(
         self, look: Callable[[], T | None], timeout_s: float, awaited: str, instead: Callable[[], str]
     ) -> T:
-        """Wait until `look` gives something other than None, and give that.
+        """Wait until `look` returns something other than None, and return that.
 
         Args:
             look: Called at once and after every ring.

@@ -1,4 +1,4 @@
-"""Any sound file becomes blocks of Discord's kind of sound, off the event loop, with limits on size, length and memory."""
+"""Decodes any sound file into blocks of Discord's kind of sound, off the event loop, with limits on size, length and memory."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ class _Converter:
         self._channels = CHANNELS
 
     def frame(self, frame: Any) -> NDArray[np.float32]:
-        """The next samples, shape (n, 2); None gives what is left."""
+        """The next samples, shape (n, 2); None flushes what is left."""
         import av
 
         arrays: list[NDArray[np.float32]] = []

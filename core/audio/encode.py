@@ -1,4 +1,4 @@
-"""Finished files in other formats, rates and channel counts; and single utterances. Top-level functions for workers."""
+"""Encodes finished files in other formats, rates and channel counts; and single utterances. Top-level functions for workers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Quality:
 
 
 def encode_file(source: str, target: str, quality: Quality, while_exists: str = "") -> int:
-    """Write a finished file in another quality, in constant memory; gives the new size. `target` is replaced whole.
+    """Write a finished file in another quality, in constant memory; returns the new size. `target` is replaced whole.
 
     Args:
         source: The file.

@@ -298,7 +298,7 @@ class Decoder:
         return out[: self.recover_into(following, out)]
 
     def decode_into(self, payload: bytes, out: NDArray[np.int16]) -> int:
-        """Decode into `out`, contiguous and of shape (n, channels); gives the samples written.
+        """Decode into `out`, contiguous and of shape (n, channels); returns the samples written.
 
         Raises:
             AudioError: The packet is no Opus, or longer than `out`.
@@ -306,11 +306,11 @@ class Decoder:
         return _check(self._decode(self._state, payload, len(payload), out.ctypes.data, len(out), 0))
 
     def conceal_into(self, out: NDArray[np.int16]) -> int:
-        """`conceal` for as many samples as `out` has; gives their number."""
+        """`conceal` for as many samples as `out` has; returns their number."""
         return _check(self._decode(self._state, None, 0, out.ctypes.data, len(out), 0))
 
     def recover_into(self, following: bytes, out: NDArray[np.int16]) -> int:
-        """`recover` for as many samples as `out` has; gives their number."""
+        """`recover` for as many samples as `out` has; returns their number."""
         return _check(self._decode(self._state, following, len(following), out.ctypes.data, len(out), 1))
 
     def _empty(self, samples: int) -> NDArray[np.int16]:

@@ -1,4 +1,4 @@
-"""Where a person's packets belong in time: the RTP clock within a talk-spurt, filtered arrival between spurts.
+"""Places a person's packets in time: the RTP clock within a talk-spurt, filtered arrival between spurts.
 
 Every sender counts samples on a clock of its own: it starts anywhere, runs up to 100 ppm fast or slow, and with some
 clients stands still through silence. What the network adds to the arrival of a packet says little; the middle of many
@@ -180,7 +180,7 @@ class _Stream:
 class Timeline:
     """Puts one person's packets, over all their SSRCs and devices, onto one track.
 
-    `push` takes packets as they arrive; `drain` gives those whose place is certain, in order. Two never overlap by
+    `push` takes packets as they arrive; `drain` returns those whose place is certain, in order. Two never overlap by
     more than the one sample that takes drift out.
     """
 

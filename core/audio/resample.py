@@ -1,4 +1,4 @@
-"""Sound at any rate becomes sound at Discord's, across chunk borders without a seam and without losing a sample."""
+"""Resamples sound of any rate to Discord's, across chunk borders without a seam and without losing a sample."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EMPTY = np.zeros(0, np.float32)
 class MonoResampler:
     """Mono float32 at `rate_hz` to mono float32 at 48 kHz.
 
-    Keeps its state from chunk to chunk: `convert` may give less than went in, and `flush` gives what is left. In all,
+    Keeps its state from chunk to chunk: `convert` may return less than went in, and `flush` returns what is left. In all,
     n samples become ceil(n * 48000 / rate_hz). Sound that is at 48 kHz already passes untouched.
     """
 

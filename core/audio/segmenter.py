@@ -1,4 +1,4 @@
-"""Who spoke when: utterances out of the loudness of a track."""
+"""Finds who spoke when: utterances, by the loudness of a track."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Segmenter:
     end: int = -1
 
     def add(self, starts: NDArray[np.int64], samples: int, peaks: NDArray[np.int32]) -> Iterator[SpeechSpan]:
-        """Take frames into account; gives utterances that are over.
+        """Take frames into account; returns utterances that are over.
 
         Args:
             starts: Position of each frame.
@@ -49,7 +49,7 @@ class Segmenter:
             self.end = start + samples
 
     def close(self) -> Iterator[SpeechSpan]:
-        """Give the utterance under way: the track is over."""
+        """Return the utterance under way: the track is over."""
         if self.start >= 0:
             yield SpeechSpan(self.start, self.end)
             self.start = self.end = -1

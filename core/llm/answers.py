@@ -1,4 +1,4 @@
-"""An answer's bytes as pieces: events, one JSON object, or what is neither, told by content and not by its type.
+"""Parses a model's answer: events, one JSON object, or what is neither, told by content and not by its type.
 
 Servers and proxies name the wrong type as often as the right one.
 """

@@ -9,7 +9,7 @@ from core.surrogates import ends_in_half, mended
 
 
 class TextFilter(Protocol):
-    """Takes text piece by piece and gives what may pass so far; holds back what it cannot judge yet."""
+    """Takes text piece by piece and returns what may pass so far; holds back what it cannot judge yet."""
 
     def feed(self, text: str) -> str:
         """What may pass now, with what was held back before."""

@@ -19,7 +19,7 @@ CUT = "My answer was cut off here, because it took too long."
 
 
 class Deadline:
-    """Waits on a model's behalf. Only the waiting counts, not the time a reader takes between two pieces of text."""
+    """Limits how long a model is waited for. Only the waiting counts, not the time a reader takes between two pieces of text."""
 
     def __init__(self, route: Route) -> None:
         self._route = route

@@ -1,4 +1,4 @@
-"""Server-sent events, as servers really send them.
+"""Parses server-sent events, as servers really send them.
 
 Format: WHATWG HTML, "Server-sent events": lines of `field: value` that end in LF, CR or CRLF, an empty line ends an
 event, `:` begins a comment, a byte-order mark may stand in front. Beyond it: events that only a line end parts, bare
@@ -26,7 +26,7 @@ class ServerSentEvent:
 
 
 class EventReader:
-    """Takes bytes as they come and gives the events they complete; events without data are passed over."""
+    """Takes bytes as they come and returns the events they complete; events without data are passed over."""
 
     def __init__(self) -> None:
         self._line: list[bytes] = []  # pieces of the line that is not complete yet

@@ -1,4 +1,4 @@
-"""What went wrong with a model, as one sentence for the person.
+"""Words what went wrong with a model as one sentence for the person.
 
 The sentences never hold words of the server: they may repeat the key.
 """

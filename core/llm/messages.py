@@ -1,4 +1,4 @@
-"""What is said to a model."""
+"""The messages of a prompt for a model."""
 
 from __future__ import annotations
 

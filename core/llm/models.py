@@ -1,4 +1,4 @@
-"""`Models`: asks a model by the name of its route and gives its answer as clean text, piece by piece."""
+"""`Models`: asks a model by the name of its route and yields its answer as clean text, piece by piece."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Models:
         return self._current
 
     def use(self, name: str) -> str:
-        """Makes a route the current one and gives the name of the one before. Raises `ModelError` if there is none."""
+        """Makes a route the current one and returns the name of the one before. Raises `ModelError` if there is none."""
         before, self._current = self._current, self._find(name).name
         return before
 

@@ -1,4 +1,4 @@
-"""What a route's server turned out to want otherwise, learned from its refusals and kept as long as the process lives."""
+"""Remembers what a route's server wants otherwise, learned from its refusals, as long as the process lives."""
 
 from __future__ import annotations
 

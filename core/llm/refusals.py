@@ -1,4 +1,4 @@
-"""What a server's refusal is about, read from its status, its codes and, where it gives none, its words.
+"""Reads what a server's refusal is about from its status, its codes and, where it gives none, its words.
 
 The words are looked through and never shown: they may repeat the key.
 """

@@ -1,4 +1,4 @@
-"""Takes from the beginning of an answer what is not the answer: blanks, and the name of who speaks."""
+"""Removes from the beginning of an answer what is not the answer: blanks, and the name of who speaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A named way to a model."""
+"""Routes: named servers and models, and how each is asked."""
 
 from __future__ import annotations
 

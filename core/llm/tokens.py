@@ -1,4 +1,4 @@
-"""How many tokens a text takes, without the tokenizer."""
+"""Estimates how many tokens a text takes, without the tokenizer."""
 
 from __future__ import annotations
 

@@ -31,9 +31,9 @@ class CourtesyQueue:
         self._tasks = Tasks("courtesies")
 
     def put(self, courtesy: Callable[[], Awaitable[object]], *, dispensable: bool) -> bool:
-        """Do something soon; never waits, never raises. Gives whether it will be done, or is left out.
+        """Do something soon; never waits, never raises. Returns whether it will be done, or is left out.
 
-        A courtesy that has become needless gives False, and the next one follows at once.
+        A courtesy that has become needless returns False, and the next one follows at once.
         """
         if dispensable and len(self._waiting) >= self._limit:
             self.skipped += 1

@@ -1,4 +1,4 @@
-"""The lockdown's status in lines that people read, in Discord's markup."""
+"""Describes the lockdown's status in lines that people read, in Discord's markup."""
 
 from __future__ import annotations
 

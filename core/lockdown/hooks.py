@@ -1,4 +1,4 @@
-"""Requests to other servers on lock and unlock: a model server is told to free its memory, and that it may load again."""
+"""Sends requests to other servers on lock and unlock: a model server is told to free its memory, and that it may load again."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Owed:
 class Ledger:
     """Takes steps for holders and undoes them, whatever happens in between.
 
-    `resolve` gives the step behind an entry as things are now, or None while its feature is not registered.
+    `resolve` returns the step behind an entry as things are now, or None while its feature is not registered.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class Ledger:
         return [step for step in steps if (step.kind, step.name) not in mine]
 
     async def _write(self, hold: Hold, steps: Sequence[Step]) -> list[Step]:
-        """Store a claim with its entries; gives the steps that nobody held before."""
+        """Store a claim with its entries; returns the steps that nobody held before."""
         fresh = [step for step in steps if not self._held.get((step.kind, step.name))]
         for step in steps:
             await self._stop_undoing((step.kind, step.name))
@@ -302,7 +302,7 @@ class Ledger:
             self._retries[thing] = self._tasks.start(work, _name(thing), replace=True)
 
     async def forget(self, thing: Thing) -> bool:
-        """Strike an undo that never succeeded, and try it no more. Gives whether it was owed.
+        """Strike an undo that never succeeded, and try it no more. Returns whether it was owed.
 
         Raises:
             StoreError: The ledger cannot be written; it is still owed.

@@ -1,4 +1,4 @@
-"""The lockdown as somebody may see it: the whole of it, or what concerns one server."""
+"""Shows the lockdown as somebody may see it: the whole of it, or what concerns one server."""
 
 from __future__ import annotations
 

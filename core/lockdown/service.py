@@ -290,7 +290,7 @@ class Lockdown:
         self._expire_later(hold)
 
     async def unlock(self, name: str | None = None, *, guild_id: int | None = None) -> bool:
-        """Take back what was locked by hand, of one server or for all of them; gives whether anything was."""
+        """Take back what was locked by hand, of one server or for all of them; returns whether anything was."""
         holds = [hold for hold in self._ledger.holds.values() if hold.by_hand and hold.server_id == guild_id]
         mine = [hold.id for hold in holds if name is None or hold.id == manual_id(name, guild_id)]
         for id_ in mine:
@@ -299,7 +299,7 @@ class Lockdown:
         return bool(mine)
 
     async def forget(self, kind: Kind, name: str) -> bool:
-        """Give up an undo that cannot succeed any more, for example of a cog that is gone. Gives whether it was owed.
+        """Give up an undo that cannot succeed any more, for example of a cog that is gone. Returns whether it was owed.
 
         Raises:
             StoreError: The ledger cannot be written.

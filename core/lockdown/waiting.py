@@ -74,7 +74,7 @@ class WaitingMessages:
         clock: Clock,
         closed_in: Callable[[str], Collection[int]] = lambda _: (),
     ) -> None:
-        """Nothing is read before `open`. `closed_in` gives the servers for which alone a feature is locked now."""
+        """Nothing is read before `open`. `closed_in` returns the servers for which alone a feature is locked now."""
         self.outbox = CourtesyQueue(clock)
         self._marks = WaitingMarks(self.outbox, section.queue_reaction)
         self._repository = repository
@@ -168,7 +168,7 @@ class WaitingMessages:
         _log.info("queue %s: done for now; %d had been dropped", feature, self._dropped.pop(feature, 0))
 
     async def _answer_next(self, feature: str) -> float | None:
-        """Answer the message whose turn it is; gives the pause after it, or None if there is nothing to be answered."""
+        """Answer the message whose turn it is; returns the pause after it, or None if there is nothing to be answered."""
         try:
             queued = await self._next(feature)
             if queued is None:
@@ -184,7 +184,7 @@ class WaitingMessages:
         return self._section.replay_interval_s
 
     async def _is_dealt_with(self, queued: QueuedMessage, policy: QueuePolicy) -> bool:
-        """Answer a message if it can be; gives whether it waits no more."""
+        """Answer a message if it can be; returns whether it waits no more."""
         feature = queued.feature
         try:
             return await self._answer(queued, policy)
@@ -223,7 +223,7 @@ class WaitingMessages:
             return queued
 
     async def _answer(self, queued: QueuedMessage, policy: QueuePolicy) -> bool:
-        """Gives whether the message was answered, now or before, or is gone."""
+        """Returns whether the message was answered, now or before, or is gone."""
         message = await policy.fetch(queued)
         if message is None:
             _log.info("message %d was deleted", queued.message_id)

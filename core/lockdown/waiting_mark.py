@@ -32,14 +32,14 @@ class WaitingMarks:
             self._bare.add(message.id)
 
     def gone(self, message_id: int) -> bool:
-        """A message waits no more: it will not be marked. Gives whether it is marked already."""
+        """A message waits no more: it will not be marked. Returns whether it is marked already."""
         never = not self.reaction or message_id in self._due or message_id in self._bare
         self._due.discard(message_id)
         self._bare.discard(message_id)
         return not never
 
     async def _show(self, message: _Markable) -> bool:
-        """Gives whether there was anything to do."""
+        """Returns whether there was anything to do."""
         if message.id not in self._due:
             return False
         self._due.discard(message.id)

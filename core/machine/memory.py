@@ -1,4 +1,4 @@
-"""How full the memories are: the system's, NVIDIA GPUs through NVML, AMD GPUs through sysfs. None of them is fine."""
+"""Reads how full the memories are: the system's, NVIDIA GPUs through NVML, AMD GPUs through sysfs. A machine may have none of them."""
 
 from __future__ import annotations
 

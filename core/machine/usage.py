@@ -1,4 +1,4 @@
-"""What this process costs: processor time and memory; and how full the GPUs are."""
+"""Measures what this process costs: processor time and memory; and how full the GPUs are."""
 
 from __future__ import annotations
 

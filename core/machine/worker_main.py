@@ -1,4 +1,4 @@
-"""What runs inside a worker process: jobs one after the other, within limits, and the end when its parent ends."""
+"""Runs jobs inside a worker process, one after the other, within limits, until its parent ends."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def serve(connection: Connection, prepare: bytes | None, memory_mb: int) -> None
     """Answer requests until the other side hangs up; each is a deadline in seconds and a pickled `Call`.
 
     Args:
-        connection: Takes `(deadline_s, pickled)`; gives a pickled `Outcome` for `prepare`, then `BEGUN` and one for each.
+        connection: Takes `(deadline_s, pickled)`; sends a pickled `Outcome` for `prepare`, then `BEGUN` and one for each.
         prepare: A pickled `Call` that is made once, before any other: it imports or opens what jobs need.
         memory_mb: Memory that jobs may take beside what is there after that; 0 is no limit.
     """

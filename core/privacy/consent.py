@@ -1,4 +1,4 @@
-"""What people decided, in memory: asked at the moment of use, from any thread, without waiting."""
+"""Keeps what people decided in memory: asked at the moment of use, from any thread, without waiting."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Consent:
         self._rules: dict[Kind, Rule] = {kind: _always(mode) for kind, mode in _UNSAID.items()}
 
     def rule(self, kind: Kind, mode: Mode | Rule) -> None:
-        """Say what holds for those who said nothing: one mode, or a function that gives a server's."""
+        """Say what holds for those who said nothing: one mode, or a function that returns a server's."""
         self._rules[kind] = mode if callable(mode) else _always(mode)
 
     def allows(self, kind: Kind, guild_id: int, user_id: int) -> bool:

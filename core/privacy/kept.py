@@ -1,4 +1,4 @@
-"""What the database could not take: decisions and deletions that are still owed, in a small file that survives."""
+"""Keeps what the database could not take: decisions and deletions that are still owed, in a small file that survives."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class DataOwner(Protocol):
         ...
 
     async def export_person(self, person: Person) -> Mapping[str, bytes]:
-        """Give what is kept of a person, as files by their names; nothing of anybody else."""
+        """Return what is kept of a person, as files by their names; nothing of anybody else."""
         ...
 
     async def delete_person(self, person: Person) -> Sequence[str]:

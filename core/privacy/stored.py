@@ -55,7 +55,7 @@ class StoredData:
         return About(lines, frozenset(names))
 
     async def export_person(self, person: Person) -> Mapping[str, bytes]:
-        """Give what a person wrote with what was answered, and their voice.
+        """Return what a person wrote with what was answered, and their voice.
 
         Raises:
             StoreError: The database cannot be read.

@@ -1,4 +1,4 @@
-"""Text as it comes, cut into pieces for an engine: the first early, then longer ones, at the ends of sentences.
+"""Cuts text as it comes into pieces for an engine: the first early, then longer ones, at the ends of sentences.
 
 The pieces joined are the text. After LiveKit's and RealtimeTTS's rules: a first clause at once, then sentences, no piece
 much longer than the one before it, because the gap a listener hears is the time it takes to make a piece less the sound
@@ -53,7 +53,7 @@ class Cut(IntEnum):
 
 
 class Chunker:
-    """Collects text and gives it back in pieces.
+    """Collects text and returns it in pieces.
 
     `push` text, then `take` pieces until there is none; `finish` when no more text will come, and take the rest.
     """

@@ -1,4 +1,4 @@
-"""Text that is still being written, given on in pieces when it is time for them."""
+"""Hands on text that is still being written, in pieces, when it is time for them."""
 
 from __future__ import annotations
 

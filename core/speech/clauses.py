@@ -1,4 +1,4 @@
-"""Speaking clause by clause: the next one is asked for while the one before is given on, so that no gap opens."""
+"""Speaks clause by clause: the next one is asked for while the one before is handed on, so that no gap opens."""
 
 from __future__ import annotations
 

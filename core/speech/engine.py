@@ -1,4 +1,4 @@
-"""What a speech engine is: text goes in, samples come out, and errors name the engine and its address."""
+"""The protocol of a speech engine: text goes in, samples come out, and errors name the engine and its address."""
 
 from __future__ import annotations
 

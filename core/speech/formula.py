@@ -1,4 +1,4 @@
-"""Formulas as a person reads them: "x squared", "1 over 2". LaTeX's common commands; the rest by their names."""
+"""Reads formulas as a person does: "x squared", "1 over 2". LaTeX's common commands; the rest by their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a turn's text was heard: the text whose sound was really played, to the word."""
+"""Tells how much of a turn's text was heard: the text whose sound was really played, to the word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What marks look like in written text: Discord's, markdown's, HTML's and links, each found in time that grows with its length.
+"""Finds marks in written text: Discord's, markdown's, HTML's and links, in time that grows with its length.
 
 Every pattern either cannot go back over what it passed (`*+`, `++`) or has a bound. What may be the beginning of a mark is
 described beside it, for text that is still coming.

@@ -1,4 +1,4 @@
-"""Which characters may be said at all: no emoji, no invisible marks, no endless repetition; new lines end a sentence."""
+"""Removes characters that cannot be said: emoji, invisible marks, endless repetition; new lines end a sentence."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What marks say: one reader for each sign that a mark may begin with.
+"""Reads marks aloud: one reader for each sign that a mark may begin with.
 
-A reader is given where its sign stands, and gives what is said and where the text goes on; None if more of the text is needed to
+A reader is given where its sign stands, and returns what is said and where the text goes on; None if more of the text is needed to
 tell, or if there is no more and the sign is just a sign.
 """
 

@@ -1,4 +1,4 @@
-"""What bytes are, by their beginning: a WAV, sound that has to be decoded, text, another file; and whether samples can be sound.
+"""Recognises bytes by their beginning: a WAV, sound that has to be decoded, text, another file; and whether samples can be sound.
 
 What a server calls its answer is only a hint: MP3 comes as `audio/pcm`, an error page as `audio/wav`. Raw PCM has no mark of
 its own, so it is what is left when nothing else fits, and only if its samples look like sound: compressed or encrypted bytes

@@ -1,4 +1,4 @@
-"""A text that is being made speakable: what of it is looked at, and what it is in the middle of."""
+"""The state of a text that is being made speakable: what of it is looked at, and what it is in the middle of."""
 
 from __future__ import annotations
 
@@ -67,6 +67,6 @@ class Scan:
         self.sure = False  # it is one, closed or not
 
     def begin_link(self, end: int, said: str = LINK) -> tuple[str, int]:
-        """A link goes on from `end`; gives what is said for it, and where to go on."""
+        """A link goes on from `end`; returns what is said for it, and where to go on."""
         self.in_link, self.link_tail = True, ""
         return said, end

@@ -1,4 +1,4 @@
-"""What an engine gives becomes what is played: 48 kHz, in range, with the pitch and speed the engine could not do."""
+"""Turns the samples of an engine into what is played: 48 kHz, in range, with the pitch and speed the engine could not do."""
 
 from __future__ import annotations
 

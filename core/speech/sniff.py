@@ -1,4 +1,4 @@
-"""Sound as servers send it: raw PCM, WAV or compressed, whatever the header says, cut anywhere. Rules after real servers.
+"""Reads sound as servers send it: raw PCM, WAV or compressed, whatever the header says, cut anywhere. Rules after real servers.
 
 What the bytes are wins over Content-Type. Raw PCM is s16le; its rate and channels come from the Content-Type
 (`audio/L16;rate=24000`), else from the configuration. A WAV's sizes are not believed: what comes after the announced end is
@@ -251,7 +251,7 @@ class SoundReader:
     # Samples ----------------------------------------------------------------------------------------------------------
 
     def _take(self, given: list[NDArray[np.float32]], last: bool) -> bool:
-        """Give what is sound for certain; True if something else may follow."""
+        """Return what is sound for certain; True if something else may follow."""
         end = len(self._bytes) if self._left is None else min(self._left, len(self._bytes))
         further = _WAVE.search(self._bytes, 0, end + _RIFF_HEAD)
         if further is not None and further.start() <= end:

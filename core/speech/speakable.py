@@ -1,4 +1,4 @@
-"""What people and models write becomes what may be said: names for mentions, "a link" for links, no markdown marks.
+"""Makes what people and models write speakable: names for mentions, "a link" for links, no markdown marks.
 
 Works on text as it comes, split anywhere: a mark whose end is not there yet is held back until it is, and what comes out is
 the same however the text was split. The time it takes grows with the text and no faster. Unicode emoji are dropped (a text of

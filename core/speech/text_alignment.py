@@ -1,4 +1,4 @@
-"""Which text belongs to which sound, where a server does not tell: by how fast it has been speaking."""
+"""Estimates which text belongs to which sound, where a server does not tell: by how fast it has been speaking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Speaking token by token: text goes to the engine as it comes, sound comes back when the engine has it."""
+"""Speaks token by token: text goes to the engine as it comes, sound comes back when the engine has it."""
 
 from __future__ import annotations
 

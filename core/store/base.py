@@ -24,7 +24,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Give UTC back."""
+        """Return UTC."""
         del dialect
         if value is None:
             return None

@@ -134,7 +134,7 @@ class HistoryRepository:
         ]
 
     async def delete_person(self, user_id: int, clean: Callable[[str], str], until: datetime) -> int:
-        """Forget what somebody wrote, and what was replied to it; gives how many lines of theirs that were.
+        """Forget what somebody wrote, and what was replied to it; returns how many lines of theirs that were.
 
         What others wrote, and was replied to them, stays, but for the mentions that `clean` takes out of it: in the
         conversations that the person took part in, and of their id everywhere.

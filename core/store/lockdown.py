@@ -152,7 +152,7 @@ class LedgerRepository:
     async def take(self, hold: Hold, entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
         """Write a claim and what it is about to do, in place of owed undos of the same things.
 
-        Gives the entries with their ids. A claim of the same id is replaced.
+        Returns the entries with their ids. A claim of the same id is replaced.
         """
         async with writing(self._store) as session:
             await session.merge(
@@ -336,7 +336,7 @@ class QueueRepository:
             return {(feature, guild_id): count for feature, guild_id, count in await session.execute(query)}
 
     async def delete_person(self, author_id: int) -> int:
-        """Take away the messages of somebody and the notice they got; gives how many messages that were.
+        """Take away the messages of somebody and the notice they got; returns how many messages that were.
 
         Locks that they set by hand stay, without their name.
         """

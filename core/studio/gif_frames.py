@@ -1,4 +1,4 @@
-"""How many frames a GIF has, by its blocks alone: Pillow would unpack them to tell."""
+"""Counts the frames of a GIF by its blocks alone: Pillow would unpack them to tell."""
 
 from __future__ import annotations
 

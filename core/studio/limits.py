@@ -1,4 +1,4 @@
-"""How much of a picture or video is looked at: what strangers send may cost so much and no more."""
+"""Limits how much of a picture or video is looked at: what strangers send may cost so much and no more."""
 
 from __future__ import annotations
 

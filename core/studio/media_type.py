@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: names and what the sender claims are not asked."""
+"""Recognises a file by its first bytes: names and what the sender claims are not asked."""
 
 from __future__ import annotations
 

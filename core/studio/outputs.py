@@ -1,4 +1,4 @@
-"""Which picture of a workflow is the one that was asked for."""
+"""Chooses the picture of a workflow that was asked for."""
 
 from __future__ import annotations
 

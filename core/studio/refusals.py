@@ -1,4 +1,4 @@
-"""What ComfyUI complains about, as one sentence that names the node."""
+"""Words what ComfyUI complains about as one sentence that names the node."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def check_callback(interaction: Interaction, body: object) -> tuple[Callback, dict[str, Any]]:
     """Check the shape of a callback, and that its type fits the interaction.
 
-    Gives its type and data; raises ApiError 50035 with the errors of each field.
+    Returns its type and data; raises ApiError 50035 with the errors of each field.
     """
     errors = FormErrors()
     given = body if isinstance(body, dict) else {}

@@ -1,4 +1,4 @@
-"""Checks an application command as Discord does, and gives the form it is stored and answered in."""
+"""Checks an application command as Discord does, and returns the form it is stored and answered in."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class CommandRegistry:
         return stored
 
     def create(self, application_id: int, guild_id: int | None, body: object) -> tuple[dict[str, Any], bool]:
-        """Add one command, or overwrite the one of that name. Gives it and whether it is new."""
+        """Add one command, or overwrite the one of that name. Returns it and whether it is new."""
         errors = FormErrors()
         form = check_command(body, errors)
         if errors:

@@ -42,7 +42,7 @@ class Resolver(Protocol):
     """Turns a thing a person picked into its id and the `resolved` data that goes with it."""
 
     def resolve(self, option: Mapping[str, Any], value: object) -> tuple[str, dict[str, dict[str, Any]]]:
-        """Give the id and the entries of `resolved` by category; raises Refused if it is of the wrong kind."""
+        """Return the id and the entries of `resolved` by category; raises Refused if it is of the wrong kind."""
         ...
 
 
@@ -84,7 +84,7 @@ def fill(
     *,
     focused: str | None = None,
 ) -> Filled:
-    """Check options against what the bot registered and give them as the interaction carries them.
+    """Check options against what the bot registered and return them as the interaction carries them.
 
     Args:
         command: The registered command.

@@ -48,7 +48,7 @@ def find_select(components: Sequence[Mapping[str, Any]], custom_id: str | None) 
 def pick(select: Mapping[str, Any], values: Sequence[object]) -> list[object]:
     """Check a choice against a select, radio or checkbox group; texts may be given by label or value.
 
-    Gives the option values; for users, roles and channels the things themselves.
+    Returns the option values; for users, roles and channels the things themselves.
     """
     least, most = _how_many(select)
     if not least <= len(values) <= most:

@@ -48,7 +48,7 @@ class Eyes:
     async def wait_for_message(
         self, channel: Channel, predicate: Callable[[Message], object] | None, timeout: float
     ) -> Message:
-        """Give the first unread message that fits, once it does not show "thinking" any more; those before are read."""
+        """Return the first unread message that fits, once it does not show "thinking" any more; those before are read."""
 
         def look() -> Message | None:
             if not self.sees(channel):
@@ -79,7 +79,7 @@ class Eyes:
         return await self._bell.until(look, timeout, f"an edit of message {message.id}", instead)
 
     async def wait_for_reaction(self, message: Message, emoji: str | None, timeout: float) -> str:
-        """Wait until somebody else put a reaction (any, or this emoji) under the message; gives its name."""
+        """Wait until somebody else put a reaction (any, or this emoji) under the message; returns its name."""
 
         def look() -> str | None:
             for found, users in message.reactions.items():

@@ -70,7 +70,7 @@ class Interacting(Writing):
         timeout: float = 3.0,
         **others: object,
     ) -> list[dict[str, Any]]:
-        """Type into an option and give the choices the application offers, as `{"name", "value"}`."""
+        """Type into an option and return the choices the application offers, as `{"name", "value"}`."""
         given = {**others, option: partial}
         menu = self._menu(channel)
         bot, data = menu.slash(command, given, self._picker(channel), bot=_bot, focused=option)

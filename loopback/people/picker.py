@@ -45,7 +45,7 @@ class Picker:
         self._channel = channel
 
     def resolve(self, option: Mapping[str, Any], value: object) -> tuple[str, Resolved]:
-        """Give the id and `resolved` entries of a thing; raises Refused if the option does not take it."""
+        """Return the id and `resolved` entries of a thing; raises Refused if the option does not take it."""
         kind = option["type"]
         value = getattr(value, "user", value)  # members and persons stand for their users
         if isinstance(value, User) and kind in (USER, MENTIONABLE):

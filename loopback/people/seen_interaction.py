@@ -46,7 +46,7 @@ class PersonInteraction:
         return any(message.flags & LOADING and not message.deleted for message in self.raw.messages)
 
     async def response(self, timeout: float = FIRST_RESPONSE_S) -> Callback:
-        """Wait for the first response and give its type: MESSAGE, DEFER, DEFER_UPDATE, UPDATE, MODAL or CHOICES."""
+        """Wait for the first response and return its type: MESSAGE, DEFER, DEFER_UPDATE, UPDATE, MODAL or CHOICES."""
         return await self._until(lambda: self.raw.response, timeout, "a response")
 
     async def answered(self, timeout: float = PATIENCE_S) -> Message:
@@ -66,7 +66,7 @@ class PersonInteraction:
         return await self._until(lambda: self.raw.choices, timeout, "choices")
 
     async def modal(self, timeout: float = FIRST_RESPONSE_S) -> dict[str, Any]:
-        """Wait for a modal to open, and give it as the application sent it."""
+        """Wait for a modal to open, and return it as the application sent it."""
         return await self._until(lambda: self.raw.modal, timeout, "a modal")
 
     def _first_answer(self) -> Message | None:

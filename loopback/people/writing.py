@@ -160,7 +160,7 @@ class Writing:
     async def wait_for_message(
         self, channel: Channel, predicate: Callable[[Message], object] | None = None, timeout: float = PATIENCE_S
     ) -> Message:
-        """Give the first unread message of somebody else that fits; it and those before it are read then.
+        """Return the first unread message of somebody else that fits; it and those before it are read then.
 
         Raises:
             TimeoutError: With what was written there instead.
@@ -174,7 +174,7 @@ class Writing:
         return await self.eyes.wait_for_edit(message, predicate, timeout)
 
     async def wait_for_reaction(self, message: Message, emoji: str | None = None, timeout: float = PATIENCE_S) -> str:
-        """Wait until somebody else reacted (with this emoji); gives the emoji's name."""
+        """Wait until somebody else reacted (with this emoji); returns the emoji's name."""
         return await self.eyes.wait_for_reaction(message, emoji, timeout)
 
     def _must_see(self, message: Message) -> None:

@@ -117,7 +117,7 @@ async def _apply_faults(request: web.Request, handler: Handler) -> web.StreamRes
 
 
 async def fault_of(request: web.Request) -> web.Response | None:
-    """What goes wrong with a request, by `Faults`; waits if it is to be slow, and gives None if it is to go on."""
+    """What goes wrong with a request, by `Faults`; waits if it is to be slow, and returns None if it is to go on."""
     due: Due = request.app[LOOPBACK].faults.due(request.method, api_path(request))
     if due.delay_s:
         await asyncio.sleep(due.delay_s)

@@ -45,7 +45,7 @@ class RateLimits:
         self._windows: dict[tuple[str, str], Window] = {}
 
     def take(self, method: str, template: str, parameters: Mapping[str, str]) -> Window:
-        """Count one request of a route and give its bucket's state."""
+        """Count one request of a route and return its bucket's state."""
         bucket = hashlib.blake2s(f"{method} {template}".encode(), digest_size=16).hexdigest()
         major = next((parameters[name] for name in _MAJOR if name in parameters), "")
         now = self._clock()

@@ -138,7 +138,7 @@ class _Stream:
         self.done = asyncio.Event()
 
     def take(self, message: Any) -> str:
-        """Takes one message; gives the name of the reason to close the socket, if there is one."""
+        """Takes one message; returns the name of the reason to close the socket, if there is one."""
         if not isinstance(message, dict) or not isinstance(message.get("text", ""), str):
             return "invalid_message"
         if not self._begun:

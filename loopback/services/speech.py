@@ -52,7 +52,7 @@ class _Speaks(Protocol):
 
 
 def speak(service: _Speaks, spoken: Spoken, behaviour: SpeechBehaviour) -> NDArray[np.float32]:
-    """Records that a text was spoken; gives its samples at the rate of the behaviour or the service."""
+    """Records that a text was spoken; returns its samples at the rate of the behaviour or the service."""
     service.spoken.append(spoken)
     service.note()
     return tone.hum(
@@ -92,7 +92,7 @@ def wav(
 
 @contextlib.asynccontextmanager
 async def in_turn() -> AsyncIterator[Callable[[Callable[[], Awaitable[None]]], None]]:
-    """Gives a function that queues work to be done one after the other; what is left is dropped at the end.
+    """Returns a function that queues work to be done one after the other; what is left is dropped at the end.
 
     A kept-open connection reads on while it speaks; when its reader ends, nobody is left to hear the rest.
     """

@@ -87,7 +87,7 @@ class _Utterance:
         self._semitones = 0.0
 
     def take(self, message: dict[str, Any], *, flush: bool) -> Spoken:
-        """Takes one message; gives the words that are complete with it."""
+        """Takes one message; returns the words that are complete with it."""
         self._semitones = float(message.get("pitch_shift", self._semitones))
         self._text += str(message.get("token", ""))
         whole = WORDS.match(self._text)

@@ -281,7 +281,7 @@ class Guild:
         return [state for state in self.voice_states.values() if state.channel is channel]
 
     def to_json(self) -> dict[str, Any]:
-        """Discord's guild object as REST gives it."""
+        """Discord's guild object as REST returns it."""
         return {
             "id": str(self.id),
             "name": self.name,
