@@ -24,6 +24,7 @@ from core.bot.recording_mark import mark, unmark
 from core.bot.recording_reports import send_report
 from core.bot.recording_rights import require_recording
 from core.bot.replies import NO_PINGS, answer, tell_error
+from core.bot.transcript_panel import show_transcript
 from core.errors import ParleyError, RecordingError
 from core.events import RecordingRendered, RecordingStopped, SessionMoved
 from core.privacy.words import decided_text
@@ -313,12 +314,16 @@ class RecorderCog(ParleyCog, name="Recorder"):
         else:
             text = words.report_text(record, metadata)
         await self._edit_panel(record.id, words.over_text(record), None)
-        self.recordings.panels.pop(record.id, None)
+        self.tasks.start(self._show_transcript(record), f"transcript {record.id}", replace=True)
         picture = None
         if metadata is not None and metadata.files.timeline is not None:
             picture = file_in(self.recordings.archive.folder(record), metadata.files.timeline)
         if not await send_report(self.bot, self.runtime.config.recording, record, text, picture):
             _log.warning("recording %s: nobody could be told how it ended", record.id)
+
+    async def _show_transcript(self, record: RecordingRecord) -> None:
+        await show_transcript(self.runtime.transcripts, record, lambda text: self._edit_panel(record.id, text, None))
+        self.recordings.panels.pop(record.id, None)
 
     async def _take_up(self) -> None:
         """What waits for somebody who tells and shows: reports, panels, moves, marks of a crash, monitored channels."""

@@ -18,7 +18,7 @@ from discord import app_commands
 from core.audio.encode import Quality
 from core.bot import recording_messages as words
 from core.bot.checks import owns
-from core.bot.cog import ParleyCog
+from core.bot.cog import ParleyCog, subcommand
 from core.bot.handing_out import Handout
 from core.bot.interactions import BUTTONS
 from core.bot.recording_rights import RecordingRights
@@ -70,7 +70,6 @@ class RecordingsCog(ParleyCog, name="Recordings"):
     """Commands about past recordings, and everybody's own data."""
 
     needed_intents = ()
-    recordings = app_commands.Group(name="recordings", description="What was recorded here.", guild_only=True)
     privacy = app_commands.Group(name="privacy", description="What is recorded of you.")
 
     async def cog_load(self) -> None:
@@ -87,7 +86,7 @@ class RecordingsCog(ParleyCog, name="Recordings"):
         fits = [(name, value) for name, value in found if text in name.casefold() or text in value]
         return [app_commands.Choice(name=name, value=value) for name, value in fits[:CHOICES]]
 
-    @recordings.command(name="list", description="Show what was recorded here.")
+    @subcommand("recordings", "list", "Show what was recorded here.")
     async def list_recordings(self, interaction: discord.Interaction) -> None:
         """The newest recordings of this server that the caller may see."""
         records = self._rights.listed(interaction.user)
@@ -96,7 +95,7 @@ class RecordingsCog(ParleyCog, name="Recordings"):
             lines.append(f"and {len(records) - LISTED} more")
         await answer(interaction, "\n".join(lines) or NONE_YET)
 
-    @recordings.command(name="get", description="Show a recording, with its files if they fit.")
+    @subcommand("recordings", "get", "Show a recording, with its files if they fit.")
     @app_commands.describe(recording="Which one")
     @app_commands.autocomplete(recording=_choices)
     async def get(self, interaction: discord.Interaction, recording: str) -> None:
@@ -118,7 +117,7 @@ class RecordingsCog(ParleyCog, name="Recordings"):
             await self._rights.still(interaction.user, [record])
             await interaction.followup.send("\n".join(lines), files=files, ephemeral=True, allowed_mentions=NO_PINGS)
 
-    @recordings.command(name="export", description="Hand out a recording as one file, in the quality you want.")
+    @subcommand("recordings", "export", "Hand out a recording as one file, in the quality you want.")
     @app_commands.describe(
         recording="Which one",
         format="As recorded by default",
@@ -156,7 +155,7 @@ class RecordingsCog(ParleyCog, name="Recordings"):
             )
             await self._hand_out(interaction, handout, making, [record], metadata)
 
-    @recordings.command(name="delete", description="Delete a recording and all its files for good.")
+    @subcommand("recordings", "delete", "Delete a recording and all its files for good.")
     @app_commands.describe(recording="Which one")
     @app_commands.autocomplete(recording=_choices)
     async def delete(self, interaction: discord.Interaction, recording: str) -> None:

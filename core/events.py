@@ -234,6 +234,15 @@ class RecordingRendered(GuildEvent):
     folder: str
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingTranscribed(GuildEvent):
+    """A recording's transcript is there, or was made anew."""
+
+    recording_id: str
+    channel_id: int
+    folder: str
+
+
 # Lockdown -------------------------------------------------------------------------------------------------------------
 
 

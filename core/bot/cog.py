@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 GROUPS = {
     "voice": "Join, speak, play and record in voice channels.",
     "prompt": "What the bot answers, where, and as whom.",
+    "recordings": "What was recorded here, and what was said.",
 }
 
 OWNER_ONLY = "Only the bot's owner can do this: it concerns every server I am on."

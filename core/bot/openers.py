@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     from core.bot.closing import ClosingStack
     from core.bot.presence_line import PresenceLine
+    from core.bot.transcripts import Transcripts
     from core.clock import Clock
     from core.config import Config, Environment
+    from core.hearing.transcriber import Transcriber
     from core.hub import Hub
     from core.llm.models import Models
     from core.lockdown.service import Lockdown
@@ -136,6 +138,44 @@ async def open_recordings(ground: Ground, store: Store, workers: Workers, privac
     ground.closing.close_later("recordings", recordings.close)
     await recordings.open()
     return recordings
+
+
+def open_recogniser(ground: Ground, workers: Workers) -> Transcriber | None:
+    """The recogniser that the configuration names, one for all who hear; it is opened when it is needed. None if that is off."""
+    from core.hearing.factory import create_transcriber
+
+    transcriber = create_transcriber(ground.config.hearing, ground.environ, ground.config.base, workers)
+    if transcriber is not None:
+        ground.closing.close_later("recogniser", transcriber.close)
+    return transcriber
+
+
+async def open_transcripts(
+    ground: Ground, store: Store, recordings: Recordings, transcriber: Transcriber | None, privacy: Privacy
+) -> Transcripts:
+    """Transcripts of recordings; who is deleted or refuses is taken out of them from now on."""
+    from core.bot.transcript_people import TranscribedPeople
+    from core.bot.transcripts import Transcripts
+    from core.store.transcripts import TranscriptsRepository
+
+    repository = TranscriptsRepository(store)
+    people = TranscribedPeople(recordings.archive, repository, ground.clock)
+    privacy.register("transcripts", people, first=True)  # they are found by the recordings that somebody is on
+    privacy.respect("recorded", people.decided)
+    privacy.respect("heard", people.decided)
+    transcripts = Transcripts(
+        ground.config.hearing,
+        recordings,
+        repository,
+        transcriber,
+        hub=ground.hub,
+        clock=ground.clock,
+        consent=privacy.consent,
+        at_once=ground.config.workers.models.processes,
+    )
+    ground.closing.close_later("transcripts", transcripts.close)
+    await transcripts.open()
+    return transcripts
 
 
 def open_studio(ground: Ground, workers: Workers, lockdown: Lockdown) -> Studio:

@@ -80,6 +80,19 @@ def rendering_text(record: RecordingRecord, progress: float) -> str:
     return f"⏳ <#{record.channel_id}> · {clock(record.duration_s or 0)} · making the files {'▰' * done}{'▱' * (10 - done)}"
 
 
+def transcribing_text(record: RecordingRecord, progress: float) -> str:
+    """How far what was said is written down."""
+    done = round(progress * 10)
+    return f"{over_text(record)}\n📝 Writing down what was said {'▰' * done}{'▱' * (10 - done)}"
+
+
+def transcribed_text(record: RecordingRecord, problem: str) -> str:
+    """What is left of a panel when the transcript is there, or why there is none."""
+    if problem:
+        return f"{over_text(record)}\n⚠️ There is no transcript. {problem}"
+    return f"{over_text(record)}\n📝 What was said: `/recordings transcript recording:{record.id}`"
+
+
 def over_text(record: RecordingRecord) -> str:
     """What is left of a panel when the report is out."""
     return f"⏹️ <#{record.channel_id}> · {clock(record.duration_s or 0)} · the recording is over."

@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from core.bot.messages import MessageRouter
     from core.bot.openers import Ground
     from core.bot.session_status import Field
+    from core.bot.transcripts import Transcripts
     from core.clock import Clock
     from core.config import Config, Environment
     from core.conversation.service import Conversation
     from core.conversation.turn import Turn
     from core.conversation.voice_preferences import VoicePreferences
+    from core.hearing.transcriber import Transcriber
     from core.hub import Hub
     from core.llm.models import Models
     from core.lockdown.service import Lockdown
@@ -69,6 +71,8 @@ class Runtime:
     lockdown: Lockdown
     privacy: Privacy
     recordings: Recordings
+    transcriber: Transcriber | None
+    transcripts: Transcripts
     conversation: Conversation
     messages: MessageRouter
     interactions: InteractionRouter
@@ -251,6 +255,10 @@ class Runtime:
         self.models = openers.open_models(ground)
         self.lockdown = await openers.open_lockdown(ground, self.store, self.models)
         self.recordings = await openers.open_recordings(ground, self.store, self.workers, self.privacy)
+        self.transcriber = openers.open_recogniser(ground, self.workers)
+        self.transcripts = await openers.open_transcripts(
+            ground, self.store, self.recordings, self.transcriber, self.privacy
+        )
         self.studio = openers.open_studio(ground, self.workers, self.lockdown)
         self.voice = openers.open_voice(ground, self.bot, self.settings, self.lockdown)
         self._open_conversation(ground)

@@ -51,6 +51,9 @@ class WyomingHearingSection(Section):
 class TranscriptsSection(Section):
     """`[hearing.transcripts]`: recordings as text."""
 
+    auto: bool = Field(
+        default=True, description="Write a transcript of every recording when it is over; else when somebody asks."
+    )
     model: str = Field(
         default="", description="Model for recordings, of the same engine; empty takes that of `[hearing]`."
     )

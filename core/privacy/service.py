@@ -203,9 +203,12 @@ class Privacy:
 
     # Data -------------------------------------------------------------------------------------------------------------
 
-    def register(self, name: str, owner: DataOwner) -> Handle:
-        """Sign up as somebody who keeps data of people; the name is for the log, and unique. Ending the handle signs off."""
-        self._owners[name] = owner
+    def register(self, name: str, owner: DataOwner, *, first: bool = False) -> Handle:
+        """Sign up as somebody who keeps data of people; the name is for the log, and unique. Ending the handle signs off.
+
+        `first`: asked before the others, since it finds by what they have what it has itself.
+        """
+        self._owners = {name: owner, **self._owners} if first else {**self._owners, name: owner}
 
         def leave() -> None:
             if self._owners.get(name) is owner:  # the next one of that name may have signed up already

@@ -38,6 +38,7 @@ GONE = "The files of that recording are gone."
 UNMADE = "Its finished files could not be made. What was heard is safe in its folder; I try again at my next start."
 NOBODY = "Nothing is kept of you."
 _CLEAN_S = 3600.0
+_BEING_WRITTEN_S = 600.0  # scratch that is younger may be somebody's: transcripts are written into finished folders
 _EXPORTS_KEPT_S = 24 * 3600.0
 
 
@@ -96,6 +97,10 @@ class Archive:
         """A guild's recordings, newest first."""
         found = [record for record in self._records.values() if record.guild_id == guild_id]
         return sorted(found, key=lambda record: record.started_at, reverse=True)
+
+    def everywhere(self) -> list[RecordingRecord]:
+        """All recordings of all guilds, oldest first."""
+        return sorted(self._records.values(), key=lambda record: record.started_at)
 
     def find(self, recording_id: str) -> RecordingRecord | None:
         """One recording, if there is one of this id."""
@@ -357,7 +362,7 @@ class Archive:
     async def keep_clean(self) -> None:
         """Delete what is older than the configuration allows, and exports of yesterday, every hour, until cancelled."""
         while True:
-            await asyncio.to_thread(self._clear)
+            await asyncio.to_thread(self._clear, _BEING_WRITTEN_S)
             if self._section.retention_days:
                 await self._delete_older(timedelta(days=self._section.retention_days))
             await self._clock.sleep(_CLEAN_S)
@@ -404,12 +409,12 @@ class Archive:
             moved_to=metadata.moved_ids,
         )
 
-    def _clear(self) -> None:
+    def _clear(self, older_than_s: float = 0.0) -> None:
         """Delete what dead work left behind, and exports of yesterday; what cannot be deleted is tried again later."""
         try:
             self.exports.clear(_EXPORTS_KEPT_S)
             for record in list(self._records.values()):
                 if record.state in ("finished", "failed"):
-                    clear_scratch(self.folder(record))
+                    clear_scratch(self.folder(record), older_than_s)
         except OSError:
             _log.exception("something that is not needed any more could not be deleted")

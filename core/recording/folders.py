@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 from core import private
@@ -66,12 +67,21 @@ def folder_size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def clear_scratch(folder: Path) -> None:
+def clear_scratch(folder: Path, older_than_s: float = 0.0) -> None:
     """Delete what a process that died was about to put in the place of a file.
+
+    Args:
+        folder: A recording that nobody writes to, unless `older_than_s` is given.
+        older_than_s: What is younger is left alone: somebody may be writing it.
 
     Raises:
         OSError: Something cannot be deleted.
     """
     for path in [*folder.glob(".*.new"), *folder.glob(".packing_*")]:
-        if path.is_symlink() or path.is_file():
-            path.unlink(missing_ok=True)
+        if not (path.is_symlink() or path.is_file()):
+            continue
+        try:
+            if not older_than_s or time.time() - path.lstat().st_mtime > older_than_s:
+                path.unlink(missing_ok=True)
+        except FileNotFoundError:  # it is in its place now
+            continue

@@ -165,7 +165,7 @@ class Encryption(_Part):
         return Encryption(transport=now.transport, end_to_end=min(self.end_to_end, now.end_to_end))
 
 
-class Transcript(_Part):
+class TranscriptFile(_Part):
     """A text of the recording; reserved for them."""
 
     file: FileName
@@ -212,7 +212,7 @@ class Metadata(_Part):
     notes: list[Note] = Field(default_factory=list[Note])
     gaps: list[Gap] = Field(default_factory=list[Gap])
     files: Files = Field(default_factory=Files)
-    transcripts: list[Transcript] = Field(default_factory=list[Transcript])
+    transcripts: list[TranscriptFile] = Field(default_factory=list[TranscriptFile])
     software: Software = Field(default_factory=Software)
 
     @property

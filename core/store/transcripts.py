@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, ForeignKey, Integer, delete, exists, func, insert, select, text, update
+from sqlalchemy import BigInteger, ForeignKey, Integer, delete, func, insert, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.store.base import Base
-from core.store.recordings import RecordingChannelRow
+from core.store.recordings import RecordingRow
 from core.store.search_text import indexed
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _MATCHING = "SELECT rowid FROM transcript_words WHERE transcript_words MATCH :asked"
 _REBUILD = "INSERT INTO transcript_words (transcript_words) VALUES ('rebuild')"
 _BATCH = 500
+MOST_RECORDINGS = 30_000  # that are searched at once: both databases take so many values
 
 
 class SpokenRow(Base):
@@ -90,6 +92,11 @@ class TranscriptsRepository:
         async with self._store.transaction() as session:
             return [_spoken(row) for row in await session.scalars(query.order_by(SpokenRow.start_s, SpokenRow.id))]
 
+    async def recording_ids(self) -> set[str]:
+        """Recordings of which something is kept."""
+        async with self._store.transaction() as session:
+            return set(await session.scalars(select(SpokenRow.recording_id).distinct()))
+
     async def of_person(self, user_id: int) -> list[Spoken]:
         """Everything that a person said, by time."""
         query = select(SpokenRow).where(SpokenRow.user_id == user_id).order_by(SpokenRow.said_at, SpokenRow.id)
@@ -100,8 +107,7 @@ class TranscriptsRepository:
         self,
         terms: Sequence[Term],
         *,
-        guild_id: int,
-        channel_ids: Collection[int],
+        recording_ids: Collection[str],
         user_id: int | None = None,
         since: datetime | None = None,
         limit: int = 10,
@@ -111,9 +117,7 @@ class TranscriptsRepository:
 
         Args:
             terms: What to find; `search_text.parse` makes it of what somebody typed.
-            guild_id: On this server alone.
-            channel_ids: On recordings of these voice channels alone, those that the asker may see; a recording that
-                went on in another one is left out.
+            recording_ids: On these recordings alone, those that the asker may see; newest first if there are very many.
             user_id: By this person alone.
             since: Not before.
             limit: At most so many.
@@ -125,15 +129,11 @@ class TranscriptsRepository:
         Raises:
             StoreError: The database cannot be read.
         """
-        if not terms or not channel_ids:
+        if not terms or not recording_ids:
             return [], 0
+        among = list(islice(recording_ids, MOST_RECORDINGS))
         async with self._store.transaction() as session:
-            wanted = [
-                _matches(session, terms),
-                SpokenRow.guild_id == guild_id,
-                SpokenRow.channel_id.in_(list(channel_ids)),
-                _stayed_within(channel_ids),
-            ]
+            wanted = [_matches(session, terms), SpokenRow.recording_id.in_(among)]
             if user_id is not None:
                 wanted.append(SpokenRow.user_id == user_id)
             if since is not None:
@@ -157,11 +157,11 @@ class TranscriptsRepository:
     async def delete_person(
         self, user_id: int, until: datetime, clean: Callable[[str], str], recording_ids: Iterable[str] = ()
     ) -> int:
-        """Forget what a person said by then, and take their name out of what others said.
+        """Forget what a person said on recordings that began by then, and take their name out of what others said.
 
         Args:
             user_id: The person.
-            until: What was said later stays.
+            until: What was said on later recordings stays.
             clean: Takes their names out of a text.
             recording_ids: Recordings that they took part in: there their name goes from what others said.
 
@@ -172,7 +172,8 @@ class TranscriptsRepository:
             StoreError: The database cannot be written; everything stays as it was.
         """
         async with self._store.transaction() as session:
-            theirs = (SpokenRow.user_id == user_id, SpokenRow.said_at <= until)
+            began = select(RecordingRow.id).where(RecordingRow.started_at <= until)
+            theirs = (SpokenRow.user_id == user_id, SpokenRow.recording_id.in_(began))
             found = {each for each in await session.scalars(select(SpokenRow.recording_id).where(*theirs).distinct())}
             gone = await session.scalar(select(func.count()).select_from(SpokenRow).where(*theirs)) or 0
             await session.execute(delete(SpokenRow).where(*theirs))
@@ -197,12 +198,6 @@ class TranscriptsRepository:
 
 def _theirs(recording_id: str, user_id: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return SpokenRow.recording_id == recording_id, SpokenRow.user_id == user_id
-
-
-def _stayed_within(channel_ids: Collection[int]) -> ColumnElement[bool]:
-    """The condition that a recording never went on in any other channel."""
-    elsewhere = RecordingChannelRow.recording_id == SpokenRow.recording_id
-    return ~exists().where(elsewhere, RecordingChannelRow.channel_id.not_in(list(channel_ids)))
 
 
 def _matches(session: AsyncSession, terms: Sequence[Term]) -> ColumnElement[bool]:

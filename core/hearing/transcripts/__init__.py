@@ -1,0 +1,1 @@
+"""Transcripts of recordings: documents, the formats people read, the work of making them."""
