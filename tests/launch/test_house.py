@@ -20,14 +20,11 @@ KNOWN = {
     "core/audio/stretch.py: the class Stretch is also at core/hearing/stretches.py",
     "core/hearing/engines/whisper_worker.py: the class Wish is also at core/studio/workflow.py",
     "core/bot/record_session.py: record_session is too long",
-    "core/bot/runtime.py: too long",
     "core/recording/archive.py: too long",
     "core/recording/recorder.py: too long",
     "core/recording/recorder.py: __init__ is too long",
     "core/recording/service.py: too long",
     "core/recording/service.py: start is too long",
-    "cogs/prompt.py: too long",
-    "cogs/recorder.py: too long",
 }
 
 
