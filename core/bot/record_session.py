@@ -114,6 +114,10 @@ async def record_session(
     live.recorder.impaired(deafened=session.deafened, silenced=session.silenced)
     for member in session.channel.members:
         live.recorder.introduce(member.id, name_of(member.id))
+    if (
+        session.channel.id not in live.record.channel_ids
+    ):  # meanwhile: that was told before this recording could hear it
+        await recordings.moved(live, session.channel.id)
     if session.ended.is_set():  # meanwhile: its end was told before this recording could hear of it
         await recordings.stop(guild.id, ENDED)
     return live

@@ -118,7 +118,7 @@ class Recordings:
         if self._own_privacy:
             await self.privacy.open()
         await asyncio.to_thread(private.tighten_all, self._root)
-        SessionListener(self._hub, self.live, self._end, self._moved, owner=self)
+        SessionListener(self._hub, self.live, self._end, self.moved, owner=self)
         for record in await self.archive.open():
             _log.info("recording %s was not finished; doing that now", record.id)
             await self.archive.note(replace(record, state="rendering"))
@@ -388,7 +388,8 @@ class Recordings:
         if render:
             self._finish_later(record, live.rendering)
 
-    async def _moved(self, live: LiveRecording, channel_id: int) -> None:
+    async def moved(self, live: LiveRecording, channel_id: int) -> None:
+        """Take note that a recording goes on in another channel: rights are asked in that one as well from now on."""
         live.moved(channel_id)
         await self.archive.moved(live.record, channel_id)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from core.recording import service
 from loopback.world.permissions import Permission
 from tests.attacks.brought_in import bring_in
 
@@ -153,6 +156,31 @@ async def test_a_recording_that_was_moved_needs_the_right_in_every_channel_it_ho
     assert hidden == await place.scene.run(moderator, "recordings get", recording="nonsense")
     place.world.set_overwrite(place.council, role, allow=VIEW)
     assert moved in await place.offered(moderator)
+
+
+async def test_a_bot_that_is_moved_while_its_recording_begins_needs_the_right_there_as_well(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved, asked, make_folder = threading.Event(), threading.Event(), service.make_folder
+
+    def slow(*given: Any) -> Any:
+        asked.set()
+        assert moved.wait(20)
+        return make_folder(*given)
+
+    await place.start()
+    monkeypatch.setattr(service, "make_folder", slow)
+    ada = await place.scene.person("Ada", roles=[place.scene.admin_role])
+    await ada.join(place.lounge)
+    started = asyncio.create_task(place.scene.run(ada, "voice record"))
+    await place.scene.until(asked.is_set)
+    place.world.voice.move(place.guild, place.scene.bot_user.id, place.council)
+    await place.scene.until(lambda: place.scene.session.channel.id == place.council.id)
+    moved.set()
+    await started
+    recordings = place.scene.runtime.recordings
+    live = recordings.live(place.guild.id)
+    assert recordings.archive.find(live.id).channel_ids == (place.lounge.id, place.council.id)
 
 
 async def test_another_server_sees_nothing(place: Place) -> None:
