@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import core
 
@@ -19,6 +19,7 @@ from core.bot.checks import admins_only, owns
 from core.bot.cog import ParleyCog, is_owner, owner_only, require_owner
 from core.bot.interactions import BUTTONS
 from core.bot.replies import NO_PINGS, answer, tell_error
+from core.conversation.intake import TEXT
 from core.errors import LockdownError, ParleyError
 from core.events import MemoryRanLow, SessionStarted
 from core.lockdown import Feature, QueuePolicy, describe
@@ -46,7 +47,6 @@ KEPT = "It stays in the status, and I go on trying."
 OWNERS_WORD = "On every server, pausing what runs; for the bot's owner"
 SESSION_HOLDS = "; a voice session holds its locks until it ends"
 NO_PROMPT_COG = "Messages wait, but the prompt cog that answers them is not loaded."
-TEXT = "text"  # replies in ordinary channels and direct messages; PromptCog asks for it
 NO_DISCORD = "Discord cannot be reached."
 UNREACHABLE = (discord.DiscordServerError, aiohttp.ClientError, OSError)
 LOOK_BACK = 50  # messages, the newest first, that are searched for an answer from just before a crash
@@ -55,15 +55,6 @@ CHOICES = 25  # what Discord shows at most
 LONGEST_MIN = 30 * 24 * 60
 
 Minutes = app_commands.Range[int, 1, LONGEST_MIN]
-
-
-@runtime_checkable
-class Answers(Protocol):
-    """The prompt cog, as far as this one needs it."""
-
-    async def answer_now(self, message: discord.Message) -> None:
-        """Answer a message in text; return when the answer is out."""
-        ...
 
 
 class LockdownCog(ParleyCog, name="Lockdown"):
@@ -102,11 +93,11 @@ class LockdownCog(ParleyCog, name="Lockdown"):
             raise LockdownError(NO_DISCORD) from error
 
     async def _answer_now(self, message: discord.Message) -> None:
-        answering = [cog for cog in self.bot.cogs.values() if isinstance(cog, Answers)]
-        if not answering:
+        answer_with = self.runtime.intake.answerer
+        if answer_with is None:
             raise LockdownError(NO_PROMPT_COG)
         try:
-            await answering[0].answer_now(message)
+            await answer_with(message)
         except ParleyError as error:  # nothing was begun: too much waits there already, or the bot is being stopped
             raise LockdownError(error.sentence) from error
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from core.bot.transcripts import Transcripts
     from core.clock import Clock
     from core.config import Config, Environment
+    from core.conversation.intake import Intake
+    from core.conversation.service import Conversation
     from core.hearing.transcriber import Transcriber
     from core.hub import Hub
     from core.llm.models import Models
@@ -203,6 +205,29 @@ def open_voice(ground: Ground, bot: discord.Client, settings: SettingsRepository
     voice.gates.append(lockdown)
     ground.closing.close_later("voice sessions", voice.close)
     return voice
+
+
+def create_intake(
+    ground: Ground, conversation: Conversation, voice: VoiceService, settings: SettingsRepository, lockdown: Lockdown
+) -> Intake:
+    """What takes up prompts; it closes after the conversation, so that whoever asks last is told why nobody answers."""
+    from core.conversation.intake import TEXT, Doors, Intake
+
+    doors = Doors(
+        lambda message: lockdown.allows(TEXT, message), lambda guild_id: lockdown.locked(TEXT, guild_id=guild_id)
+    )
+    config = ground.config
+    intake = Intake(
+        config.prompt,
+        config.hearing,
+        conversation=conversation,
+        voice=voice,
+        settings=settings,
+        doors=doors,
+        clock=ground.clock,
+    )
+    ground.closing.close_later("intake", intake.close)
+    return intake
 
 
 def speaker_maker(ground: Ground) -> Callable[[], Speaker]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from core.bot.transcripts import Transcripts
     from core.clock import Clock
     from core.config import Config, Environment
+    from core.conversation.intake import Intake
     from core.conversation.service import Conversation
     from core.conversation.turn import Turn
     from core.conversation.voice_preferences import VoicePreferences
@@ -74,6 +75,7 @@ class Runtime:
     transcriber: Transcriber | None
     transcripts: Transcripts
     conversation: Conversation
+    intake: Intake
     messages: MessageRouter
     interactions: InteractionRouter
     studio: Studio
@@ -262,6 +264,7 @@ class Runtime:
         self.studio = openers.open_studio(ground, self.workers, self.lockdown)
         self.voice = openers.open_voice(ground, self.bot, self.settings, self.lockdown)
         self._open_conversation(ground)
+        await self.intake.open()
         self._open_routers(ground)
         self._close_with_bot()
         self.voice.begin()
@@ -269,6 +272,7 @@ class Runtime:
         _log.info("ready")
 
     def _open_conversation(self, ground: Ground) -> None:
+        from core.bot.openers import create_intake
         from core.conversation.service import Conversation
         from core.conversation.voice_preferences import VoicePreferences
         from core.privacy.stored import StoredData
@@ -285,6 +289,8 @@ class Runtime:
             history=self.history,
             voices=self.voice_preferences,
         )
+        self.intake = create_intake(ground, self.conversation, self.voice, self.settings, self.lockdown)
+        self.privacy.register("prompts being gathered", self.intake.people)
         # In this order: what is about to be written is written, or never will be, before the database is asked.
         self.privacy.register("answers under way", self.conversation.people)
         self.privacy.register("conversations", StoredData(self.store))

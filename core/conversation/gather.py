@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
     from core.clock import Clock
-    from core.conversation.turn import Prompt
+    from core.conversation.asked import Asked
 
 COMPLETE = (".", "!", "?", "…", "。", "！", "？")
 TYPING_S = 3.0  # somebody who types keeps the burst open this long; Discord repeats the sign every few seconds
@@ -25,7 +25,12 @@ class Gather:
     """
 
     def __init__(
-        self, deliver: Callable[[Prompt], Coroutine[Any, Any, None]], clock: Clock, *, idle_s: float, max_s: float
+        self,
+        deliver: Callable[[Sequence[Asked]], Coroutine[Any, Any, None]],
+        clock: Clock,
+        *,
+        idle_s: float,
+        max_s: float,
     ) -> None:
         self._deliver = deliver
         self._clock = clock
@@ -36,18 +41,19 @@ class Gather:
         self._deliveries = Tasks("gather")
         self._flushed = False
 
-    async def add(self, prompt: Prompt) -> None:
+    async def add(self, asked: Asked) -> None:
         """Take a message."""
+        prompt = asked.prompt
         key = (prompt.conversation_id, prompt.author_id)
         complete = self._flushed or not self._idle_s or prompt.text.rstrip().endswith(COMPLETE)
         burst = self._bursts.get(key)
         if burst is not None:
-            burst.prompt = burst.prompt.joined(prompt)
+            burst.messages.append(asked)
         elif complete:
-            await self._deliver(prompt)
+            await self._deliver([asked])
             return
         else:
-            burst = self._bursts[key] = _Burst(prompt, self._clock.monotonic() + self._max_s)
+            burst = self._bursts[key] = _Burst([asked], self._clock.monotonic() + self._max_s)
         self._wait(key, burst, 0 if complete else self._idle_s)
 
     def typing(self, conversation_id: int, author_id: int) -> None:
@@ -57,13 +63,25 @@ class Gather:
         if burst is not None:
             self._wait(key, burst, TYPING_S)
 
+    def of(self, user_id: int) -> list[Asked]:
+        """What somebody wrote that is still waited with."""
+        return [asked for burst in self._bursts.values() for asked in burst.messages if user_id in asked.prompt.authors]
+
+    def drop(self, user_id: int) -> int:
+        """Deliver nothing of what somebody wrote and is still waited with; returns how many messages that were."""
+        keys = [key for key in self._bursts if key[1] == user_id]
+        count = sum(len(self._bursts.pop(key).messages) for key in keys)
+        for key in keys:
+            self._waits.cancel(f"burst {key}")
+        return count
+
     async def flush(self) -> None:
         """Deliver what waits, now; what still comes afterwards is delivered at once."""
         self._flushed = True
         await self._waits.cancel_all()
         bursts, self._bursts = self._bursts, {}
         for burst in bursts.values():
-            self._deliveries.start(self._deliver(burst.prompt))
+            self._deliveries.start(self._deliver(burst.messages))
         await self._deliveries.settle()
 
     def _wait(self, key: tuple[int, int], burst: _Burst, wait_s: float) -> None:
@@ -73,12 +91,12 @@ class Gather:
         async def deliver() -> None:
             await self._clock.sleep(left_s)
             del self._bursts[key]
-            self._deliveries.start(self._deliver(burst.prompt))  # a wait may be cancelled, a delivery never
+            self._deliveries.start(self._deliver(burst.messages))  # a wait may be cancelled, a delivery never
 
         self._waits.start(deliver(), f"burst {key}", replace=True)
 
 
 @dataclass(slots=True)
 class _Burst:
-    prompt: Prompt
+    messages: list[Asked]
     latest_s: float

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from core.conversation.announcer import Announcer
+    from core.conversation.gather import Gather
     from core.conversation.memory import ConversationMemory
     from core.conversation.turn import Turn
     from core.conversation.turn_queue import TurnQueues
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 UNDER_WAY = "{count} of your prompts wait to be answered or are being answered."
 STOPPED = "{count} of your prompts were being answered or waited: they are neither answered nor remembered."
+GATHERED = "{count} of your messages wait a moment for what else you may write."
+DROPPED = "{count} of your messages had not been answered yet: they will not be."
 
 
 class TurnsOfPeople:
@@ -72,3 +75,26 @@ class TurnsOfPeople:
 
     def _of(self, person: Person) -> list[Turn]:
         return [turn for turn in self._queues.turns if person.id in turn.prompt.authors]
+
+
+class GatheredPrompts:
+    """A `DataOwner` over messages that wait for the rest of the thought."""
+
+    def __init__(self, gather: Gather) -> None:
+        self._gather = gather
+
+    async def describe_person(self, person: Person) -> About:
+        """Say how many messages of a person are waited with."""
+        asked = self._gather.of(person.id)
+        names = frozenset(each.prompt.author_name for each in asked)
+        return About([GATHERED.format(count=len(asked))] if asked else [], names)
+
+    async def export_person(self, person: Person) -> Mapping[str, bytes]:
+        """Give those messages."""
+        texts = [asked.prompt.said_by(person.id) for asked in self._gather.of(person.id)]
+        return {"prompts_gathered.json": json.dumps(texts, indent=2, ensure_ascii=False).encode()} if texts else {}
+
+    async def delete_person(self, person: Person) -> Sequence[str]:
+        """Answer none of them."""
+        count = self._gather.drop(person.id)
+        return [DROPPED.format(count=count)] if count else []

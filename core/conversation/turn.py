@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from core.character import Character
     from core.conversation.memory import Exchange
@@ -60,6 +60,39 @@ class Prompt:
     attachments: tuple[str, ...] = ()
     about: str = ""
     lines: tuple[PromptLine, ...] = ()
+
+    @classmethod
+    def of_lines(cls, lines: Iterable[PromptLine], *, conversation_id: int, guild_id: int, channel_id: int) -> Prompt:
+        """What was said, by one person or by several, in the order in which they spoke.
+
+        Raises:
+            ValueError: Nobody said anything.
+        """
+        said = tuple(lines)
+        if not said:
+            raise ValueError("a prompt needs somebody's words")
+        several, last = len({line.user_id for line in said}) > 1, said[-1]
+        text = "\n".join(f"{line.name}: {line.text}" if several else line.text for line in said)
+        lines = said if several else ()
+        return cls(conversation_id, guild_id, channel_id, last.user_id, last.name, text, lines=lines)
+
+    @property
+    def spoken(self) -> tuple[PromptLine, ...]:
+        """Who said what, also if it was one person."""
+        return self.lines or (PromptLine(self.author_id, self.author_name, self.text),)
+
+    def only(self, user_ids: Iterable[int]) -> Prompt:
+        """The same without the words of others than these; of one person's prompt nothing is taken."""
+        wanted = set(user_ids)
+        kept = [line for line in self.lines if line.user_id in wanted]
+        if len(kept) == len(self.lines) or not kept:
+            return self
+        place = {"conversation_id": self.conversation_id, "channel_id": self.channel_id}
+        return replace(Prompt.of_lines(kept, guild_id=self.guild_id or 0, **place), about=self.about)
+
+    def saying(self, text: str) -> Prompt:
+        """The same with another text."""
+        return replace(self, text=text)
 
     @property
     def authors(self) -> frozenset[int]:

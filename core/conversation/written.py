@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from core.conversation.asked import Asked
 
 _LIMIT = 1000  # messages that are watched at once; the oldest are forgotten first
 
@@ -14,7 +16,7 @@ class Written:
     """Remembers edits and deletions, by message id, of those that were added."""
 
     def __init__(self) -> None:
-        self._watched: dict[int, Any] = {}
+        self._watched: dict[int, Asked | Written | None] = {}
 
     def add(self, message_id: int) -> None:
         """A message waits from now on."""
@@ -22,15 +24,19 @@ class Written:
         while len(self._watched) > _LIMIT:
             del self._watched[next(iter(self._watched))]
 
-    def changed(self, message_id: int, message: Any | None) -> None:
+    def watches(self, message_id: int) -> bool:
+        """Whether a message waits."""
+        return message_id in self._watched
+
+    def changed(self, message_id: int, message: Asked | None) -> None:
         """A message was edited, or deleted (None); others than those that wait do not matter."""
         if message_id in self._watched:
             self._watched[message_id] = message
 
-    def now(self, message_id: int, message: Any) -> Any | None:
+    def now(self, message_id: int, message: Asked) -> Asked | None:
         """A message as it is now; None if it was deleted."""
         current = self._watched.get(message_id, self)
-        return message if current is self else current
+        return message if isinstance(current, Written) else current
 
     def drop(self, message_ids: Iterable[int]) -> None:
         """Messages whose turn is over."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from core.hearing.floor import SpokenLine
 
 Answering = Literal["addressed", "alone", "always", "never"]
 
@@ -85,6 +83,15 @@ _FILLERS = frozenset(
 _MOST_FILLERS = 4  # words; more of them are a sentence of some kind
 
 
+class SpokenText(Protocol):
+    """What one person said."""
+
+    @property
+    def text(self) -> str:
+        """Their words."""
+        ...
+
+
 def is_filler(text: str) -> bool:
     """Whether a text has no more in it than “mhm”, “yeah”, laughter or a cough; a text without words has not even that."""
     words = _folded(text)
@@ -110,7 +117,7 @@ def names_it(text: str, names: Iterable[str]) -> bool:
     return any(called and f" {' '.join(called)} " in words for called in map(_folded, names))
 
 
-def is_for_bot(lines: Sequence[SpokenLine], answering: Answering, names: Sequence[str], *, alone: bool) -> bool:
+def is_for_bot(lines: Iterable[SpokenText], answering: Answering, names: Sequence[str], *, alone: bool) -> bool:
     """Whether the bot answers what was said.
 
     Args:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from core.bot.reply_poster import ChannelPoster
 from core.character import Character, Mood, Voice
-from core.conversation.turn import Prompt
+from core.conversation.asked import Asked, Author
+from core.conversation.live_text import LiveText
+from core.conversation.turn import Prompt, PromptLine
 from core.events import TurnEnded
 from tests.cogs.sounds import voice_pitch_hz, voiced
 
@@ -130,3 +133,50 @@ async def test_a_session_that_chose_a_route_is_not_overruled_by_a_character(scen
     turn = await conversation.submit(asked(scene, ada, "Hello?"), page, character=stranger)
     await conversation.finished(turn)
     assert page.text == "Here I am."
+
+
+async def test_what_two_people_say_at_once_is_one_prompt_answered_aloud_and_in_the_prompt_channel(scene):
+    await scene.start(prompt={"persona": ""}, hearing={"engine": "off"})
+    ada = await scene.joined()
+    bob = await scene.person("Bob")
+    await bob.join(scene.voice)
+    await scene.until(lambda: len(scene.session.channel.voice_states) == 3)
+    scene.chat.script(text="Tea for one, coffee for the other.")
+    lines = [PromptLine(bob.user.id, "Bob", "Parley, coffee please."), PromptLine(ada.user.id, "Ada", "And tea.")]
+    channel_id = scene.session.prompt_channel_id
+    asked = Asked(
+        "heard",
+        Prompt.of_lines(lines, conversation_id=channel_id, guild_id=scene.guild.id, channel_id=channel_id),
+        tuple(Author(line.user_id) for line in lines),
+        place := Spoken(scene),
+    )
+    decision = await scene.runtime.intake.take(asked)
+    assert (decision.verdict, place.acknowledged) == ("answer", 1)
+    await scene.turns_over()
+    assert scene.chat.prompts[0][-1]["content"] == "Bob: Parley, coffee please.\nAda: And tea."
+    (turn,) = scene.runtime.conversation.recent
+    assert (turn.outcome, turn.line.said_for) == ("spoken", {ada.user.id, bob.user.id})
+    assert scene.notices()[-1] == "Tea for one, coffee for the other."
+    lines = await scene.runtime.history.newest(channel_id, 9)
+    assert [(line.user_id, line.content) for line in lines] == [
+        (bob.user.id, "Parley, coffee please."),
+        (ada.user.id, "And tea."),
+        (None, "Tea for one, coffee for the other."),
+    ]
+
+
+class Spoken:
+    """Where what was said is answered in writing: there is no message to reply to."""
+
+    def __init__(self, scene) -> None:
+        self._scene = scene
+        self.acknowledged = 0
+
+    def sink(self) -> LiveText:
+        return LiveText(ChannelPoster(self._scene.session.prompt_channel), self._scene.runtime.clock)
+
+    async def tell(self, sentence: str) -> None:
+        raise AssertionError(sentence)
+
+    async def acknowledge(self) -> None:
+        self.acknowledged += 1

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
+from core.conversation.asked import Asked, Author
 from core.conversation.gather import Gather
 from core.conversation.turn import Prompt
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def said(text: str, author: int = 1, conversation: int = 7) -> Prompt:
-    return Prompt(conversation, 3, conversation, author, "Ada", text)
+
+def said(text: str, author: int = 1, conversation: int = 7) -> Asked:
+    prompt = Prompt(conversation, 3, conversation, author, "Ada", text)
+    return Asked("written", prompt, (Author(author),), None)  # type: ignore[arg-type] - nobody is answered
+
+
+def text_of(burst: Sequence[Asked]) -> str:
+    return "\n".join(asked.prompt.text for asked in burst)
 
 
 @pytest.fixture
 async def gathered(clock):
     got: list[tuple[float, str]] = []
 
-    async def take(prompt: Prompt) -> None:
-        got.append((clock.monotonic(), prompt.text))
+    async def take(burst: Sequence[Asked]) -> None:
+        got.append((clock.monotonic(), text_of(burst)))
 
     gather = Gather(take, clock, idle_s=1.0, max_s=4.0)
     gather.got = got  # type: ignore[attr-defined]
@@ -74,9 +84,9 @@ async def test_flushing_delivers_what_waits(gathered) -> None:
 async def test_a_delivery_that_has_begun_is_never_cut_short(clock) -> None:
     got: list[str] = []
 
-    async def slow(prompt: Prompt) -> None:
+    async def slow(burst: Sequence[Asked]) -> None:
         await clock.sleep(5)
-        got.append(prompt.text)
+        got.append(text_of(burst))
 
     gather = Gather(slow, clock, idle_s=1.0, max_s=4.0)
     await gather.add(said("first line"))
@@ -91,3 +101,13 @@ async def test_after_the_last_flush_nothing_waits_any_more(gathered, clock) -> N
     await gathered.flush()
     await gathered.add(said("a late line"))
     assert [text for _, text in gathered.got] == ["a late line"]
+
+
+async def test_what_a_deleted_person_is_still_writing_is_never_delivered(gathered, clock) -> None:
+    await gathered.add(said("my secret", author=1))
+    await gathered.add(said("and Bob's", author=2))
+    assert [asked.prompt.text for asked in gathered.of(1)] == ["my secret"]
+    assert gathered.drop(1) == 1
+    await clock.advance(2.0)
+    assert [text for _, text in gathered.got] == ["and Bob's"]
+    assert gathered.drop(1) == 0
