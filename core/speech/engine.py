@@ -37,14 +37,22 @@ class SpeechChunk:
 
 
 class SpeechEngine(Protocol):
-    """One way to make speech. Opened once a session and kept open."""
+    """One way to make speech. Checked before a session, opened once in it and kept open."""
 
     name: str  # for messages to people
     address: str  # where it is, without secrets; for messages to people
     takes_tokens: bool  # True: wants text as it comes; False: wants whole clauses. Known after `open`.
 
+    async def check(self) -> None:
+        """See that speech is to be had, without the memory that it takes: nothing has given way yet.
+
+        Raises:
+            SpeechError: It is not; the message names engine, address and cause.
+        """
+        ...
+
     async def open(self) -> None:
-        """Connect and check that speech is to be had.
+        """Get ready to speak: connect, load a model; an engine that was not checked is checked now.
 
         Raises:
             SpeechError: It is not; the message names engine, address and cause.

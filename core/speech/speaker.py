@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from core.clock import SystemClock
@@ -54,18 +54,24 @@ class Speaker:
         """The configured voice; give `speak` a changed copy for somebody's own."""
         return Voice("", self._section.rate, self._section.pitch)
 
+    async def check(self) -> None:
+        """See that the engine is to be had, before anything gives way for it.
+
+        Raises:
+            SpeechError: It is not; the message names engine, address and cause.
+        """
+        async with self._in_time():
+            await self.engine.check()
+
     async def open(self) -> None:
-        """Open the engine and check it.
+        """Open the engine; one that was not checked is checked now.
 
         Raises:
             SpeechError: It is not to be had; the message names engine, address and cause.
         """
-        try:
-            async with asyncio.timeout(OPEN_TIMEOUT_S):
-                await self.engine.open()
-                await asyncio.to_thread(importlib.import_module, "av")  # slow; the first sound must not wait for it
-        except TimeoutError as error:
-            raise failure(self.engine, f"did not answer within {OPEN_TIMEOUT_S:.0f} s") from error
+        async with self._in_time():
+            await self.engine.open()
+            await asyncio.to_thread(importlib.import_module, "av")  # slow; the first sound must not wait for it
         _log.info("speech engine %s (%s) is ready", self.engine.name, self.engine.address)
 
     async def close(self) -> None:
@@ -137,6 +143,14 @@ class Speaker:
         async with aclosing(self.speak(once(), voice)) as sound:
             async for chunk in sound:
                 yield chunk
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncGenerator[None]:
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                yield
+        except TimeoutError as error:
+            raise failure(self.engine, f"did not answer within {OPEN_TIMEOUT_S:.0f} s") from error
 
     def _sound(self, script: Script, voice: Voice, queued_s: Callable[[], float]) -> AsyncGenerator[SpeechChunk, None]:
         """The engine's own sound for the script, by tokens or by clauses."""

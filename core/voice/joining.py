@@ -1,10 +1,16 @@
-"""The way into a voice channel: gates, engine, connection, in this order; all of it undone when a later step fails."""
+"""The way into a voice channel: a look at the engine, gates, engine, connection; undone in reverse when a step fails.
+
+The gates come first: an engine that loads a model loads it into memory that others have given back. The look before them
+takes no memory, so that nothing gives way for an engine that is not there.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
@@ -82,19 +88,21 @@ class SessionOpener:
         if guild.voice_client is not None:  # a host's own music player
             raise VoiceError(STRANGER)
         session_id = VoiceSession.new_id()
-        undo: list[Callable[[], Awaitable[None]]] = []
+        undoing = AsyncExitStack()
         try:
             speaker = self._make_speaker()
-            undo.append(speaker.close)
-            await speaker.open()
+            _undo_later(undoing, speaker.close)
+            await speaker.check()
             for gate in self._gates:
                 await gate.engage(session_id, guild_id=guild.id, channel_id=channel.id)
-                undo.append(lambda gate=gate: gate.release(session_id))
+                _undo_later(undoing, partial(gate.release, session_id))
+            _undo_later(undoing, speaker.close)  # a second time, since its memory is given back before gates open
+            await speaker.open()
             client = await self._connect(channel)
-            undo.append(client.hang_up)
+            _undo_later(undoing, client.hang_up)
             kept = await self._settings.guild(guild.id)
         except BaseException:
-            await asyncio.shield(_undo(undo))
+            await asyncio.shield(undoing.aclose())
             raise
         client.player.volume = self._section.volume if kept.volume is None else kept.volume
         return OpenedSession(session_id, Connection(client, speaker, self._listen(client)))
@@ -120,9 +128,11 @@ class SessionOpener:
         return speaking
 
 
-async def _undo(steps: list[Callable[[], Awaitable[None]]]) -> None:
-    for step in reversed(steps):
+def _undo_later(undoing: AsyncExitStack, undo: Callable[[], Awaitable[None]]) -> None:
+    async def step() -> None:
         try:
-            await step()
+            await undo()
         except Exception:  # noqa: BLE001 - what was taken before must be given back too; the log has the cause
             _log.exception("undoing a session's start failed half way")
+
+    undoing.push_async_callback(step)

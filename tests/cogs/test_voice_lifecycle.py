@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from core.errors import ParleyError, VoiceError
+from core.errors import ParleyError, SpeechError, VoiceError
 from core.events import SessionEnded, SessionStarted
+from core.speech.engines.espeak import EspeakEngine
 from core.speech.speaker import Speaker
 
 
@@ -280,3 +281,67 @@ async def test_the_last_word_of_a_player_that_outlives_its_connection_begins_not
     client.announce(False)
     await asyncio.sleep(0)
     assert "voice: speaking" not in [task.get_name() for task in asyncio.all_tasks()]
+
+
+@pytest.fixture
+def order(monkeypatch):
+    """What engine and gate were asked, in order; the engine's faults can be set by the step."""
+    steps, faults = [], {}
+
+    def follow(step):
+        original = getattr(EspeakEngine, step)
+
+        async def followed(engine):
+            steps.append(step)
+            if step in faults:
+                raise faults[step]
+            await original(engine)
+
+        monkeypatch.setattr(EspeakEngine, step, followed)
+
+    for step in ("check", "open", "close"):
+        follow(step)
+
+    class Noted(Gate):
+        async def engage(self, session_id, *, guild_id, channel_id):
+            await super().engage(session_id, guild_id=guild_id, channel_id=channel_id)
+            steps.append("engage")
+
+        async def release(self, session_id):
+            await super().release(session_id)
+            steps.append("release")
+
+    return steps, faults, Noted()
+
+
+async def test_the_engine_is_looked_at_before_the_gates_and_loaded_behind_them(scene, order):
+    steps, _, gate = order
+    await scene.start()
+    scene.runtime.voice.gates.append(gate)
+    await scene.runtime.voice.join(room_of(scene))
+    assert steps == ["check", "engage", "open"]
+    await scene.runtime.voice.leave(scene.guild.id)
+    assert steps[3:] == ["close", "release"], "its memory is free before the others come back"
+
+
+async def test_nothing_gives_way_for_an_engine_that_is_not_there(scene, order):
+    steps, faults, gate = order
+    await scene.start()
+    scene.runtime.voice.gates.append(gate)
+    faults["check"] = SpeechError("The speech engine is away.")
+    with pytest.raises(SpeechError, match="away"):
+        await scene.runtime.voice.join(room_of(scene))
+    assert steps == ["check", "close"]
+    assert nowhere(scene)
+
+
+async def test_an_engine_that_cannot_load_is_closed_before_the_gates_open_again(scene, order):
+    steps, faults, gate = order
+    await scene.start()
+    scene.runtime.voice.gates.append(gate)
+    faults["open"] = SpeechError("The speech engine takes too much memory.")
+    with pytest.raises(SpeechError, match="memory"):
+        await scene.runtime.voice.join(room_of(scene))
+    assert steps[:5] == ["check", "engage", "open", "close", "release"]
+    assert gate.held == []
+    assert nowhere(scene)

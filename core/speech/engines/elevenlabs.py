@@ -61,8 +61,9 @@ class ElevenLabsEngine:
         self._http = HttpClient(self, self._headers)
         self._ids: dict[str, str] = {}  # voice names to ids
         self._pace = TextAlignment()
+        self._checked = False
 
-    async def open(self) -> None:
+    async def check(self) -> None:
         """Ask for the voices, which shows that the service is there and takes the key.
 
         Raises:
@@ -71,6 +72,12 @@ class ElevenLabsEngine:
         if not self._section.voice_id:
             raise failure(self, "needs a voice: set voice_id in [speech.elevenlabs]")
         await self.voices()
+        self._checked = True
+
+    async def open(self) -> None:
+        """Nothing more than `check`, if that was not done: connections are made when they are used."""
+        if not self._checked:
+            await self.check()
 
     async def close(self) -> None:
         """Close the connections."""

@@ -144,8 +144,9 @@ class EspeakEngine:
 
     def __init__(self, section: EspeakSection) -> None:
         self._section = section
+        self._checked = False
 
-    async def open(self) -> None:
+    async def check(self) -> None:
         """Load the library and check the configured voice.
 
         Raises:
@@ -153,6 +154,12 @@ class EspeakEngine:
         """
         if not await self._run(lambda: _library().has(self._section.voice)):
             raise self._no_voice(self._section.voice)
+        self._checked = True
+
+    async def open(self) -> None:
+        """Nothing more than `check`, if that was not done: the library is loaded by then."""
+        if not self._checked:
+            await self.check()
 
     async def close(self) -> None:
         """Nothing to let go of: the library stays for the next session."""

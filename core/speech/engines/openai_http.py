@@ -36,8 +36,9 @@ class OpenAIEngine:
         self.address = shown_address(self._base)
         self._http = HttpClient(self, {"Authorization": f"Bearer {key}"} if key else None)
         self._streams = True  # some servers refuse the word `stream`
+        self._checked = False
 
-    async def open(self) -> None:
+    async def check(self) -> None:
         """Ask for the list of models, which shows that the server is there and takes the key.
 
         Raises:
@@ -49,6 +50,12 @@ class OpenAIEngine:
         known = _names(answer, "data", "id")
         if known and self._section.model not in known:
             _log.warning("%s does not list the model %r, only %s", self.address, self._section.model, known[:20])
+        self._checked = True
+
+    async def open(self) -> None:
+        """Nothing more than `check`, if that was not done: connections are made when they are used."""
+        if not self._checked:
+            await self.check()
 
     async def close(self) -> None:
         """Close the connections."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.util
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
     from pathlib import Path
 
+NO_PACKAGE = "The speech engine piper needs the package piper-tts to use a voice file: pip install piper-tts."
+
 
 class PiperFileEngine:
     """Speech from a voice file, sentence by sentence, on a thread of its own."""
@@ -34,6 +38,14 @@ class PiperFileEngine:
         self._voice: Any = None
         self._package: Any = None
         self._thread: ThreadPoolExecutor | None = None
+
+    async def check(self) -> None:
+        """Look whether the file is there, and the package; neither is loaded.
+
+        Raises:
+            SpeechError: It is not.
+        """
+        await asyncio.to_thread(self._require)
 
     async def open(self) -> None:
         """Load the voice.
@@ -99,19 +111,22 @@ class PiperFileEngine:
         finally:
             stopped.set()
 
-    def _load(self) -> None:
+    def _require(self) -> None:
         if not self._file.is_file():
             raise SpeechError(
                 f"The speech engine piper has no voice file {self._file.name}; see [speech.piper] voice_file."
             )
         if not self._file.with_name(f"{self._file.name}.json").is_file():
             raise SpeechError(f"The speech engine piper needs {self._file.name}.json beside {self._file.name}.")
+        if "piper" not in sys.modules and importlib.util.find_spec("piper") is None:
+            raise SpeechError(NO_PACKAGE)
+
+    def _load(self) -> None:
+        self._require()
         try:
             self._package = importlib.import_module("piper")
         except ImportError as error:
-            raise SpeechError(
-                "The speech engine piper needs the package piper-tts to use a voice file: pip install piper-tts."
-            ) from error
+            raise SpeechError(NO_PACKAGE) from error
         try:
             self._voice = self._package.PiperVoice.load(str(self._file))
         except Exception as error:

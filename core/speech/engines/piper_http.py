@@ -31,8 +31,9 @@ class PiperHttpEngine:
         self.address = shown_address(self._base)
         self._path = "/synthesize"  # older servers have "/" alone
         self._http = HttpClient(self)
+        self._checked = False
 
-    async def open(self) -> None:
+    async def check(self) -> None:
         """Ask for the voices; an older server that has no such list is taken at its word.
 
         Raises:
@@ -45,6 +46,12 @@ class PiperHttpEngine:
         wanted = self._section.voice
         if wanted and known and wanted not in known:
             raise failure(self, f'has no voice "{wanted}"; it has {", ".join(known[:10])}')
+        self._checked = True
+
+    async def open(self) -> None:
+        """Nothing more than `check`, if that was not done: connections are made when they are used."""
+        if not self._checked:
+            await self.check()
 
     async def close(self) -> None:
         """Close the connections."""

@@ -101,7 +101,7 @@ class TokenSocketEngine:
         self._connecting = asyncio.Lock()
         self._tasks = Tasks("token socket")
 
-    async def open(self) -> None:
+    async def check(self) -> None:
         """Connect, and wait for the answer to a ping.
 
         Raises:
@@ -114,6 +114,11 @@ class TokenSocketEngine:
         except (ConnectionClosed, TimeoutError) as error:
             await self.close()
             raise failure(self, "does not answer") from error
+
+    async def open(self) -> None:
+        """Nothing more than `check`, if its socket is not open any more."""
+        if self._link is None or self._link.closed:
+            await self.check()
 
     async def close(self) -> None:
         """Close the socket."""

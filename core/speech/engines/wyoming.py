@@ -63,8 +63,9 @@ class WyomingEngine:
         self.takes_tokens = False
         self._voices: list[str] = []
         self._pace = TextAlignment()
+        self._checked = False
 
-    async def open(self) -> None:
+    async def check(self) -> None:
         """Ask the server what it can do.
 
         Raises:
@@ -76,6 +77,12 @@ class WyomingEngine:
         wanted = self._section.voice
         if wanted and self._voices and wanted not in self._voices:
             raise failure(self, f'has no voice "{wanted}"; it has {", ".join(self._voices[:10])}')
+        self._checked = True
+
+    async def open(self) -> None:
+        """Nothing more than `check`, if that was not done: connections are made when they are used."""
+        if not self._checked:
+            await self.check()
 
     async def close(self) -> None:
         """Nothing to close: connections end with their turns."""
