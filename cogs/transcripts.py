@@ -18,9 +18,10 @@ from core.bot import recording_messages as words
 from core.bot import transcript_files as files
 from core.bot.cog import ParleyCog, subcommand
 from core.bot.recording_rights import RecordingRights
-from core.bot.replies import NO_PINGS, answer, tell_error
+from core.bot.replies import MESSAGE_LIMIT, NO_PINGS, answer, tell_error
 from core.bot.transcript_search import SINCE, page_text, page_view
 from core.errors import HearingError, RecordingError
+from core.names import shown_text
 from core.recording.names import dated_name
 
 if TYPE_CHECKING:
@@ -124,6 +125,19 @@ class TranscriptsCog(ParleyCog, name="Transcripts"):
             await interaction.followup.send(text, view=view, ephemeral=True, allowed_mentions=NO_PINGS)
         else:
             await interaction.followup.send(text, ephemeral=True, allowed_mentions=NO_PINGS)
+
+    @subcommand("recordings", "summary", "Get minutes of a recording: topics, decisions, open tasks.")
+    @app_commands.describe(recording="Which one")
+    @app_commands.autocomplete(recording=_choices)
+    async def summary(self, interaction: discord.Interaction, recording: str) -> None:
+        """Send minutes; the model writes them if they are not there."""
+        record = self._rights.record(interaction.user, recording)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        text = await self.runtime.minutes.of(record)
+        await self._rights.still(interaction.user, [record])
+        ticket = self.runtime.recordings.archive.locks.ticket([record.id])
+        async with self.runtime.recordings.archive.locks.sending(ticket):
+            await answer(interaction, shown_text(text, MESSAGE_LIMIT - 100))
 
     async def pressed(self, interaction: discord.Interaction, what: str) -> None:
         """Somebody turns a page."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from core.bot.closing import ClosingStack
     from core.bot.presence_line import PresenceLine
+    from core.bot.recording_minutes import RecordingMinutes
     from core.bot.transcripts import Transcripts
     from core.clock import Clock
     from core.config import Config, Environment
@@ -178,6 +179,15 @@ async def open_transcripts(
     ground.closing.close_later("transcripts", transcripts.close)
     await transcripts.open()
     return transcripts
+
+
+def open_minutes(ground: Ground, recordings: Recordings, transcripts: Transcripts, models: Models) -> RecordingMinutes:
+    """Minutes of recordings."""
+    from core.bot.recording_minutes import RecordingMinutes
+
+    minutes = RecordingMinutes(ground.config.hearing.transcripts, recordings.archive, transcripts, models)
+    ground.closing.close_later("minutes", minutes.close)
+    return minutes
 
 
 def open_studio(ground: Ground, workers: Workers, lockdown: Lockdown) -> Studio:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from core.bot.interactions import InteractionRouter
     from core.bot.messages import MessageRouter
     from core.bot.openers import Ground
+    from core.bot.recording_minutes import RecordingMinutes
     from core.bot.session_status import Field
     from core.bot.transcripts import Transcripts
     from core.clock import Clock
@@ -74,6 +75,7 @@ class Runtime:
     recordings: Recordings
     transcriber: Transcriber | None
     transcripts: Transcripts
+    minutes: RecordingMinutes
     conversation: Conversation
     intake: Intake
     messages: MessageRouter
@@ -261,6 +263,7 @@ class Runtime:
         self.transcripts = await openers.open_transcripts(
             ground, self.store, self.recordings, self.transcriber, self.privacy
         )
+        self.minutes = openers.open_minutes(ground, self.recordings, self.transcripts, self.models)
         self.studio = openers.open_studio(ground, self.workers, self.lockdown)
         self.voice = openers.open_voice(ground, self.bot, self.settings, self.lockdown)
         self._open_conversation(ground)

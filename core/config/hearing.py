@@ -57,6 +57,19 @@ class TranscriptsSection(Section):
     model: str = Field(
         default="", description="Model for recordings, of the same engine; empty takes that of `[hearing]`."
     )
+    summary: bool = Field(
+        default=False, description="Write minutes of every transcript by itself, with the model of `[model]`."
+    )
+    summary_route: str = Field(default="", description="Route of `[model]` for minutes; empty takes the current one.")
+    summary_characters: int = Field(
+        default=12_000,
+        ge=1_000,
+        le=1_000_000,
+        description="Text that the model gets at once; longer ones come in parts.",
+    )
+    summary_parts: int = Field(
+        default=24, ge=1, le=1_000, description="Parts at most: of a longer recording the minutes say where they end."
+    )
 
 
 class HearingSection(Section):

@@ -26,12 +26,12 @@ def stereo(text: str) -> np.ndarray:
     return np.repeat(samples[:, None], 2, axis=1)
 
 
-async def begin(scene: Any, recogniser: Any = None, *, admin: bool = True, **hearing: Any) -> Any:
+async def begin(scene: Any, recogniser: Any = None, *, model: bool = False, **hearing: Any) -> Any:
     """Ada in the voice channel, and a recording that she has started."""
-    await scene.start(cogs=COGS, model=False, recording={"min_free_mb": 1}, hearing=hearing)
+    await scene.start(cogs=COGS, model=model, recording={"min_free_mb": 1}, hearing=hearing)
     if recogniser is not None:
         scene.runtime.transcripts._transcriber = recogniser
-    ada = await scene.person("Ada", roles=[scene.admin_role] if admin else [])
+    ada = await scene.person("Ada", roles=[scene.admin_role])
     await ada.join(scene.voice)
     said = await scene.run(ada, "voice record")
     assert f"Recording <#{scene.voice.id}>" in said, said
@@ -156,3 +156,32 @@ async def test_what_is_found_is_shown_with_who_when_and_where_and_is_no_markup(s
     assert "is no time" in await scene.run(ada, "recordings search", words="friday", since="soon")
     assert "no word in that" in await scene.run(ada, "recordings search", words="🦊 *")
     assert "Nobody said that" in await scene.run(ada, "recordings search", words='NEAR("a" b) OR -c*:')
+
+
+async def test_minutes_are_written_by_the_model_and_go_with_who_is_taken_out(scene: Any) -> None:
+    ada = await begin(scene, Scripted([FRIDAY]), model=True)
+    points = [
+        {"text": "**They** meet @everyone.", "quote": "meet on friday at nine"},
+        {"text": "Nobody pays.", "quote": "nobody pays for the drinks"},
+    ]
+    scene.chat.script(text=json.dumps({"topics": [], "decisions": points, "tasks": []}))
+    record = await say(scene, ada)
+    await written(scene, record)
+    told = await scene.run(ada, "recordings summary", recording=record.id)
+    assert "\\*\\*They\\*\\* meet" in told
+    assert "@everyone" not in told
+    assert "Nobody pays" not in told
+    folder = scene.runtime.recordings.archive.folder(record)
+    assert (folder / "minutes.json").exists()
+    bo = await scene.person("Bo")
+    assert "Only people with" in await scene.run(bo, "recordings summary", recording=record.id)
+    assert "1 transcript" in await scene.run(ada, "privacy opt-out", what="heard")
+    assert not (folder / "minutes.json").exists()
+    assert not (folder / "minutes.md").exists()
+
+
+async def test_without_a_model_there_are_no_minutes_and_that_is_said(scene: Any) -> None:
+    ada = await begin(scene, Scripted([FRIDAY]))
+    record = await say(scene, ada)
+    await written(scene, record)
+    assert "no model" in await scene.run(ada, "recordings summary", recording=record.id)
