@@ -56,6 +56,7 @@ class PromptCog(ParleyCog, name="Prompt"):
         await super().cog_load()
         if not self.bot.intents.message_content:
             _log.warning(NO_CONTENT)
+        self.close_on_unload(self.runtime.intake.flush)  # turns under way go on
         self.until_unload(self.runtime.intake.answer_with(self.answer_now))
         self.take_messages(self.take_up)
 

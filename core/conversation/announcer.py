@@ -1,4 +1,4 @@
-"""Without a model the bot still speaks: it reads the prompt channel aloud."""
+"""Words messages that are read aloud: without a model the bot still speaks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Announcer:
         return f"{speaker} said:{row}{text}" if speaker else text
 
     def forget(self, user_id: int) -> None:
-        """Not know any more where somebody spoke last."""
+        """Forget where somebody was the last to write."""
         self._last = {place: last for place, last in self._last.items() if last[0] != user_id}
 
     def _new_speaker(self, prompt: Prompt) -> bool:
@@ -59,7 +59,7 @@ class Announcer:
 
 
 def _closed(text: str) -> str:
-    """A text whose last sentence has an end; marks that stand behind it are looked through."""
+    """Returns a text with an end to its last sentence; marks that stand behind it are looked through."""
     bare = text.rstrip().rstrip("*_~|`")
     if text.count("```") % 2 or text.rstrip().endswith(("```", "||")):
         return f"{text.rstrip()}\n"

@@ -1,4 +1,4 @@
-"""Reading aloud when people write faster than anybody can speak: how the bot catches up, and the one word about it."""
+"""Decides how reading aloud catches up when people write faster than anybody can speak, and says so once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BEHIND = {
 
 
 class Backlog:
-    """What happens to messages that wait to be read.
+    """Decides what happens to messages that wait to be read.
 
     Args:
         how: `all` reads each of them, `newest` skips the oldest beyond `limit`, `faster` reads all of them faster.
@@ -35,7 +35,7 @@ class Backlog:
         self._told: set[int] = set()  # queues that were told, until nothing waits there
 
     def grew(self, key: int, turns: Sequence[Turn]) -> str | None:
-        """Another message waits; skips what is to be skipped, and gives what to say about it: once, until all is read."""
+        """Skip what is to be skipped now that another message waits; returns what to say about it, once until all is read."""
         waiting = [turn for turn in turns[1:] if turn.aloud]
         if len(waiting) <= self._limit:
             return None
@@ -48,12 +48,12 @@ class Backlog:
         return BEHIND[self._how].format(count=len(waiting))
 
     def shrank(self, key: int, turns: Sequence[Turn]) -> None:
-        """A turn is over."""
+        """Note that a turn is over."""
         if len(turns) <= 1:
             self._told.discard(key)
 
     def hurried(self, voice: Voice, turn: Turn, waiting: int) -> Voice:
-        """The voice for a turn behind which so many wait."""
+        """Returns the voice for a turn behind which so many wait."""
         if self._how != "faster" or not turn.aloud or not waiting:
             return voice
         return replace(voice, rate=voice.rate * min(FASTEST, 1 + A_MESSAGE_FASTER * waiting))

@@ -1,4 +1,4 @@
-"""Bursts of messages become one prompt: people write a thought in three lines."""
+"""Joins bursts of messages into one prompt: people write a thought in three lines."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Gather:
         self._bursts: dict[tuple[int, int], _Burst] = {}
         self._waits = Tasks("gather: wait")
         self._deliveries = Tasks("gather")
-        self._flushed = False
+        self._closed = False
 
     async def add(self, asked: Asked) -> None:
-        """Take a message."""
+        """Add a message to its author's burst, or deliver it if it is a finished sentence by itself."""
         prompt = asked.prompt
         key = (prompt.conversation_id, prompt.author_id)
-        complete = self._flushed or not self._idle_s or prompt.text.rstrip().endswith(COMPLETE)
+        complete = self._closed or not self._idle_s or prompt.text.rstrip().endswith(COMPLETE)
         burst = self._bursts.get(key)
         if burst is not None:
             burst.messages.append(asked)
@@ -57,27 +57,31 @@ class Gather:
         self._wait(key, burst, 0 if complete else self._idle_s)
 
     def typing(self, conversation_id: int, author_id: int) -> None:
-        """Somebody is typing; a burst of theirs stays open."""
+        """Keep the burst of somebody who is typing open."""
         key = (conversation_id, author_id)
         burst = self._bursts.get(key)
         if burst is not None:
             self._wait(key, burst, TYPING_S)
 
     def of(self, user_id: int) -> list[Asked]:
-        """What somebody wrote that is still waited with."""
+        """Returns the messages of somebody that are not delivered yet."""
         return [asked for burst in self._bursts.values() for asked in burst.messages if user_id in asked.prompt.authors]
 
     def drop(self, user_id: int) -> int:
-        """Deliver nothing of what somebody wrote and is still waited with; returns how many messages that were."""
+        """Drop the messages of somebody that are not delivered yet; returns how many that were."""
         keys = [key for key in self._bursts if key[1] == user_id]
         count = sum(len(self._bursts.pop(key).messages) for key in keys)
         for key in keys:
             self._waits.cancel(f"burst {key}")
         return count
 
-    async def flush(self) -> None:
+    async def close(self) -> None:
         """Deliver what waits, now; what still comes afterwards is delivered at once."""
-        self._flushed = True
+        self._closed = True
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Deliver what waits, now."""
         await self._waits.cancel_all()
         bursts, self._bursts = self._bursts, {}
         for burst in bursts.values():

@@ -1,4 +1,4 @@
-"""Which prompts are answered, by whom, and when: one set of rules for what is written and for what is said."""
+"""Decides which prompts are answered, by whom, and when: one set of rules for what is written and for what is said."""
 
 from __future__ import annotations
 
@@ -105,9 +105,13 @@ class Intake:
         """
         self._channels = await self._settings.prompt_channels()
 
-    async def close(self) -> None:
-        """Take up what is being gathered."""
+    async def flush(self) -> None:
+        """Hand on what is being gathered, without waiting for more."""
         await self._gather.flush()
+
+    async def close(self) -> None:
+        """Hand on what is being gathered; what still comes is not waited with."""
+        await self._gather.close()
 
     # Rules ------------------------------------------------------------------------------------------------------------
 
@@ -117,7 +121,7 @@ class Intake:
         return tuple(self._hearing.wake_names or [self._section.name])
 
     def may_ask(self, asked: Asked) -> list[int]:
-        """Who of those who asked is answered at all: no bots, nobody who is blocked, and only certain roles if any are set."""
+        """Returns who of those who asked is answered at all: no bots, nobody who is blocked, and only certain roles if any are set."""
         roles = set(self._section.allow_roles)
         return [
             author.id
@@ -236,7 +240,7 @@ class Intake:
             raise ParleyError(LOCKED_AGAIN)
 
     def typing(self, channel_id: int, user_id: int) -> None:
-        """Somebody who is still typing has not finished the thought."""
+        """Wait longer for the rest: somebody is still typing."""
         self._gather.typing(channel_id, user_id)
 
     def watches(self, message_id: int) -> bool:
@@ -244,7 +248,7 @@ class Intake:
         return self._written.watches(message_id)
 
     def changed(self, message_id: int, asked: Asked | None) -> None:
-        """A message was edited, or deleted (None): it is taken as it is when its turn comes."""
+        """Note that a message was edited, or deleted (None): it is taken as it is when its turn comes."""
         self._written.changed(message_id, asked and asked.asking(self._words(asked)))
 
     def listen_to(self, guild_id: int, channel_id: int | None) -> None:

@@ -1,4 +1,4 @@
-"""What is remembered of conversations: what was heard, and nothing of anybody who was deleted while they were answered."""
+"""Remembers conversations as they were heard, and nothing of anybody who was deleted while they were answered."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ class ConversationMemory:
         self._writing = asyncio.Lock()
 
     def begin(self, conversation_id: int, authors: Iterable[int]) -> Exchange:
-        """Somebody asked; call `end` when both question and answer are remembered, or never will be."""
+        """Open an exchange: somebody asked. Call `end` when both question and answer are remembered, or never will be."""
         exchange = Exchange(conversation_id, frozenset(authors), self._clock.now())
         self._open.add(exchange)
         return exchange
 
     def end(self, exchange: Exchange) -> None:
-        """Nothing more will be written of it."""
+        """Close an exchange: nothing more will be written of it."""
         self._open.discard(exchange)
 
     async def recall(self, conversation_id: int, limit: int) -> Sequence[HistoryEntry]:

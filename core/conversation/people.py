@@ -1,4 +1,4 @@
-"""Turns as data of the people who asked: what waits, is being answered or was answered lately can be seen and deleted."""
+"""Owns what is held in memory of people who ask: it can be seen, exported and deleted while they wait or are answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the model is told: who it is, what was said before, and the prompt."""
+"""Builds the messages that a model is told: who it is, what was said before, and the prompt."""
 
 from __future__ import annotations
 

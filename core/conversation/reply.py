@@ -1,4 +1,4 @@
-"""One turn from its text to its sound: every stage pulls from the one before, none waits for it to finish."""
+"""Carries one turn from its text to its sound: every stage pulls from the one before, none waits for it to finish."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ QUEUED_S = 10.0  # sound that may wait in the player before the engine is asked 
 
 
 class TextFork:
-    """A stream of text for two: the written reply takes all of it as it comes, the voice at its own pace."""
+    """Splits a stream of text in two: the written reply takes all of it as it comes, the voice at its own pace."""
 
     def __init__(self, turn: Turn, clock: Clock) -> None:
         self._turn = turn
@@ -56,7 +56,7 @@ class TextFork:
             self._pieces.put_nowait(None)
 
     async def pieces(self) -> AsyncGenerator[str]:
-        """The voice's share."""
+        """Yields the voice's share."""
         while (piece := await self._pieces.get()) is not None:
             yield piece
 
@@ -106,7 +106,7 @@ async def run(
     names: Names | None = None,
     mood: Mood | None = None,
 ) -> SpeechError | None:
-    """Carry a turn to its end; gives the speech error if the voice failed and the text went on.
+    """Carry a turn to its end; returns the speech error if the voice failed and the text went on.
 
     Raises:
         ParleyError: The model failed; what came before stands.

@@ -16,7 +16,6 @@ from core.conversation.memory import ConversationMemory
 from core.conversation.people import TurnsOfPeople
 from core.conversation.turn import Prompt, TextSink, Timings, Turn
 from core.conversation.turn_queue import TurnQueues, Work
-from core.conversation.written import Written
 from core.errors import ParleyError
 from core.events import TurnEnded, TurnStarted
 from core.llm.models import DEFAULT
@@ -50,7 +49,7 @@ Failure = Callable[[str], str]  # what to say when the voice fails, for a reason
 
 
 class Conversation:
-    """Takes prompts, gives replies, remembers. One queue a voice session, or a text channel outside of one."""
+    """Answers prompts by turns, spoken and written, and remembers them. One queue a voice session, or a text channel outside of one."""
 
     def __init__(
         self,
@@ -82,7 +81,6 @@ class Conversation:
         self._voices = voices
         self._queues = TurnQueues(section.queue_limit, self._leave_line)
         self.aloud = Announcer(clock, names=section.read_names, same_speaker_s=section.same_speaker_s)
-        self.written = Written()  # kept here: a reloaded cog goes on with what waits
         self._backlog = Backlog(section.read_backlog, section.queue_limit)
         self.character = Character("", section.name)  # the bot itself: who answers if nobody else is named
         self.mood: Mood | None = None  # set by other code: the bot's own, at the moment of the answer
@@ -93,7 +91,7 @@ class Conversation:
 
     @property
     def has_model(self) -> bool:
-        """Whether prompts are answered; without a model they are read aloud."""
+        """Whether a model answers prompts; without a model they are read aloud."""
         return bool(self._models.routes)
 
     @property
@@ -123,7 +121,7 @@ class Conversation:
             sink: Where the written reply goes.
             session: The voice session that speaks the reply; None for text only.
             put_off: Asked when the turn comes and nobody speaks it: it may have waited until after the beginning of a
-                session. Gives whether somebody else keeps the prompt; the turn is then over, and “silent”.
+                session. Returns whether somebody else keeps the prompt; the turn is then over, and “silent”.
             renew: Asked when the turn comes: the prompt as it is by then; None if it was deleted, and is not answered.
             character: Who answers; the bot itself by default.
             interruptible: Whether somebody who speaks into the reply may pause or stop it.
@@ -198,7 +196,7 @@ class Conversation:
         return next(iter(self._queues.of(session.guild.id)), None)
 
     def stop(self, session: VoiceSession, *, everything: bool = True) -> int:
-        """Cut what is being said; with `everything`, drop what waits too. Gives how many turns that were."""
+        """Cut what is being said; with `everything`, drop what waits too. Returns how many turns that were."""
         turns = self._queues.of(session.guild.id)
         chosen = turns if everything else turns[:1]
         for turn in chosen:
@@ -334,7 +332,7 @@ class Conversation:
 
 
 class Unwritten:
-    """A sink for what is only said."""
+    """A `TextSink` that shows nothing, for what is only said."""
 
     async def update(self, text: str) -> None:
         """Show nothing."""
@@ -344,7 +342,7 @@ class Unwritten:
 
 
 def _ended(turn: Turn) -> TurnEnded:
-    """How a turn ended; without its words if whoever asked was deleted meanwhile."""
+    """The event that a turn ended; without its words if whoever asked was deleted meanwhile."""
     forgotten = turn.exchange is not None and turn.exchange.forgotten
     said, heard = ("", "") if forgotten else (turn.reply_text, turn.heard_text)
     place = turn.prompt.guild_id or 0, turn.id, turn.prompt.channel_id

@@ -223,7 +223,7 @@ class Turn:
             self.line.resume()
 
     def speaks_on(self, line: PlaybackStream) -> None:
-        """From now on this is its sound; paused, if the turn is."""
+        """Take a stream as its sound; pause it, if the turn is paused."""
         self.line = line
         if self.paused:
             line.pause()

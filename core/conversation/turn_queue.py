@@ -1,4 +1,4 @@
-"""Turns wait for each other: one is carried out at a time in a voice session, or in a text channel outside of one."""
+"""Queues turns: one at a time is carried out in a voice session, or in a text channel outside of one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of messages that wait for their turn: they may be edited or deleted until it comes."""
+"""Tracks edits and deletions of messages that wait for their turn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Written:
         self._watched: dict[int, Asked | Written | None] = {}
 
     def add(self, message_id: int) -> None:
-        """A message waits from now on."""
+        """Watch a message from now on."""
         self._watched[message_id] = self
         while len(self._watched) > _LIMIT:
             del self._watched[next(iter(self._watched))]
@@ -29,16 +29,16 @@ class Written:
         return message_id in self._watched
 
     def changed(self, message_id: int, message: Asked | None) -> None:
-        """A message was edited, or deleted (None); others than those that wait do not matter."""
+        """Note that a message was edited, or deleted (None); others than those that wait do not matter."""
         if message_id in self._watched:
             self._watched[message_id] = message
 
     def now(self, message_id: int, message: Asked) -> Asked | None:
-        """A message as it is now; None if it was deleted."""
+        """Returns a message as it is now; None if it was deleted."""
         current = self._watched.get(message_id, self)
         return message if isinstance(current, Written) else current
 
     def drop(self, message_ids: Iterable[int]) -> None:
-        """Messages whose turn is over."""
+        """Watch messages no more: their turn is over."""
         for message_id in message_ids:
             self._watched.pop(message_id, None)

@@ -265,7 +265,7 @@ async def test_a_prompt_that_is_being_gathered_is_not_lost(scene):
     await scene.start(prompt={"gather_idle_s": 30, "gather_max_s": 60})
     ada, grace = await scene.joined(), await boss(scene)
     await ada.type(scene.text, "I was going to ask")
-    await scene.until(lambda: scene.bot.get_cog("Parley Prompt")._gather._bursts)
+    await scene.until(lambda: scene.runtime.intake._gather._bursts)
     assert scene.chat.requests == []
     await scene.run(grace, "reload", cog="prompt")
     await scene.until(lambda: scene.chat.requests)
@@ -278,7 +278,7 @@ async def test_messages_that_come_in_the_middle_of_a_reload_are_answered_once_ea
     for _ in range(3):
         scene.chat.script(text="Yes.")
     await ada.type(scene.text, "First of all")
-    await scene.until(lambda: scene.bot.get_cog("Parley Prompt")._gather._bursts)
+    await scene.until(lambda: scene.runtime.intake._gather._bursts)
     scene.discord.faults.slow("PUT */reactions/*", 3.0, times=1)  # the old cog takes its time to go
     reload = await grace.slash(scene.text, "reload", cog="prompt")
     await scene.until(lambda: scene.bot.get_cog("Parley Prompt") is None)

@@ -97,8 +97,8 @@ async def test_a_delivery_that_has_begun_is_never_cut_short(clock) -> None:
     assert got == ["first line"]
 
 
-async def test_after_the_last_flush_nothing_waits_any_more(gathered, clock) -> None:
-    await gathered.flush()
+async def test_after_it_is_closed_nothing_waits_any_more(gathered, clock) -> None:
+    await gathered.close()
     await gathered.add(said("a late line"))
     assert [text for _, text in gathered.got] == ["a late line"]
 
