@@ -31,6 +31,7 @@ from core.recording.metadata import FILE, Metadata, Named, Note, RecordedPerson,
 from core.recording.metadata import ConsentNote as ConsentPart
 from core.recording.recorder import Recorder
 from core.recording.rights import RecordingConsent
+from core.recording.source import RecordingSource
 from core.recording.track import TrackJob, TrackState, render_track
 from core.studio.pictures import Limits, look_at
 from core.voice.connection.client import ParleyVoiceClient
@@ -69,7 +70,14 @@ def datagrams(folder: Path) -> Callable[[random.Random], None]:
     state.dave_session, state.dave_protocol_version = voices.sessions[0], 1
     for ssrc, user_id in voices.people.items():
         client._add_ssrc(user_id, ssrc)  # pyright: ignore[reportPrivateUsage] - as the voice gateway's hook does
-    recorder = Recorder(folder, _metadata(), consent=RecordingConsent("announce"), clock=SystemClock(), name_of=str)
+    found = _metadata()
+    recorder = Recorder(
+        folder,
+        found,
+        RecordingSource(found.guild, found.channel),
+        consent=RecordingConsent("announce"),
+        clock=SystemClock(),
+    )
     receiver.subscribe(recorder.write, owner="fuzz")
     seeds = [datagram for _, datagram in voices.datagrams]
     seal = MODES[AES](bytes(KEY)).seal

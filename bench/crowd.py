@@ -35,6 +35,7 @@ from core.recording.metadata import ConsentNote as ConsentPart
 from core.recording.metadata import Metadata, Named, read_metadata
 from core.recording.recorder import Recorder
 from core.recording.rights import RecordingConsent
+from core.recording.source import RecordingSource
 from core.voice.connection.client import ParleyVoiceClient
 
 ROOMS, PEOPLE, SECONDS = 20, 5, 10.0
@@ -71,7 +72,9 @@ def open_room(number: int, session: Any, people: dict[int, int], port: int, fold
     named = Named(id=str(number + 1), name=f"room {number}")
     consent = ConsentPart(mode="announce")
     metadata = Metadata(id=f"room{number}", guild=named, channel=named, started_at=datetime.now(UTC), consent=consent)
-    recorder = Recorder(folder, metadata, consent=RecordingConsent("announce"), clock=SystemClock(), name_of=str)
+    recorder = Recorder(
+        folder, metadata, RecordingSource(named, named), consent=RecordingConsent("announce"), clock=SystemClock()
+    )
     recorder.start()
     client.receiver.subscribe(recorder.write, owner="bench")
     client.connection.reader.resume()

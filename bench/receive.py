@@ -62,6 +62,7 @@ async def listen_ours(voices: Crowd, port: int, mode: str, folder: Path | None) 
     from core.recording.metadata import Metadata, Named
     from core.recording.recorder import Recorder
     from core.recording.rights import RecordingConsent
+    from core.recording.source import RecordingSource
     from core.voice.connection.client import ParleyVoiceClient
 
     client = offline_client(ParleyVoiceClient, asyncio.get_running_loop(), port, mode)
@@ -78,7 +79,9 @@ async def listen_ours(voices: Crowd, port: int, mode: str, folder: Path | None) 
         metadata = Metadata(
             id="bench", guild=named, channel=named, started_at=datetime.now(UTC), consent=ConsentPart(mode="announce")
         )
-        recorder = Recorder(folder, metadata, consent=RecordingConsent("announce"), clock=SystemClock(), name_of=str)
+        recorder = Recorder(
+            folder, metadata, RecordingSource(named, named), consent=RecordingConsent("announce"), clock=SystemClock()
+        )
         recorder.start()
         client.receiver.subscribe(recorder.write, owner="bench")
     client.connection.reader.resume()

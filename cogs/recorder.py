@@ -21,6 +21,7 @@ from core.bot.cog import ParleyCog, subcommand
 from core.bot.interactions import BUTTONS, written
 from core.bot.record_session import record_session
 from core.bot.recording_mark import mark, unmark
+from core.bot.recording_panels import OWNER, panel_buttons
 from core.bot.recording_reports import send_report
 from core.bot.recording_rights import require_recording
 from core.bot.replies import NO_PINGS, answer, tell_error
@@ -50,20 +51,11 @@ STARTED = "Recording {channel}. The panel shows how it goes."
 STOPPED, PAUSED, RESUMED = "Stopped. The files follow.", "Paused. Nobody is heard until it goes on.", "It goes on."
 NOTED, EMPTY_NOTE = "Noted at {at}.", "A note needs some text: `/voice record action:note text:`."
 AGREED = "Thank you: from now on you are recorded. {kept}"
-OWNER = "recorder"  # of the buttons
 NOTE_FORM = "note-"  # then comes the recording
 OVER = "That recording is over, so nothing can be noted in it any more."
 PANEL_S, RENDERING_S = 5.0, 1.5
 
 Action = Literal["start", "stop", "pause", "resume", "note"]
-_BUTTONS: dict[str, tuple[str, discord.ButtonStyle]] = {
-    "stop": ("Stop", discord.ButtonStyle.danger),
-    "pause": ("Pause", discord.ButtonStyle.secondary),
-    "resume": ("Go on", discord.ButtonStyle.success),
-    "note": ("Note", discord.ButtonStyle.secondary),
-    "agree": ("Record me", discord.ButtonStyle.success),
-    "refuse": ("Don't record me", discord.ButtonStyle.secondary),
-}
 
 
 def _note_form(live: LiveRecording) -> discord.ui.Modal:
@@ -74,16 +66,6 @@ def _note_form(live: LiveRecording) -> discord.ui.Modal:
     return form
 
 
-def _view(*names: str) -> discord.ui.View:
-    """Buttons that the runtime listens to, by their ids: so they outlive reloads and restarts."""
-    view = discord.ui.View(timeout=None)
-    for name in names:
-        label, style = _BUTTONS[name]
-        view.add_item(discord.ui.Button(label=label, style=style, custom_id=f"{BUTTONS}{OWNER}:{name}"))
-    view.stop()
-    return view
-
-
 class RecorderCog(ParleyCog, name="Recorder"):
     """Commands and panels of recordings. What is recorded lives in `runtime.recordings` and does not notice a reload."""
 
@@ -91,6 +73,7 @@ class RecorderCog(ParleyCog, name="Recorder"):
         """Attach, and take up the panels and reports that wait."""
         await super().cog_load()
         self.recordings = self.runtime.recordings
+        self._places = self.runtime.recording_places
         self._monitored = AutoRecorder(self.runtime, self._begin_automatically)
         self.close_on_unload(self._monitored.close)
         for event in (RecordingRendered, RecordingFailed):
@@ -202,17 +185,17 @@ class RecorderCog(ParleyCog, name="Recorder"):
         live = await record_session(
             self.recordings, session, started_by=by, report_channel_id=getattr(here, "id", None), automatic=automatic
         )
-        self.recordings.announced[session.guild.id] = channel.id  # a move meanwhile is announced by itself, once
+        self._places.announced[session.guild.id] = channel.id  # a move meanwhile is announced by itself, once
         panel = await _send(here, words.live_text(live, self.runtime.clock.monotonic()), self._panel_view(live))
         told = await self._announce(channel, words.ANNOUNCED, channel.members)
         if panel is None and told is None:
-            self.recordings.announced.pop(session.guild.id, None)
+            self._places.announced.pop(session.guild.id, None)
             await self.recordings.discard(session.guild.id, UNANNOUNCED)
             raise RecordingError(UNANNOUNCED)
         if panel is not None:
-            self.recordings.panels[live.id] = (panel.channel.id, panel.id)
+            self._places.panels[live.id] = (panel.channel.id, panel.id)
             self._show(live.id)
-        if self.recordings.announced.get(session.guild.id) == channel.id:
+        if self._places.announced.get(session.guild.id) == channel.id:
             await self._mark(channel)
 
     async def _begin_automatically(self, session: VoiceSession) -> None:
@@ -220,12 +203,12 @@ class RecorderCog(ParleyCog, name="Recorder"):
 
     async def _mark(self, channel: VoiceRoom) -> None:
         """Show that this channel is being recorded, and the one before no longer."""
-        before = self.bot.get_channel(self.recordings.announced.get(channel.guild.id, 0))
-        self.recordings.announced[channel.guild.id] = channel.id
+        before = self.bot.get_channel(self._places.announced.get(channel.guild.id, 0))
+        self._places.announced[channel.guild.id] = channel.id
         await mark(channel, before if isinstance(before, VoiceRoom) else None)
 
     async def _unmark(self, guild: discord.Guild) -> None:
-        channel = self.bot.get_channel(self.recordings.announced.pop(guild.id, 0))
+        channel = self.bot.get_channel(self._places.announced.pop(guild.id, 0))
         await unmark(guild, channel if isinstance(channel, VoiceRoom) else None)
 
     async def _announce(
@@ -238,13 +221,13 @@ class RecorderCog(ParleyCog, name="Recorder"):
         text = sentences[mode].format(people=" ".join(person.mention for person in asked[:50]))
         buttons = ("agree", "refuse") if mode == "opt_in" else ("refuse",)
         pings = NO_PINGS if mode == "announce" else discord.AllowedMentions(users=True)
-        return await _send(channel, text, _view(*buttons), pings=pings)
+        return await _send(channel, text, panel_buttons(*buttons), pings=pings)
 
     # Panels and reports -----------------------------------------------------------------------------------------------
 
     def _panel_view(self, live: LiveRecording) -> discord.ui.View:
         agree = ("agree",) if self.recordings.consent.mode == "opt_in" else ()
-        return _view("stop", "resume" if live.paused else "pause", "note", *agree, "refuse")
+        return panel_buttons("stop", "resume" if live.paused else "pause", "note", *agree, "refuse")
 
     def _show(self, recording_id: str) -> None:
         self.tasks.start(self._keep_panel(recording_id), f"panel {recording_id}", replace=True)
@@ -255,7 +238,7 @@ class RecorderCog(ParleyCog, name="Recorder"):
         record = self.recordings.archive.find(recording_id)
         while record is not None:
             live = self.recordings.live(record.guild_id)
-            progress = self.recordings.progress(recording_id)
+            progress = self.recordings.finisher.progress(recording_id)
             if live is not None and live.id == recording_id:
                 text, view = words.live_text(live, self.runtime.clock.monotonic()), self._panel_view(live)
             elif progress is not None:
@@ -269,7 +252,7 @@ class RecorderCog(ParleyCog, name="Recorder"):
             await asyncio.sleep(PANEL_S if progress is None else RENDERING_S)
 
     async def _edit_panel(self, recording_id: str, text: str, view: discord.ui.View | None) -> None:
-        place = self.recordings.panels.get(recording_id)
+        place = self._places.panels.get(recording_id)
         if place is None:
             return
         message = self.bot.get_partial_messageable(place[0]).get_partial_message(place[1])
@@ -277,7 +260,7 @@ class RecorderCog(ParleyCog, name="Recorder"):
             await message.edit(content=text, view=view, allowed_mentions=NO_PINGS)
         except discord.HTTPException as error:
             _log.info("the panel of recording %s is gone: %s", recording_id, error)
-            self.recordings.panels.pop(recording_id, None)
+            self._places.panels.pop(recording_id, None)
 
     async def _on_stopped(self, event: RecordingStopped) -> None:
         guild = self.bot.get_guild(event.guild_id)
@@ -294,7 +277,7 @@ class RecorderCog(ParleyCog, name="Recorder"):
         if live is None or session is None or live.session_id != session.id:
             return
         channel = session.channel
-        if channel.id == self.recordings.announced.get(guild_id):
+        if channel.id == self._places.announced.get(guild_id):
             return
         if await self._announce(channel, words.ANNOUNCED, channel.members) is None:
             await self.recordings.stop(guild_id, UNANNOUNCED_THERE)
@@ -303,14 +286,14 @@ class RecorderCog(ParleyCog, name="Recorder"):
 
     async def _on_finished(self, event: RecordingRendered | RecordingFailed) -> None:
         del event
-        for record, metadata in self.recordings.reports():
+        for record, metadata in self.recordings.finisher.reports():
             self.tasks.cancel(f"panel {record.id}")
             await self._report(record, metadata)
 
     async def _report(self, record: RecordingRecord, metadata: Metadata | None) -> None:
         """Tell where a recording was started how it ended, with its picture."""
         if metadata is None:
-            text = words.NO_ROOM if self.recordings.room.waits(record.id) else words.FAILED
+            text = words.NO_ROOM if self.recordings.finisher.room.waits(record.id) else words.FAILED
         else:
             text = words.report_text(record, metadata)
         await self._edit_panel(record.id, words.over_text(record), None)
@@ -323,13 +306,13 @@ class RecorderCog(ParleyCog, name="Recorder"):
 
     async def _show_transcript(self, record: RecordingRecord) -> None:
         await show_transcript(self.runtime.transcripts, record, lambda text: self._edit_panel(record.id, text, None))
-        self.recordings.panels.pop(record.id, None)
+        self._places.panels.pop(record.id, None)
 
     async def _take_up(self) -> None:
         """What waits for somebody who tells and shows: reports, panels, moves, marks of a crash, monitored channels."""
         await self.bot.wait_until_ready()
         await self._on_finished(RecordingRendered(0, "", 0, ""))
-        for recording_id in list(self.recordings.panels):
+        for recording_id in list(self._places.panels):
             self._show(recording_id)
         for guild in self.bot.guilds:
             if self.recordings.live(guild.id) is None:

@@ -7,12 +7,15 @@ import inspect
 import logging
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from core.events import Event
-from core.handles import Handle
+from core.fanout import Subscriber, Subscribers
+
+if TYPE_CHECKING:
+    from core.handles import Handle
 
 _log = logging.getLogger(__name__)
 
@@ -20,17 +23,14 @@ E = TypeVar("E", bound=Event)
 Handler = Callable[[E], Awaitable[None] | None]
 
 
-@dataclass(slots=True, eq=False)
-class Subscription:
+@dataclass(slots=True, eq=False, kw_only=True)
+class Subscription(Subscriber):
     """One handler's place at the hub: its own queue, its own order, its own failures."""
 
     event: type[Event]
-    handler: Handler[Any]
-    owner: object
     limit: int
     queue: deque[Event] = field(default_factory=lambda: deque[Event]())
     dropped: int = 0
-    failed: int = 0
     delivered: int = 0
     task: asyncio.Task[None] | None = None
 
@@ -46,7 +46,7 @@ class Hub:
 
     def __init__(self, *, queue_limit: int = 1000) -> None:
         self._queue_limit = queue_limit
-        self._subscriptions: list[Subscription] = []
+        self._subscriptions = Subscribers[Subscription](_forget)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: int | None = None
         self._closed = False
@@ -65,20 +65,12 @@ class Hub:
             owner: Whose subscription it is, usually the cog or room itself.
             limit: How many events may wait for this handler, if not the hub's own limit.
         """
-        subscription = Subscription(event, handler, owner, limit or self._queue_limit)
-        self._subscriptions = [*self._subscriptions, subscription]
-        return Handle(lambda: self._end([subscription]), f"subscription to {event.__name__}")
+        subscription = Subscription(handler, owner, event=event, limit=limit or self._queue_limit)
+        return self._subscriptions.add(subscription, f"subscription to {event.__name__}")
 
     def drop(self, owner: object) -> None:
         """End every subscription of `owner`; what waits in its queues is not delivered any more."""
-        self._end([subscription for subscription in self._subscriptions if subscription.owner is owner])
-
-    def _end(self, ending: Sequence[Subscription]) -> None:
-        self._subscriptions = [subscription for subscription in self._subscriptions if subscription not in ending]
-        for subscription in ending:
-            subscription.queue.clear()
-            if subscription.task is not None and not _is_current(subscription.task):
-                subscription.task.cancel()
+        self._subscriptions.drop(owner)
 
     def publish(self, event: Event) -> None:
         """Hand `event` to every subscriber; returns at once, never raises, may be called from any thread."""
@@ -96,31 +88,28 @@ class Hub:
     async def settle(self) -> None:
         """Wait until every queue is empty and every handler idle; for tests and an orderly stop."""
         await asyncio.sleep(0)
-        while tasks := [s.task for s in self._subscriptions if s.task is not None and not _is_current(s.task)]:
+        while tasks := [s.task for s in self._subscriptions.now if s.task is not None and not _is_current(s.task)]:
             await asyncio.wait(tasks)
 
     async def close(self) -> None:
         """Deliver what waits, then stop."""
         await self.settle()
         self._closed = True
-        self._subscriptions = []
+        self._subscriptions = Subscribers[Subscription](_forget)
 
     def counts(self) -> dict[str, tuple[int, int, int]]:
         """For status: delivered, failed and dropped events by handler."""
-        return {
-            getattr(s.handler, "__qualname__", repr(s.handler)): (s.delivered, s.failed, s.dropped)
-            for s in self._subscriptions
-        }
+        return {s.name: (s.delivered, s.failed, s.dropped) for s in self._subscriptions.now}
 
     def _deliver(self, event: Event) -> None:
-        for subscription in self._subscriptions:
+        for subscription in self._subscriptions.now:
             if not isinstance(event, subscription.event):
                 continue
             if len(subscription.queue) >= subscription.limit:
                 subscription.queue.popleft()
                 subscription.dropped += 1
                 if subscription.dropped & (subscription.dropped - 1) == 0:
-                    _log.warning("%r is too slow: %d events dropped", subscription.handler, subscription.dropped)
+                    _log.warning("%r is too slow: %d events dropped", subscription.callback, subscription.dropped)
             subscription.queue.append(event)
             if subscription.task is None:
                 loop = asyncio.get_running_loop()
@@ -133,15 +122,20 @@ class Hub:
             while subscription.queue:
                 event = subscription.queue.popleft()
                 try:
-                    result = subscription.handler(event)
+                    result = subscription.callback(event)
                     if inspect.isawaitable(result):
                         await result
                     subscription.delivered += 1
                 except Exception:  # noqa: BLE001 - a subscriber's failure is its own: logged, counted, the next event goes on
-                    subscription.failed += 1
-                    _log.exception("%r failed on %s", subscription.handler, type(event).__name__)
+                    subscription.fail(type(event).__name__, sparsely=False)
         finally:
             subscription.task = None
+
+
+def _forget(subscription: Subscription) -> None:
+    subscription.queue.clear()
+    if subscription.task is not None and not _is_current(subscription.task):
+        subscription.task.cancel()
 
 
 def _is_current(task: asyncio.Task[None]) -> bool:

@@ -33,6 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "core.config",
         "core.errors",
         "core.events",
+        "core.fanout",
         "core.handles",
         "core.hub",
         "core.names",

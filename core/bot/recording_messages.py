@@ -60,7 +60,7 @@ def size(count: float) -> str:
 def live_text(live: LiveRecording, now_s: float) -> str:
     """How a recording is going: state, length, and who was heard."""
     state = "⏸️ **Paused**" if live.paused else "🔴 **Recording**"
-    lines = [f"{state} <#{live.record.channel_id}> · {clock(live.duration_s)} · {size(live.recorder.bytes)}"]
+    lines = [f"{state} <#{live.record.channel_id}> · {clock(live.duration_s)} · {size(live.recorder.tracks.bytes)}"]
     heard = sorted(live.heard(), key=lambda person: person.last_s, reverse=True)
     for person in heard[:SHOWN_PEOPLE]:
         mark = "🔊" if now_s - person.last_s < _SPEAKING_S else "▫️"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from core.bot.messages import MessageRouter
     from core.bot.openers import Ground
     from core.bot.recording_minutes import RecordingMinutes
+    from core.bot.recording_panels import RecordingPlaces
     from core.bot.session_status import Field
     from core.bot.transcripts import Transcripts
     from core.clock import Clock
@@ -235,6 +236,13 @@ class Runtime:
             usage=self.usage,
             whole=whole,
         )
+
+    @cached_property
+    def recording_places(self) -> RecordingPlaces:
+        """Where recordings are shown and announced."""
+        from core.bot.recording_panels import RecordingPlaces
+
+        return RecordingPlaces()
 
     @cached_property
     def usage(self) -> Usage:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from core.errors import RecordingError, StoreError
 from core.recording.exports import Exports, export_name, person_key
+from core.recording.folder_index import describe, scan
 from core.recording.folders import clear_scratch, delete_folder, folder_size
 from core.recording.locks import BUSY, RecordingLocks
 from core.recording.metadata import FILE, read_metadata
 from core.recording.picture import draw_timeline
 from core.recording.privacy import export_person, folders_with, is_on, take_person_out
-from core.store.recordings import RecordingRecord
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from core.machine.lane import Lane
     from core.recording.exports import Export
     from core.recording.metadata import Metadata
-    from core.store.recordings import RecordingsRepository
+    from core.store.recordings import RecordingRecord, RecordingsRepository
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Archive:
         records = await self._repository.all()
         known = {record.folder for record in records}
         ids = {record.id for record in records}
-        for record, people in await asyncio.to_thread(self._scan, known):
+        for record, people in await asyncio.to_thread(scan, self._root, known):
             if record.id in ids:
                 _log.warning(
                     "%s says it is recording %s, which lies elsewhere; it is left alone", record.folder, record.id
@@ -315,7 +315,7 @@ class Archive:
         known = next((record for record in self._records.values() if record.folder == below), None)
         if known is not None:
             return known
-        record = self._describe(await asyncio.to_thread(read_metadata, folder), folder, None)
+        record = describe(self._root, await asyncio.to_thread(read_metadata, folder), folder, None)
         await self.note(record)
         return record
 
@@ -343,7 +343,7 @@ class Archive:
 
     async def add(self, metadata: Metadata, folder: Path, report_channel_id: int | None) -> RecordingRecord:
         """Put a recording that begins into the index."""
-        record = self._describe(metadata, folder, report_channel_id)
+        record = describe(self._root, metadata, folder, report_channel_id)
         await self.update(record)
         return record
 
@@ -374,40 +374,6 @@ class Archive:
                 _log.info("recording %s was older than %s", record.id, age)
             except RecordingError:
                 _log.exception("recording %s is too old but stays", record.id)
-
-    def _scan(self, known: set[str]) -> list[tuple[RecordingRecord, dict[int, str]]]:
-        """Recordings in folders that the index does not know, and who is on them: it was lost, or they were brought."""
-        found: list[tuple[RecordingRecord, dict[int, str]]] = []
-        for file in sorted(self._root.glob(f"*/*/*/{FILE}")):
-            folder = file.parent
-            if folder.relative_to(self._root).as_posix() in known or self._leads_out(folder):
-                continue
-            try:
-                metadata = read_metadata(folder)
-                people = {int(person.id): person.name for person in metadata.people}
-                found.append((self._describe(metadata, folder, None), people))
-            except RecordingError:
-                _log.warning("%s is no recording of ours, or damaged", folder)
-        return found
-
-    def _leads_out(self, folder: Path) -> bool:
-        """Whether a folder is reached through a link: what is behind it is not ours to hand out or delete."""
-        return any(each.is_symlink() for each in (folder, folder.parent, folder.parent.parent))
-
-    def _describe(self, metadata: Metadata, folder: Path, report_channel_id: int | None) -> RecordingRecord:
-        return RecordingRecord(
-            id=metadata.id,
-            guild_id=int(metadata.guild.id),
-            channel_id=int(metadata.channel.id),
-            channel_name=metadata.channel.name,
-            folder=folder.relative_to(self._root).as_posix(),
-            state=metadata.state,
-            started_at=metadata.started_at,
-            started_by=None if metadata.started_by is None else int(metadata.started_by.id),
-            report_channel_id=report_channel_id,
-            duration_s=metadata.duration_s or None,
-            moved_to=metadata.moved_ids,
-        )
 
     def _clear(self, older_than_s: float = 0.0) -> None:
         """Delete what dead work left behind, and exports of yesterday; what cannot be deleted is tried again later."""

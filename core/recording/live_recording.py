@@ -6,36 +6,26 @@ import asyncio
 import logging
 from concurrent.futures import BrokenExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from core.audio.frames import RATE_HZ
 from core.recording.finishing import new_rendering
 from core.recording.metadata import Named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from core.audio.frames import OpusFrame
     from core.config.recording import RecordingSection
+    from core.handles import Ending
     from core.machine.lane import Lane
     from core.recording.metadata import Note
-    from core.recording.recorder import Recorder, TrackCounts
+    from core.recording.recorder import Recorder
+    from core.recording.source import RecordingSource
+    from core.recording.tracks import TrackCounts
     from core.store.recordings import RecordingRecord
 
 _log = logging.getLogger(__name__)
-
-
-class FrameSource(Protocol):
-    """Where packets come from: a session's receiver."""
-
-    def subscribe(self, callback: Callable[[OpusFrame], None], *, owner: object) -> None:
-        """Call `callback` for every packet, on the receive thread."""
-        ...
-
-    def drop(self, owner: object) -> None:
-        """End the subscriptions of `owner`."""
-        ...
 
 
 class LiveRecording:
@@ -45,20 +35,20 @@ class LiveRecording:
         self,
         record: RecordingRecord,
         recorder: Recorder,
-        sources: Sequence[FrameSource],
+        source: RecordingSource,
         section: RecordingSection,
         workers: Lane,
-        session_id: str | None,
+        *,
         automatic: bool,
-        channel_name: Callable[[int], str],
     ) -> None:
         self.record = record
         self.recorder = recorder
-        self.session_id = session_id
+        self.session_id = source.session_id
         self.automatic = automatic
-        self.channel_name = channel_name
         self.rendering = new_rendering(recorder.folder, section, workers)
-        self._sources = sources
+        self._source = source
+        self._own_voice = section.own_voice
+        self._listening: Ending | None = None
         self._render_every_s = section.render_every_s
         self._ended = asyncio.Event()
         self._changing = asyncio.Lock()
@@ -81,33 +71,32 @@ class LiveRecording:
     @property
     def paused(self) -> bool:
         """Whether packets are let go by."""
-        return self.recorder.paused
+        return self.recorder.packets.paused
 
     def heard(self) -> list[TrackCounts]:
         """Everybody recorded so far."""
-        return self.recorder.heard()
+        return self.recorder.tracks.heard()
 
     def begin(self) -> None:
         """Let packets in."""
         self.recorder.start()
-        for source in self._sources:
-            source.subscribe(self.recorder.write, owner=self)
+        self._listening = self._source.subscribe(self.recorder.write, own_voice=self._own_voice)
 
     def note(self, text: str, by: Named | None) -> Note:
         """Mark this moment."""
-        return self.recorder.note(text, by)
+        return self.recorder.log.note(text, by)
 
     def moved(self, channel_id: int) -> None:
         """Go on in another channel, which the metadata names and a note tells."""
-        name = self.channel_name(channel_id)
-        self.recorder.moved(Named(id=str(channel_id), name=name))
+        name = self._source.channel_name(channel_id)
+        self.recorder.log.moved(Named(id=str(channel_id), name=name))
         if channel_id not in self.record.channel_ids:
             self.record = replace(self.record, moved_to=(*self.record.moved_to, channel_id))
 
     async def end(self, reason: str, by: Named | None = None) -> None:
         """Let no more packets in, and wait until what has come is on disk."""
-        for source in self._sources:
-            source.drop(self)
+        if self._listening is not None:
+            self._listening.end()
         async with self._changing:
             self._ended.set()
             await asyncio.wrap_future(self.recorder.stop(reason, by))
@@ -139,7 +128,7 @@ class LiveRecording:
         while not await self._ends_within(self._render_every_s):
             until = round(self.recorder.complete_s * RATE_HZ)
             try:
-                await self.rendering.advance(self.recorder.journals(), until)
+                await self.rendering.advance(self.recorder.tracks.journals(), until)
             except (OSError, BrokenExecutor) as error:
                 _log.warning("recording %s: rendering waits for the end: %s", self.id, error)
                 return

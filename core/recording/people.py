@@ -80,10 +80,10 @@ class RecordedPeople:
 
     async def _refused(self, live: LiveRecording, user_id: int) -> bool:
         """Delete somebody from a recording under way; whether they were on it."""
-        was_there = user_id in live.recorder.journals()
+        was_there = user_id in live.recorder.tracks.journals()
         if await live.forget(user_id):
             if was_there:
-                live.recorder.refused()
+                live.recorder.log.refused()
         elif was_there:  # it is just being closed
             await self._settled(live.id)
             if self._archive.find(live.id) is not None:
@@ -98,7 +98,7 @@ class RecordedPeople:
 
     async def count(self, user_id: int) -> int:
         """On how many recordings somebody is, running ones included."""
-        running = {live.folder for live in self._live.values() if user_id in live.recorder.journals()}
+        running = {live.folder for live in self._live.values() if user_id in live.recorder.tracks.journals()}
         folders = await asyncio.to_thread(self._archive.folders_of, user_id)
         return len(running.union(folders))
 
@@ -160,7 +160,7 @@ class RecordedPeople:
 
     async def _out_of_live(self, live: LiveRecording, person: Person) -> bool:
         """Take a person out of a recording under way; whether they were on it or named in it."""
-        was_there = person.id in live.recorder.journals()
+        was_there = person.id in live.recorder.tracks.journals()
         if await live.forget(person.id):
             return await live.strip(person.id, person.names) or was_there
         return False  # one that is just being closed is among the past ones next

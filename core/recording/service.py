@@ -7,32 +7,30 @@ import logging
 import secrets
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from core import private
 from core.errors import RecordingError
-from core.events import RecordingRendered, RecordingStarted, RecordingStopped
+from core.events import RecordingStarted, RecordingStopped
 from core.privacy.kept import FILE as KEPT
 from core.privacy.owners import Person
 from core.privacy.service import Privacy
 from core.recording.archive import Archive
 from core.recording.auto_rules import AutoRules
-from core.recording.events import RecordingFailed
-from core.recording.finishing import clear_rendered, drop_refused, finish, give_up, new_rendering
+from core.recording.finisher import Finisher
 from core.recording.folders import delete_folder, make_folder
+from core.recording.limits import RecordingLimits
 from core.recording.live_recording import LiveRecording
 from core.recording.metadata import ConsentNote as ConsentPart
-from core.recording.metadata import Encryption, Metadata, Named, Software
+from core.recording.metadata import Metadata, Named, Software
 from core.recording.people import RecordedPeople
-from core.recording.recorder import Recorder, RecordingLimits
+from core.recording.recorder import Recorder
 from core.recording.rights import RecordingConsent
-from core.recording.room import Room, is_full
 from core.recording.session_listener import SessionListener
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Iterable
     from pathlib import Path
 
     from core.clock import Clock
@@ -41,9 +39,7 @@ if TYPE_CHECKING:
     from core.machine.lane import Lane
     from core.privacy.service import Settled
     from core.recording.exports import Export
-    from core.recording.live_recording import FrameSource
-    from core.recording.rendering import Rendering
-    from core.recording.unheard import UnheardSpan
+    from core.recording.source import RecordingSource
     from core.store.decisions import Decision
     from core.store.recordings import RecordingRecord, RecordingsRepository
 
@@ -58,7 +54,7 @@ FAILED = "The recording is safe, but its finished files could not be made; the l
 class Recordings:
     """All recordings of this process, live and past.
 
-    Plain Python: packets come from any `FrameSource`, names from any function. Events on the hub tell what happened;
+    Plain Python: packets come from any `RecordingSource`, names from any function. Events on the hub tell what happened;
     a session that breaks, comes back or ends takes its recording along by itself.
     """
 
@@ -90,10 +86,7 @@ class Recordings:
         self.privacy = privacy or Privacy(repository.store, root / KEPT, clock)
         self.consent = RecordingConsent(section.consent, among=self.privacy.consent)
         self.auto = AutoRules(section)
-        self.panels: dict[str, tuple[int, int]] = {}  # channel and message that show a recording, kept through reloads
-        self.announced: dict[int, int] = {}  # by guild: the voice channel that was told and is marked, kept likewise
         self.archive = Archive(root, section, workers, repository, clock, self._render_again)
-        self.room = Room(root, section.min_free_mb, clock, self._try_again)
         self._section = section
         self._root = root
         self._hub = hub
@@ -102,13 +95,19 @@ class Recordings:
         self._repository = repository
         self._version = version
         self._tasks = Tasks("recordings")
+        self.finisher = Finisher(
+            section,
+            root,
+            hub=hub,
+            clock=clock,
+            workers=workers,
+            archive=self.archive,
+            consent=self.consent,
+            tasks=self._tasks,
+        )
         self._live: dict[int, LiveRecording] = {}  # by guild
         self._starting: set[int] = set()
-        self._rendering: dict[str, Rendering] = {}
         self._ending: dict[str, asyncio.Task[None]] = {}
-        self._finishing: dict[str, asyncio.Task[None]] = {}
-        self._outcomes: dict[str, Metadata] = {}
-        self._unreported: dict[str, tuple[RecordingRecord, Metadata | None]] = {}
         self.people = RecordedPeople(self.archive, repository, self.consent, self._live, self._settled)
         self.privacy.respect("recorded", self.people.decided)
         self.privacy.register("recordings", self.people)
@@ -122,9 +121,9 @@ class Recordings:
         for record in await self.archive.open():
             _log.info("recording %s was not finished; doing that now", record.id)
             await self.archive.note(replace(record, state="rendering"))
-            self._finish_anew(record, again=False)
+            self.finisher.anew(record, again=False)
         self._tasks.start(self.archive.keep_clean(), "retention")
-        self._tasks.start(self.room.keep_looking(), "room")
+        self._tasks.start(self.finisher.room.keep_looking(), "room")
 
     async def close(self) -> None:
         """End every recording; what is not rendered by then is, after the next start."""
@@ -139,81 +138,42 @@ class Recordings:
 
     async def start(
         self,
-        source: FrameSource,
+        source: RecordingSource,
         *,
-        guild: Named,
-        channel: Named,
-        name_of: Callable[[int], str],
         started_by: Named | None = None,
-        session_id: str | None = None,
         report_channel_id: int | None = None,
-        own_voice: tuple[int, FrameSource] | None = None,
-        encryption: Callable[[], Encryption | None] = lambda: None,
-        missed: Callable[[], Mapping[int, Sequence[UnheardSpan]]] = dict,
-        undecryptable: Callable[[], Mapping[int, Mapping[str, int]]] = dict,
         automatic: bool = False,
-        channel_name: Callable[[int], str] = str,
     ) -> LiveRecording:
         """Record from now on.
 
         Args:
-            source: Where packets come from, usually the session's receiver.
-            guild: The server, by id and name.
-            channel: The voice channel.
-            name_of: A person's name by user id; asked on the recorder's thread, once a person.
+            source: What is recorded, usually a voice session.
             started_by: Who wanted it.
-            session_id: The voice session whose end ends the recording.
             report_channel_id: Where to say how it ended.
-            own_voice: The bot's own user id, and where what it says comes from; left out if the configuration wants that.
-            encryption: How packets come at the moment; None while that is not known.
-            undecryptable: Frames that could not be decrypted, by user id and cause.
-            missed: When that was, by user id.
             automatic: Whether nobody asked for it.
-            channel_name: A voice channel's name by id, for when the session is moved.
 
         Raises:
             RecordingError: There is a recording in this guild, or its folder cannot be made.
         """
-        guild_id = int(guild.id)
+        guild_id = int(source.guild.id)
         running = self._live.get(guild_id)
         if running is not None or guild_id in self._starting:
-            name = running.record.channel_name if running is not None else channel.name
+            name = running.record.channel_name if running is not None else source.channel.name
             raise RecordingError(ALREADY.format(channel=name))
         self._starting.add(guild_id)
-        loop = asyncio.get_running_loop()
-
-        def on_ended(reason: str) -> None:
-            loop.call_soon_threadsafe(self._ended_by_itself, guild_id, reason)
-
-        def on_heard(user_id: int, name: str) -> None:
-            loop.call_soon_threadsafe(self._heard, metadata.id, user_id, name)
-
         try:
-            metadata = self._new_metadata(guild, channel, started_by)
+            metadata = self._new_metadata(source, started_by)
             folder = await asyncio.to_thread(
-                make_folder, self._root, guild_id, int(channel.id), metadata.started_at, self._section.min_free_mb
+                make_folder,
+                self._root,
+                guild_id,
+                int(source.channel.id),
+                metadata.started_at,
+                self._section.min_free_mb,
             )
-            sources = [source]
-            if own_voice is not None and self._section.own_voice:
-                sources.append(own_voice[1])
-            recorder = Recorder(
-                folder,
-                metadata,
-                consent=self.consent,
-                clock=self._clock,
-                name_of=name_of,
-                limits=self._limits,
-                on_ended=on_ended,
-                own_id=None if own_voice is None else own_voice[0],
-                undecryptable=undecryptable,
-                missed=missed,
-                encryption=encryption,
-                on_heard=on_heard,
-            )
+            recorder = self._new_recorder(folder, metadata, source)
             record = await self.archive.add(metadata, folder, report_channel_id)
-            live = LiveRecording(
-                record, recorder, sources, self._section, self._workers, session_id, automatic, channel_name
-            )
+            live = LiveRecording(record, recorder, source, self._section, self._workers, automatic=automatic)
             live.begin()
             self._live[guild_id] = live
         finally:
@@ -223,21 +183,39 @@ class Recordings:
         _log.info("recording %s started in channel %d", live.id, record.channel_id)
         return live
 
-    def _new_metadata(self, guild: Named, channel: Named, started_by: Named | None) -> Metadata:
+    def _new_recorder(self, folder: Path, metadata: Metadata, source: RecordingSource) -> Recorder:
+        loop = asyncio.get_running_loop()
+        guild_id, section = int(source.guild.id), self._section
+
+        def on_ended(reason: str) -> None:
+            loop.call_soon_threadsafe(self._ended_by_itself, guild_id, reason)
+
+        def on_heard(user_id: int, name: str) -> None:
+            loop.call_soon_threadsafe(self._heard, metadata.id, user_id, name)
+
+        return Recorder(
+            folder,
+            metadata,
+            source,
+            consent=self.consent,
+            clock=self._clock,
+            limits=RecordingLimits(
+                section.max_length_s, round(section.max_size_mb * 1e6), round(section.min_free_mb * 1e6)
+            ),
+            on_ended=on_ended,
+            on_heard=on_heard,
+        )
+
+    def _new_metadata(self, source: RecordingSource, started_by: Named | None) -> Metadata:
         return Metadata(
             id=secrets.token_hex(5),
-            guild=guild,
-            channel=channel,
+            guild=source.guild,
+            channel=source.channel,
             started_at=self._clock.now(),
             started_by=started_by,
             consent=ConsentPart(mode=self.consent.mode),
             software=Software(version=self._version),
         )
-
-    @property
-    def _limits(self) -> RecordingLimits:
-        section = self._section
-        return RecordingLimits(section.max_length_s, round(section.max_size_mb * 1e6), round(section.min_free_mb * 1e6))
 
     def live(self, guild_id: int) -> LiveRecording | None:
         """The recording under way in a guild."""
@@ -277,24 +255,6 @@ class Recordings:
         await self.archive.forget(live.id)
         await asyncio.to_thread(delete_folder, live.folder, self._root)
 
-    def progress(self, recording_id: str) -> float | None:
-        """How far the finishing of a recording's files is, 0 to 1; None if nothing is being done to it."""
-        rendering = self._rendering.get(recording_id)
-        return None if rendering is None else rendering.progress
-
-    def outcome(self, recording_id: str) -> Metadata | None:
-        """The metadata of a recording finished by this process, also of one with nobody on it, which is not kept."""
-        return self._outcomes.get(recording_id)
-
-    def reports(self) -> list[tuple[RecordingRecord, Metadata | None]]:
-        """Recordings that were finished since the last call, for who tells people; without metadata where it failed.
-
-        They wait here while nobody is there to tell: before the bot is connected, and while a cog is reloaded.
-        """
-        waiting = list(self._unreported.values())
-        self._unreported.clear()
-        return waiting
-
     async def rendered(self, recording_id: str) -> Metadata:
         """Wait until a recording's files are finished.
 
@@ -302,7 +262,7 @@ class Recordings:
             RecordingError: They could not be made.
         """
         await self._settled(recording_id)
-        outcome = self._outcomes.get(recording_id)
+        outcome = self.finisher.outcome(recording_id)
         if outcome is not None:
             return outcome
         record = self.archive.record(recording_id)
@@ -386,7 +346,7 @@ class Recordings:
         self._hub.publish(RecordingStopped(record.guild_id, record.id, record.channel_id, str(live.folder), reason))
         _log.info("recording %s ended: %s", record.id, reason if by is None else "by hand")  # no names in the log
         if render:
-            self._finish_later(record, live.rendering)
+            self.finisher.later(record, live.rendering)
 
     async def moved(self, live: LiveRecording, channel_id: int) -> None:
         """Take note that a recording goes on in another channel: rights are asked in that one as well from now on."""
@@ -401,83 +361,13 @@ class Recordings:
         if live is not None:
             self._tasks.start(self._end(live, reason))
 
-    def _finish_anew(self, record: RecordingRecord, *, again: bool) -> None:
-        """Finish from the journals alone: after a crash, or again, after something was taken out."""
-        self._outcomes.pop(record.id, None)
-        folder = self.archive.folder(record)
-        self._finish_later(record, new_rendering(folder, self._section, self._workers), again=again)
-
-    def _finish_later(self, record: RecordingRecord, rendering: Rendering, *, again: bool = False) -> None:
-        self._rendering[record.id] = rendering
-        self._finishing[record.id] = self._tasks.start(self._finish(record, rendering, again=again))
-
-    async def _finish(self, record: RecordingRecord, rendering: Rendering, *, again: bool) -> None:
-        try:
-            await self._drop_refused(record, rendering, again=again)
-            metadata = await finish(rendering.folder, self._section, self._workers, rendering)
-            await asyncio.to_thread(private.tighten_all, rendering.folder)
-            people = {int(person.id): person.name for person in metadata.people}
-            if not people and not metadata.notes:
-                await asyncio.to_thread(delete_folder, rendering.folder, self._root)
-                await self.archive.forget(record.id)
-            else:
-                moved_to = tuple({*record.moved_to, *metadata.moved_ids})  # after a crash either may know more
-                done = replace(record, state="finished", duration_s=metadata.duration_s, moved_to=moved_to)
-                await self.archive.note(done, people)
-        except Exception as error:  # noqa: BLE001 - whatever it was, people are told, and the journals wait
-            _log.exception("recording %s: its files could not be finished; the journals are safe", record.id)
-            if is_full(error):
-                await self.room.wait(record.id)
-            await self._give_up(record, rendering.folder)
-            if record.state != "failed":  # a second failure is no news
-                self._unreported[record.id] = (record, None)
-            self._hub.publish(RecordingFailed(record.guild_id, record.id, record.channel_id, str(rendering.folder)))
-            return
-        finally:
-            self._rendering.pop(record.id, None)
-            self._finishing.pop(record.id, None)
-        self._outcomes[record.id] = metadata
-        if not again:
-            self._unreported[record.id] = (self.archive.find(record.id) or record, metadata)
-        while len(self._outcomes) > 100:
-            del self._outcomes[next(iter(self._outcomes))]
-        self._hub.publish(RecordingRendered(record.guild_id, record.id, record.channel_id, str(rendering.folder)))
-
-    async def _drop_refused(self, record: RecordingRecord, rendering: Rendering, *, again: bool) -> None:
-        """Ask once more who refused, before anything is made of a recording: it may not have been possible till now.
-
-        Who is on one that was finished already, and refused after its end, stays on it until they want to be deleted.
-        """
-        end = record.started_at + timedelta(seconds=record.duration_s or 0)
-        dropped = await asyncio.to_thread(
-            drop_refused, rendering.folder, lambda user_id: self.consent.refused(user_id, end if again else None)
-        )
-        if not rendering.tracks:
-            await asyncio.to_thread(clear_rendered, rendering.folder)
-        for user_id in dropped:
-            _log.info("recording %s: somebody who refused is left out", record.id)
-            await rendering.forget(user_id)
-
-    async def _give_up(self, record: RecordingRecord, folder: Path) -> None:
-        people = None
-        try:
-            people = await asyncio.to_thread(give_up, folder)
-        except (OSError, RecordingError) as error:
-            _log.warning("recording %s: its metadata does not say so: %s", record.id, error)
-        await self.archive.note(replace(record, state="failed"), people)
-
-    def _try_again(self, recording_id: str) -> None:
-        record = self.archive.find(recording_id)
-        if record is not None and record.state == "failed":
-            self._finish_anew(record, again=False)
-
     async def _render_again(self, record: RecordingRecord) -> None:
-        self._finish_anew(record, again=True)
+        self.finisher.anew(record, again=True)
         await self._settled(record.id)
 
     async def _settled(self, recording_id: str) -> None:
         """Wait until nothing is being done to a recording."""
-        for tasks in (self._ending, self._finishing):
-            task = tasks.get(recording_id)
-            if task is not None:
-                await asyncio.wait({task})
+        task = self._ending.get(recording_id)
+        if task is not None:
+            await asyncio.wait({task})
+        await self.finisher.settled(recording_id)

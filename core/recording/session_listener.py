@@ -57,27 +57,27 @@ class SessionListener:
     def _on_joined(self, event: PersonJoined) -> None:
         live = self._live(event.guild_id)
         if live is not None:
-            live.recorder.introduce(event.user_id, event.name)
+            live.recorder.called.introduce(event.user_id, event.name)
 
     def _on_interrupted(self, event: SessionInterrupted) -> None:
         live = self._of(event.guild_id, event.session_id)
         if live is not None:
-            live.recorder.gap_started(event.reason)
+            live.recorder.log.gap_started(event.reason)
 
     def _on_resumed(self, event: SessionResumed) -> None:
         live = self._of(event.guild_id, event.session_id)
         if live is not None:
-            live.recorder.gap_ended()
+            live.recorder.log.gap_ended()
 
     def _on_impaired(self, event: SessionImpaired) -> None:
         live = self._of(event.guild_id, event.session_id)
         if live is not None:
-            live.recorder.impaired(deafened=event.deafened, silenced=event.silenced)
+            live.recorder.log.impaired(deafened=event.deafened, silenced=event.silenced)
 
     def _on_encryption(self, event: EncryptionChanged) -> None:
         live = self._of(event.guild_id, event.session_id)
         if live is not None and not (event.before and event.protocol_version):
-            live.recorder.encryption_changed(off=event.weaker, at_s=event.at_s)
+            live.recorder.log.encryption_changed(off=event.weaker, at_s=event.at_s)
 
     async def _on_moved(self, event: SessionMoved) -> None:
         live = self._of(event.guild_id, event.session_id)

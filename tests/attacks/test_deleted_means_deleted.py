@@ -22,7 +22,7 @@ from core.recording.metadata import PAUSED_BY, STOPPED_BY, Named, read_metadata
 from core.store.history import HistoryEntry, HistoryRepository
 from core.store.settings import PersonVoice, SettingsRepository
 from core.store.store import Store
-from tests.core.recording.people import START, Speaker, together, tone
+from tests.core.recording.people import START, Source, Speaker, together, tone
 from tests.core.recording.test_service import House, eventually
 
 if TYPE_CHECKING:
@@ -58,23 +58,18 @@ class Home(House):
     async def die(self, service: Recordings) -> None:
         """A process is killed: nothing is said goodbye to, nothing is finished."""
         for live in service._live.values():
-            live.recorder._run_commands = lambda: None  # type: ignore[method-assign]
-            live.recorder._write_metadata = lambda: None  # type: ignore[method-assign]
+            live.recorder.commands.work = lambda: None  # type: ignore[method-assign]
+            live.recorder.log.write = lambda folder: None  # type: ignore[method-assign]
             live.recorder._closing.set()
         service._live.clear()
         await service._tasks.cancel_all()
         await self.privacy.close()
         await self.store.close()
 
-    async def talk(self, service: Recordings, **more: Any) -> LiveRecording:
+    async def talk(self, service: Recordings, *, started_by: Named | None = None, **more: Any) -> LiveRecording:
         """Ana and Bo speak in a recording that goes on."""
-        live = await service.start(
-            self.channel,
-            guild=Named(id="1", name="Guild"),
-            channel=Named(id="2", name="Lounge"),
-            name_of=lambda user_id: NAMES.get(user_id, "Parley"),
-            **more,
-        )
+        source = Source(self.channel, name_of=lambda user_id: NAMES.get(user_id, "Parley"), **more)
+        live = await service.start(source, started_by=started_by)
         self.recorders = [live.recorder]
         base = live.recorder.started_s
         self.sound = Speaker(ANA, ssrc=5, start_s=base).say(tone(2), 0.5)

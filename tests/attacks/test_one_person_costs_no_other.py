@@ -13,10 +13,10 @@ from core.recording.finishing import settle_metadata
 from core.recording.journal import JournalReader
 from core.recording.metadata import Named, Note, read_metadata
 from core.recording.names import MAX_SHOWN
-from core.recording.recorder import DISK_GONE, Recorder
+from core.recording.recorder import DISK_GONE
 from core.recording.rights import RecordingConsent
 from tests.core.recording.opus_rules import complaints
-from tests.core.recording.people import START, FakeClock, Speaker, feed, metadata, together, tone
+from tests.core.recording.people import START, FakeClock, Speaker, feed, metadata, new_recorder, together, tone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ NAMES = {
 
 def record(folder: Path, name_of: Callable[[int], str], frames: list[OpusFrame], **more: Any) -> list[str]:
     clock, told = FakeClock(), []
-    live = Recorder(
+    live = new_recorder(
         folder,
         metadata(),
         consent=RecordingConsent("announce"),
@@ -146,7 +146,7 @@ def test_a_disk_that_is_gone_is_everybodys_trouble(tmp_path: Path) -> None:
     def open_file(path: Path) -> BinaryIO:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    live = Recorder(
+    live = new_recorder(
         tmp_path,
         metadata(),
         consent=RecordingConsent("announce"),
@@ -178,7 +178,7 @@ def test_halves_of_characters_in_notes_and_channels_end_nothing(tmp_path: Path) 
     note = Note(at_s=1, at=START, text="so\ud800", by=Named(id="1", name="A\udfff"))
     found = metadata()
     found.channel, found.notes = Named(id="2", name="\ud800lounge"), [note]
-    live = Recorder(tmp_path, found, consent=RecordingConsent("announce"), clock=FakeClock(), name_of=str)
-    live.note("and\udc00", Named(id="3", name="\ud801"))
+    live = new_recorder(tmp_path, found, consent=RecordingConsent("announce"), clock=FakeClock(), name_of=str)
+    live.log.note("and\udc00", Named(id="3", name="\ud801"))
     live.stop("x").result(5)
     assert [each.text for each in read_metadata(tmp_path).notes] == ["so?", "and?"]

@@ -27,7 +27,7 @@ def live(scene: Any) -> Any:
 
 
 async def recorded(scene: Any) -> None:
-    await scene.until(lambda: scene.runtime.recordings.announced.get(scene.guild.id) == scene.voice.id)
+    await scene.until(lambda: scene.runtime.recording_places.announced.get(scene.guild.id) == scene.voice.id)
     assert live(scene).automatic
 
 

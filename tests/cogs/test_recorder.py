@@ -347,7 +347,7 @@ async def test_the_recording_notes_the_name_of_the_channel_it_goes_on_in(scene: 
     await scene.until(lambda: scene.bot.get_channel(library.id) is not None)
     scene.world.voice.move(scene.guild, scene.bot_user.id, library)
     recording_id = live(scene).id
-    await scene.until(lambda: scene.runtime.recordings.announced.get(scene.guild.id) == library.id)
+    await scene.until(lambda: scene.runtime.recording_places.announced.get(scene.guild.id) == library.id)
     await scene.runtime.recordings.stop(scene.guild.id, "Enough.")
     notes = (await scene.runtime.recordings.rendered(recording_id)).notes
     assert [note.text for note in notes] == ["The recording goes on in “Library”."]

@@ -41,7 +41,7 @@ async def test_a_lost_gateway_session_leaves_a_gap_that_is_told_and_the_track_go
     await studio.settled(2)
     assert studio.session is session
     second = await studio.speak(ada, voice(1, 0.5))
-    await studio.until(lambda: not studio.runtime.recordings.required(studio.guild.id).recorder._gaps)
+    await studio.until(lambda: not studio.runtime.recordings.required(studio.guild.id).recorder.log.in_gap)
     recorded = await studio.stop()
     assert_there(recorded, first, second)
     assert_nothing_else(recorded, ada.user.id, [first, second])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.audio.frames import OPUS_SILENCE
-from core.bot.record_session import OwnVoice
+from core.bot.record_session import subscribe_to_own_voice
 from loopback.people.espeak import synthesise
 from tests.journeys.sounds import RATE_HZ, clicks, find, peaks, voice
 from tests.journeys.studio import Spoken, assert_nothing_else, assert_there
@@ -85,7 +85,7 @@ async def test_what_the_bot_says_is_on_its_own_track_beside_everybody(studio: St
     await studio.record()
     sound = voice(4, 0.8)
     sent: list[OpusFrame] = []
-    OwnVoice(studio.session.player, studio.bot_user.id).subscribe(sent.append, owner=sent)
+    subscribe_to_own_voice(studio.session.player, studio.bot_user.id, sent.append)
     line = studio.session.player.line("reply")
     line.write(sound.astype(np.float32) / 32768)
     line.end()

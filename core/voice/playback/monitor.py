@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.audio.frames import FRAME_SAMPLES, RATE_HZ
+from core.fanout import Fanout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_log = logging.getLogger(__name__)
+    from core.handles import Handle
 
 _APART = RATE_HZ // 1000  # a frame this far from its place in the spurt begins a new one
 
@@ -31,40 +31,26 @@ class SentFrame:
     said_for: tuple[int, ...] = ()
 
 
-@dataclass(slots=True, eq=False)
-class _Listener:
-    callback: Callable[[SentFrame], None]
-    owner: object
-    failed: int = 0
-
-
 class Monitor:
     """Hands on what a player sends. Listeners come and go on the event loop, whatever the player's thread does."""
 
     def __init__(self) -> None:
-        self._listeners: tuple[_Listener, ...] = ()
+        self._frames = Fanout[SentFrame]("a frame of the bot's own voice")
         self._sequence = self._timestamp = 0
 
-    def subscribe(self, callback: Callable[[SentFrame], None], *, owner: object) -> None:
+    def subscribe(self, callback: Callable[[SentFrame], object], *, owner: object = None) -> Handle:
         """Call `callback` for every frame, on the player's thread, where it must not block."""
-        self._listeners = (*self._listeners, _Listener(callback, owner))
+        return self._frames.subscribe(callback, owner=owner)
 
     def drop(self, owner: object) -> None:
         """End the subscriptions of `owner`."""
-        self._listeners = tuple(each for each in self._listeners if each.owner is not owner)
+        self._frames.drop(owner)
 
     def sent(self, opus: bytes, due_s: float, now_s: float, said_for: tuple[int, ...] = ()) -> None:
         """A frame that was due at `due_s` has gone out."""
-        if not self._listeners:
+        if not self._frames:
             return
         due, following = round(due_s * RATE_HZ), self._timestamp + FRAME_SAMPLES
         self._timestamp = following if abs(due - following) < _APART else due
         self._sequence = (self._sequence + 1) & 0xFFFF
-        frame = SentFrame(self._sequence, self._timestamp & 0xFFFFFFFF, now_s, opus, said_for)
-        for listener in self._listeners:
-            try:
-                listener.callback(frame)
-            except Exception:  # noqa: BLE001 - whatever a listener does, the bot goes on speaking; the log has it
-                listener.failed += 1
-                if listener.failed & (listener.failed - 1) == 0:  # fifty times a second would be no log
-                    _log.exception("a listener to the bot's own voice failed (%d times)", listener.failed)
+        self._frames.send(SentFrame(self._sequence, self._timestamp & 0xFFFFFFFF, now_s, opus, said_for))

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from core.audio.frames import OPUS_SILENCE, OpusFrame
+from core.fanout import Fanout
 from core.voice.receive.dave import FrameDecryptor, Undecryptable, is_encrypted
 from core.voice.receive.pending import UndecryptedFrames, UnmappedPackets
 from core.voice.receive.sequence import SequenceWindow
 from core.voice.receive.stats import ReceiveStats, UserStats
-from core.voice.receive.streams import ReceiveLink, Stream, Subscriber
+from core.voice.receive.streams import ReceiveLink, Stream
 from core.voice.receive.transport import AES256_GCM, AES_NONCE_REST, FORGED, OVERHEAD, opener
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from core.handles import Handle
     from core.voice.receive.missed import Missed
     from core.voice.receive.pending import Packet
 
@@ -58,7 +60,8 @@ class Receiver:
         self._link = link
         self._users: dict[int, int] = {}
         self._dave = FrameDecryptor(link, recover)
-        self._subscribers: tuple[Subscriber, ...] = ()
+        self._frames = Fanout[OpusFrame]("a frame")
+        self._send = self._frames.send
         self._streams: dict[int, Stream] = {}
         self._heard: dict[int, UserStats] = {}
         self._unnamed = UnmappedPackets()
@@ -72,14 +75,13 @@ class Receiver:
 
     # Subscribers ------------------------------------------------------------------------------------------------------
 
-    def subscribe(self, callback: Callable[[OpusFrame], None], *, owner: object) -> None:
-        """Call `callback` with every frame from now on, on the reading thread, until `drop(owner)`."""
-        name = getattr(callback, "__qualname__", repr(callback))
-        self._subscribers = (*self._subscribers, Subscriber(callback, owner, name))
+    def subscribe(self, callback: Callable[[OpusFrame], object], *, owner: object = None) -> Handle:
+        """Call `callback` with every frame from now on, on the reading thread, until the handle or the owner ends."""
+        return self._frames.subscribe(callback, owner=owner)
 
     def drop(self, owner: object) -> None:
         """End every subscription of `owner`. A frame that is being delivered may still arrive."""
-        self._subscribers = tuple(there for there in self._subscribers if there.owner is not owner)
+        self._frames.drop(owner)
 
     @property
     def stats(self) -> ReceiveStats:
@@ -97,7 +99,7 @@ class Receiver:
             },
             held=len(self._unnamed),
             recoveries=self._dave.recoveries,
-            failed={there.name: there.failed for there in self._subscribers},
+            failed=self._frames.failed,
         )
 
     def undecryptable(self) -> dict[int, dict[str, int]]:
@@ -310,14 +312,7 @@ class Receiver:
     def _deliver(self, ssrc: int, stream: Stream, user_id: int, packet: Packet, opus: bytes) -> None:
         stream.heard.packets += 1
         self._delivered += 1
-        frame = OpusFrame(user_id, ssrc, packet[1], packet[0], packet[2], opus)
-        for subscriber in self._subscribers:
-            try:
-                subscriber.callback(frame)
-            except Exception:  # noqa: BLE001 - a subscriber's failure is its own: logged, counted, the others go on
-                subscriber.failed += 1
-                if subscriber.failed & (subscriber.failed - 1) == 0:
-                    _log.exception("%s failed on a frame (%d times)", subscriber.name, subscriber.failed)
+        self._send(OpusFrame(user_id, ssrc, packet[1], packet[0], packet[2], opus))
 
     def _unseal(self, ssrc: int, stream: Stream, now_s: float) -> None:
         """Try the frames again whose key was missing: some clients use a new key before everybody has it."""

@@ -1,4 +1,4 @@
-"""What the receiver knows: the connection it reads from, who listens, and one sender's stream."""
+"""What the receiver knows: the connection it reads from, and one sender's stream."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from core.voice.receive.dave import DaveLink
 from core.voice.receive.pending import UndecryptedFrames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from core.audio.frames import OpusFrame
     from core.voice.receive.pending import Packet
     from core.voice.receive.sequence import SequenceWindow
     from core.voice.receive.stats import UserStats
@@ -29,16 +26,6 @@ class ReceiveLink(DaveLink, Protocol):
     def mode(self) -> str:
         """The transport mode."""
         ...
-
-
-@dataclass(slots=True, eq=False)
-class Subscriber:
-    """Somebody who gets every frame."""
-
-    callback: Callable[[OpusFrame], None]
-    owner: object
-    name: str
-    failed: int = 0
 
 
 @dataclass(slots=True, eq=False)

@@ -11,13 +11,14 @@ import numpy as np
 
 from core.audio.frames import FRAME_S, FRAME_SAMPLES, OPUS_SILENCE, RATE_HZ, OpusFrame
 from core.audio.opus import Encoder
+from core.handles import Handle
 from core.recording.metadata import ConsentNote, Metadata, Named
+from core.recording.recorder import Recorder
+from core.recording.source import RecordingSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
-
-    from core.recording.recorder import Recorder
 
 START = datetime(2026, 11, 6, 20, 0, tzinfo=UTC)
 DELAY_S = 0.04
@@ -62,6 +63,42 @@ class Channel:
         for frame in frames:
             for callback in list(self.callbacks.values()):
                 callback(frame)
+
+
+class Source(RecordingSource):
+    """A channel to record, that answers its recorder's questions as a test wants."""
+
+    def __init__(
+        self,
+        sound: Channel | None = None,
+        *,
+        own_voice: tuple[int, Channel] | None = None,
+        own_id: int | None = None,
+        session_id: str | None = None,
+        **answers: Callable[..., Any],
+    ) -> None:
+        super().__init__(Named(id="1", name="Guild"), Named(id="2", name="Lounge"))
+        self.sound = sound or Channel()
+        self.own_id, self.mouth = (own_id, None) if own_voice is None else own_voice
+        self.session_id = session_id
+        for question, answer in answers.items():
+            assert callable(getattr(RecordingSource, question))
+            setattr(self, question, answer)
+
+    def subscribe(self, callback: Callable[[OpusFrame], None], *, own_voice: bool) -> Handle:
+        heard = [self.sound, *([self.mouth] if own_voice and self.mouth is not None else [])]
+        for channel in heard:
+            channel.subscribe(callback, owner=self)
+        return Handle(lambda: [channel.drop(self) for channel in heard])
+
+
+QUESTIONS = ("name_of", "own_id", "undecryptable", "missed", "encryption")
+
+
+def new_recorder(folder: Path, found: Metadata, **options: Any) -> Recorder:
+    """A recorder, with what it asks its source among the options."""
+    answers = {question: options.pop(question) for question in QUESTIONS if question in options}
+    return Recorder(folder, found, Source(**answers), **options)
 
 
 def tone(duration_s: float, hz: float = 440.0, level: float = 0.3) -> np.ndarray:

@@ -87,7 +87,7 @@ async def test_a_recording_of_a_note_alone_is_kept_and_said_to_be_kept(house: Ho
     house.clock.at_s += 2
     await service.stop(1, "Enough.")
     await service.rendered(live.id)
-    ((record, metadata),) = service.reports()
+    ((record, metadata),) = service.finisher.reports()
     assert live.folder.exists()
     text = words.report_text(record, metadata)
     assert words.ONLY_NOTES in text
@@ -100,7 +100,7 @@ async def test_a_recording_of_nothing_is_not_kept_and_said_not_to_be(house: Hous
     house.clock.at_s += 2
     await service.stop(1, "Enough.")
     await service.rendered(live.id)
-    ((record, metadata),) = service.reports()
+    ((record, metadata),) = service.finisher.reports()
     assert not live.folder.exists()
     assert words.report_text(record, metadata) == words.NOBODY
 
@@ -116,16 +116,16 @@ async def test_a_full_disk_at_the_end_is_told_and_tried_again_when_there_is_room
     live = await speak(house, service)
     await service.stop(1, "Enough.")
     told: list[Any] = []
-    await eventually(lambda: bool(told.extend(service.reports()) or told))
+    await eventually(lambda: bool(told.extend(service.finisher.reports()) or told))
     ((_, metadata),) = told
     assert metadata is None
-    assert service.room.waits(live.id)
-    assert service.progress(live.id) is None  # so the panel is not kept in the middle of it
+    assert service.finisher.room.waits(live.id)
+    assert service.finisher.progress(live.id) is None  # so the panel is not kept in the middle of it
     workers.full, room["free"] = False, 1e12
     told.clear()
-    await eventually(lambda: bool(told.extend(service.reports()) or told))
+    await eventually(lambda: bool(told.extend(service.finisher.reports()) or told))
     ((_, metadata),) = told
     assert service.archive.record(live.id).state == "finished"
     assert metadata is not None
     assert {person.id for person in metadata.people} == {"1", "2"}
-    assert not service.room.waits(live.id)
+    assert not service.finisher.room.waits(live.id)

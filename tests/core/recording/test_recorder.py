@@ -18,18 +18,26 @@ from core.bot.recording_messages import finished_text
 from core.clock import SystemClock
 from core.recording.gap_tracker import DEAFENED, ENCRYPTED, UNENCRYPTED
 from core.recording.journal import JournalReader
+from core.recording.limits import LARGEST, LONGEST, RecordingLimits
 from core.recording.metadata import Encryption, Named, read_metadata
 from core.recording.recorder import (
     DISK_FULL,
     DISK_GONE,
-    LARGEST,
-    LONGEST,
     Recorder,
-    RecordingLimits,
 )
 from core.recording.rights import RecordingConsent
 from core.voice.receive.missed import Missed
-from tests.core.recording.people import START, FakeClock, Speaker, feed, metadata, names_in, together, tone
+from tests.core.recording.people import (
+    START,
+    FakeClock,
+    Speaker,
+    feed,
+    metadata,
+    names_in,
+    new_recorder,
+    together,
+    tone,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +52,7 @@ def recorder(folder: Path, clock: Any = None, **more: Any) -> Recorder:
         "name_of": lambda user_id: NAMES.get(user_id, "x"),
         **more,
     }
-    return Recorder(folder, metadata(), clock=clock or FakeClock(), **options)
+    return new_recorder(folder, metadata(), clock=clock or FakeClock(), **options)
 
 
 def entries(path: Path) -> list[Any]:
@@ -118,7 +126,7 @@ def test_who_refuses_leaves_nothing_on_disk_from_that_moment_on(tmp_path: Path) 
     live.stop("x").result(5)
     assert names_in(tmp_path) == {"2_Bo.ogg", "metadata.json"}
     assert "Ana" not in (tmp_path / "metadata.json").read_text()
-    assert live.withheld > 90
+    assert live.packets.withheld > 90
 
 
 def test_a_packet_that_waits_when_its_sender_refuses_is_not_written(tmp_path: Path) -> None:
@@ -150,7 +158,7 @@ def test_a_pause_lets_packets_go_by_and_is_in_the_metadata(tmp_path: Path) -> No
     frames = speaker.say(tone(9), 0)
     feed(live, clock, [f for f in frames if f.arrival_s < 1002], 2)
     live.pause()
-    assert live.paused
+    assert live.packets.paused
     feed(live, clock, [f for f in frames if 1002 <= f.arrival_s < 1005], 5)
     live.resume()
     feed(live, clock, [f for f in frames if f.arrival_s >= 1005], 10)
@@ -168,12 +176,12 @@ def test_gaps_of_the_connection_and_notes_are_in_the_metadata(tmp_path: Path) ->
     clock = FakeClock()
     live = recorder(tmp_path, clock)
     feed(live, clock, [], 1)
-    live.note("Roll for initiative", Named(id="1", name="Ana"))
-    live.gap_started("The connection broke.")
+    live.log.note("Roll for initiative", Named(id="1", name="Ana"))
+    live.log.gap_started("The connection broke.")
     feed(live, clock, [], 3)
-    live.gap_ended()
+    live.log.gap_ended()
     feed(live, clock, [], 4)
-    live.gap_started("Again.")
+    live.log.gap_started("Again.")
     feed(live, clock, [], 4.5)
     live.stop("x").result(5)
     found = read_metadata(tmp_path)
@@ -189,10 +197,10 @@ def test_a_connection_that_is_away_while_people_are_heard_leaves_a_gap_only_wher
     live = recorder(tmp_path, clock)
     speaker = Speaker(1)
     feed(live, clock, speaker.say(tone(1), 0), 1)
-    live.gap_started("connection lost")  # the websocket; media still comes for a second, and again after another
+    live.log.gap_started("connection lost")  # the websocket; media still comes for a second, and again after another
     feed(live, clock, speaker.say(tone(1), 1), 2.1)
     feed(live, clock, speaker.say(tone(0.5), 3), 3.7)
-    live.gap_ended()
+    live.log.gap_ended()
     feed(live, clock, [], 4)
     live.stop("x").result(5)
     (gap,) = read_metadata(tmp_path).gaps
@@ -287,9 +295,8 @@ from pathlib import Path
 from core.audio.frames import OPUS_SILENCE, OpusFrame
 from core.audio.opus import packet_samples
 from core.clock import SystemClock
-from core.recording.recorder import Recorder
 from core.recording.rights import RecordingConsent
-from tests.core.recording.people import Speaker, metadata, together, tone
+from tests.core.recording.people import Speaker, metadata, new_recorder, together, tone
 
 folder, mode = Path(sys.argv[1]), sys.argv[2]
 if mode == "full":
@@ -297,8 +304,8 @@ if mode == "full":
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 sound = tone(10)
-live = Recorder(folder, metadata(), consent=RecordingConsent("announce"), clock=SystemClock(), name_of=str,
-                on_ended=lambda reason: print("ended", reason, flush=True))
+live = new_recorder(folder, metadata(), consent=RecordingConsent("announce"), clock=SystemClock(), name_of=str,
+                    on_ended=lambda reason: print("ended", reason, flush=True))
 start = live.started_s
 frames = together(*(Speaker(i, start_s=start, seed=i).say(sound, 0) for i in (1, 2, 3)))
 live.start()
@@ -388,7 +395,7 @@ def test_the_panel_counts_sound_by_the_length_of_its_frames(tmp_path: Path, toc:
         live.write(OpusFrame(1, 1, 0 if again else at, 0 if again else number, 1000 + at / 48_000, payload))
         at += packet_samples(payload)
     live.turn(clock.at_s + 30)
-    (heard,) = live.heard()
+    (heard,) = live.tracks.heard()
     live.stop("x").result(5)
     assert heard.sound_s == pytest.approx(100 * samples / 48_000)
 
@@ -396,7 +403,7 @@ def test_the_panel_counts_sound_by_the_length_of_its_frames(tmp_path: Path, toc:
 def test_who_comes_for_a_tenth_of_a_second_is_known_by_name(tmp_path: Path) -> None:
     clock, there = FakeClock(), {1: "Ana"}
     live = recorder(tmp_path, clock, name_of=lambda user_id: there.get(user_id, str(user_id)))
-    live.introduce(2, "Bo")  # came into the channel, and nobody knows them any more when their packets come
+    live.called.introduce(2, "Bo")  # came into the channel, and nobody knows them any more when their packets come
     for frame in Speaker(1).say(tone(0.1), 0) + Speaker(2).say(tone(0.1), 0):
         live.write(frame)
     there.clear()  # gone before the recorder's thread turned
@@ -411,11 +418,11 @@ def test_a_bot_that_is_deafened_or_silenced_leaves_gaps_with_times(tmp_path: Pat
     live = recorder(tmp_path, clock, own_id=9)
     speaker = Speaker(1)
     feed(live, clock, speaker.say(tone(1.5), 0), 2)
-    live.impaired(deafened=True, silenced=False)
-    live.impaired(deafened=True, silenced=False)
+    live.log.impaired(deafened=True, silenced=False)
+    live.log.impaired(deafened=True, silenced=False)
     feed(live, clock, [], 5)
     during = read_metadata(tmp_path).gaps  # a killed process must not take it along
-    live.impaired(deafened=False, silenced=True)
+    live.log.impaired(deafened=False, silenced=True)
     feed(live, clock, speaker.say(tone(2), 5.1), 8)
     live.stop("x").result(5)
     found = [(gap.start_s, gap.duration_s, gap.user_id, gap.pause) for gap in read_metadata(tmp_path).gaps]
@@ -429,8 +436,8 @@ def test_encryption_that_goes_off_is_noted_with_its_time_and_makes_the_weakest_s
     live = recorder(tmp_path, clock, encryption=lambda: now)
     feed(live, clock, Speaker(1).say(tone(1), 0), 2)
     assert read_metadata(tmp_path).encryption.end_to_end == "DAVE 1"
-    live.encryption_changed(off=True, at_s=1002.0)
-    live.encryption_changed(off=False, at_s=1003.5)  # sooner than anybody looked again
+    live.log.encryption_changed(off=True, at_s=1002.0)
+    live.log.encryption_changed(off=False, at_s=1003.5)  # sooner than anybody looked again
     feed(live, clock, Speaker(1).say(tone(1), 4), 9)
     live.stop("x").result(5)
     found = read_metadata(tmp_path)

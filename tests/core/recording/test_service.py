@@ -30,8 +30,8 @@ from core.events import (
     SessionResumed,
 )
 from core.hub import Hub
+from core.recording.limits import DISK_LOW
 from core.recording.metadata import Metadata, Named, read_metadata, write_metadata
-from core.recording.recorder import DISK_LOW
 from core.recording.service import Recordings
 from core.recording.track import render_track
 from core.store.decisions import Decided, DecisionsRepository
@@ -43,6 +43,7 @@ from tests.core.recording.people import (
     Channel,
     FakeClock,
     HereWorkers,
+    Source,
     Speaker,
     impulses,
     names_in,
@@ -94,9 +95,11 @@ class House:
         self.opened.append(service)
         return service
 
-    async def start(self, service: Recordings, **more: Any) -> LiveRecording:
+    async def start(self, service: Recordings, *, report_channel_id: int | None = None, **more: Any) -> LiveRecording:
         live = await service.start(
-            self.channel, guild=GUILD, channel=LOUNGE, name_of=lambda i: NAMES.get(i, str(i)), started_by=ANA, **more
+            Source(self.channel, name_of=lambda i: NAMES.get(i, str(i)), **more),
+            started_by=ANA,
+            report_channel_id=report_channel_id,
         )
         self.recorders.append(live.recorder)
         return live
@@ -112,7 +115,7 @@ class House:
         for recorder in self.recorders:
             for _ in range(2):
                 turned = threading.Event()
-                recorder._command(turned.set)
+                recorder.commands.run(turned.set)
                 await eventually(turned.is_set)
 
     async def record(self, service: Recordings, **sounds: Any) -> Metadata:
@@ -429,14 +432,14 @@ async def test_files_that_cannot_be_made_are_told_once_and_tried_again(
     await service.stop(1, "Enough.")
     with pytest.raises(RecordingError, match="is safe"):
         await service.rendered(live.id)
-    assert [metadata for _, metadata in service.reports()] == [None]
+    assert [metadata for _, metadata in service.finisher.reports()] == [None]
     assert read_metadata(live.folder).state == "failed"
     with pytest.raises(RecordingError, match="next start"):
         await service.archive.pack(live.id)
     assert await service.count_of(1) == 1
     second = await house.recordings()
     await eventually(lambda: second.archive.record(live.id).state == "failed")
-    assert second.reports() == []
+    assert second.finisher.reports() == []
     monkeypatch.undo()
     third = await house.recordings()
     found = await third.rendered(live.id)
@@ -479,7 +482,7 @@ async def test_who_gives_up_waiting_for_a_deletion_does_not_end_the_recording(ho
         await house.written()
     await house.hear(Speaker(2).say(tone(1), 2), 4)
     assert live.recorder.reason is None
-    assert set(live.recorder.journals()) == {2}
+    assert set(live.recorder.tracks.journals()) == {2}
 
 
 async def test_a_database_that_fails_at_the_end_costs_only_the_index(
@@ -525,7 +528,7 @@ async def test_a_full_disk_ends_it_and_the_service_lives_on(house: House, monkey
     service = await house.recordings()
     live = await house.start(service)
     await house.hear(Speaker(1).say(tone(1), 1), 3)
-    monkeypatch.setattr("core.recording.recorder.shutil.disk_usage", lambda _: type("", (), {"free": 0}))
+    monkeypatch.setattr("core.recording.limits.shutil.disk_usage", lambda _: type("", (), {"free": 0}))
     house.clock.at_s += 3
     await eventually(lambda: service.live(1) is None)
     found = await service.rendered(live.id)

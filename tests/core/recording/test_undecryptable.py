@@ -12,13 +12,22 @@ from core.bot.recording_messages import finished_text
 from core.config.recording import RecordingSection
 from core.hub import Hub
 from core.recording.finishing import drop_refused, settle_metadata
-from core.recording.metadata import Named, read_metadata
-from core.recording.recorder import Recorder
+from core.recording.metadata import read_metadata
 from core.recording.rights import RecordingConsent
 from core.recording.service import Recordings
 from core.store.recordings import RecordingsRepository
 from core.store.store import Store
-from tests.core.recording.people import Channel, FakeClock, HereWorkers, Speaker, feed, metadata, names_in, tone
+from tests.core.recording.people import (
+    FakeClock,
+    HereWorkers,
+    Source,
+    Speaker,
+    feed,
+    metadata,
+    names_in,
+    new_recorder,
+    tone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,7 +41,7 @@ def recorder(
     folder: Path, counts: dict[int, dict[str, int]], consent: RecordingConsent | None = None
 ) -> tuple[Any, FakeClock]:
     clock = FakeClock()
-    live = Recorder(
+    live = new_recorder(
         folder,
         metadata(),
         consent=consent or RecordingConsent("announce"),
@@ -115,11 +124,7 @@ async def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 async def test_the_finished_recording_and_its_report_say_so_and_it_can_be_deleted(service: Recordings) -> None:
     live = await service.start(
-        Channel(),
-        guild=Named(id="1", name="Guild"),
-        channel=Named(id="2", name="Lounge"),
-        name_of=NAMES.__getitem__,
-        undecryptable=lambda: {BO: {"unknown key": 90}},
+        Source(name_of=NAMES.__getitem__, undecryptable=lambda: {BO: {"unknown key": 90}}),
     )
     await service.stop(1, "Enough.")
     found = await service.rendered(live.id)

@@ -56,7 +56,7 @@ async def test_listeners_come_and_go_and_one_that_fails_disturbs_nobody(deck, ca
     await play(deck, 30)
     count = len(heard)
     assert count == len(deck.wire.frames)
-    told = [record.message for record in caplog.records if "a listener to the bot's own voice failed" in record.message]
+    told = [record.message for record in caplog.records if "failed on a frame of the bot's own voice" in record.message]
     assert told[0].endswith("(1 times)")
     assert len(told) == count.bit_length()  # at once, and then more and more rarely
     deck.player.monitor.drop(deck)
