@@ -11,6 +11,7 @@ import discord
 
 from core.errors import AudioError, WorkerDied, WorkerOverdue, WorkerOverMemory
 from core.machine.lane import Owner
+from core.names import term
 from core.voice.media import Track
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Sounds:
         """
         names = await asyncio.to_thread(_list, self._folder)
         if name not in names:
-            known = f"There are: {', '.join(names[:10])}." if names else "The folder is empty."
+            known = f"There are: {', '.join(term(each) for each in names[:10])}." if names else "The folder is empty."
             raise AudioError(f"The sounds folder has no such file. {known}")
         return await self.play(session, name, self._folder / name, by=by)
 

@@ -61,6 +61,9 @@ class FrameDecryptor:
         self._link = link
         self._recover = recover
         self._encrypting: set[int] = set()  # who has sent encrypted frames in this group
+        self._plain_since_s: dict[
+            int, float
+        ] = {}  # who has sent plain frames while there is no group, and from when on
         self._failures = 0
         self._failing_since_s = 0.0
         self._recovered_at_s = float("-inf")
@@ -90,6 +93,7 @@ class FrameDecryptor:
     def regroup(self) -> None:
         """The group begins anew or ends."""
         self._encrypting = set()
+        self._plain_since_s = {}
 
     def decrypt(self, user_id: int, payload: bytes) -> bytes:
         """The Opus of an encrypted frame, once: a second attempt at a frame that was opened is refused.
@@ -119,14 +123,19 @@ class FrameDecryptor:
         return None
 
     def _require_plain_allowed(self, user_id: int, at_s: float) -> None:
-        """Plain frames are right without DAVE and while there is no group; in a group from members who begin to encrypt.
+        """Plain frames are right without DAVE, for a moment before there is a group, and in it from who begins to encrypt.
 
         Nothing proves whose a plain frame is: the server, or whoever sits on the way, may have made it. So in a group it
-        must be a member's, and one who has sent encrypted frames does not fall back.
+        must be a member's, and one who has sent encrypted frames does not fall back. Who keeps a group from being formed, or
+        stays outside, is heard no longer than a group takes to form; then only encryption or its end makes them heard again.
         """
         link = self._link
         session = link.dave_session
-        if link.dave_protocol_version == 0 or session is None or not session.ready:
+        if link.dave_protocol_version == 0:
+            return
+        if session is None or not session.ready:
+            if at_s - self._plain_since_s.setdefault(user_id, at_s) >= PLAIN_GRACE_S:
+                raise Undecryptable("unencrypted")
             return
         if str(user_id) not in session.get_user_ids():
             raise Undecryptable("outside_group")

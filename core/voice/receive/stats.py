@@ -17,7 +17,7 @@ class UserStats:
     """What came from one person. `undecryptable` is counted by cause; `lost` never reached us.
 
     Causes: `no_key` (of an epoch we have no key to, or damaged), `no_decryptor` (of somebody whose keys we never had),
-    `no_session`, `unencrypted` (plain, of a member of the group), `outside_group` (plain, of somebody else),
+    `no_session`, `unencrypted` (plain, of a member of the group, or for long without one), `outside_group` (plain, of somebody else),
     `unmapped` (more than could be kept until it was known whose they are), `passed_through`, `other`.
     """
 

@@ -108,6 +108,21 @@ def test_in_a_group_plain_frames_under_the_id_of_somebody_outside_are_nobodys(
     assert desk.payloads == [OPUS_SILENCE, OPUS]
 
 
+def test_who_never_enters_a_group_is_heard_no_longer_than_one_takes_to_form(desk: Desk) -> None:
+    desk.link.dave_session, desk.link.dave_protocol_version = davey.DaveSession(1, BOT, 99), 1
+    desk.receiver.announce(BENS, BEN)
+    for second in range(20):
+        desk.now_s += 1
+        desk.hear(OPUS, ssrc=BENS, sequence=second)
+    assert [frame.sequence for frame in desk.frames] == list(range(10))
+    assert desk.receiver.stats.users[BEN].undecryptable == {"unencrypted": 10}
+    desk.hear(OPUS, sequence=1)  # Anna has only just come
+    assert desk.frames[-1].user_id == ANNA
+    desk.link.dave_protocol_version = 0
+    desk.hear(OPUS, ssrc=BENS, sequence=20)
+    assert desk.frames[-1].user_id == BEN
+
+
 def test_who_has_begun_to_encrypt_is_not_believed_a_plain_frame_any_more(talk: Desk) -> None:
     talk.link.transition_at_s = talk.now_s
     talk.hear(OPUS, sequence=1)  # on its way while the group was formed
