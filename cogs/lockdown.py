@@ -23,7 +23,7 @@ from core.conversation.intake import TEXT
 from core.errors import LockdownError, ParleyError
 from core.events import MemoryRanLow, SessionStarted
 from core.lockdown import Feature, QueuePolicy, describe
-from core.names import plain
+from core.names import plain, term
 
 if TYPE_CHECKING:
     from discord.ext import commands
@@ -168,7 +168,7 @@ class LockdownCog(ParleyCog, name="Lockdown"):
         if problems := describe.problems(status):
             embed.add_field(name="Problems", value=describe.cut(problems), inline=False)
         if status.route is not None:
-            embed.add_field(name="Model route", value=status.route)
+            embed.add_field(name="Model route", value=term(status.route))
         if status.memories:
             embed.add_field(name="Memory", value=describe.cut(describe.memories(status.memories), 300))
         await interaction.followup.send(embed=embed, ephemeral=True)
@@ -221,11 +221,13 @@ class LockdownCog(ParleyCog, name="Lockdown"):
         if locked:
             reason = _reason(interaction, guild_id)
             await lockdown.lock(name, guild_id=guild_id, duration_s=_seconds(minutes), reason=reason)
-            await answer(interaction, LOCKED_ONE.format(name=name, where=where, until=_until(minutes)))
+            await answer(interaction, LOCKED_ONE.format(name=term(name), where=where, until=_until(minutes)))
             return
         undone = await lockdown.unlock(name, guild_id=guild_id)
         rest = "; something else still holds it" if lockdown.locked(name, guild_id=guild_id) else ""
-        await answer(interaction, (UNLOCKED_ONE if undone else NOT_LOCKED).format(name=name, where=where, rest=rest))
+        await answer(
+            interaction, (UNLOCKED_ONE if undone else NOT_LOCKED).format(name=term(name), where=where, rest=rest)
+        )
 
     async def _undos(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
         """Complete what is still to be undone, from memory."""

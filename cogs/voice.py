@@ -99,7 +99,9 @@ class VoiceCog(ParleyCog, name="Voice"):
         """Complete the names of the sounds folder, from memory."""
         del interaction
         return [
-            app_commands.Choice(name=plain(name), value=name) for name in await self.runtime.sounds.matching(partial)
+            app_commands.Choice(name=plain(name), value=name)
+            for name in await self.runtime.sounds.matching(partial)
+            if plain(name)
         ]
 
     @subcommand("voice", "play", "Play an uploaded sound, or one of the files of the sounds folder.")
@@ -154,7 +156,11 @@ class VoiceCog(ParleyCog, name="Voice"):
     async def _voice_names(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
         """Complete the names of voices, from memory."""
         del interaction
-        return [app_commands.Choice(name=name, value=name) for name in self.runtime.voice_preferences.matching(partial)]
+        return [
+            app_commands.Choice(name=plain(name), value=name)
+            for name in self.runtime.voice_preferences.matching(partial)
+            if plain(name)
+        ]
 
     @subcommand("voice", "voices", "Choose the voice in which your messages are read.")
     @app_commands.describe(

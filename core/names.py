@@ -16,6 +16,8 @@ _JOINERS = "\u200c\u200d"  # shape letters of some scripts, and glue emoji
 _FIRST_JOINED = "\u0590"
 _MARKUP = re.compile(r"([\\*_~|`\[\]()<>:/#=^])")
 _LINE_START = re.compile(r"^([-+.•]|\d{1,9}(?=[.)]))")
+_TERM = re.compile(r"[A-Za-z0-9]++(?:[._+-][A-Za-z0-9]++)*+")
+_MENTION = re.compile(r"(<@\d{1,20}>)")
 _SAID = frozenset("'’.,&+-%!?")
 
 
@@ -46,6 +48,12 @@ def shown(name: str, limit: int = LONGEST) -> str:
     return _protected(plain(name, limit))
 
 
+def shown_reason(reason: str, limit: int = 300) -> str:
+    """A sentence that names people by their mentions, as a message may show it: the mentions stay, the rest is protected."""
+    parts = _MENTION.split(plain(reason, limit))
+    return "".join(part if index % 2 else _protected(part) for index, part in enumerate(parts))
+
+
 def shown_text(text: str, limit: int = 1500) -> str:
     """A text of several lines as a message may show it, each line protected as a name is; `limit` counts every character."""
     lines: list[str] = []
@@ -66,6 +74,11 @@ def shown_text(text: str, limit: int = 1500) -> str:
 def code(name: str, limit: int = LONGEST) -> str:
     """A name between ticks, as something to be typed."""
     return f"`{plain(name, limit).replace('`', 'ˋ') or ' '}`"
+
+
+def term(name: str, limit: int = LONGEST) -> str:
+    """A technical name (of a voice, a model route, a hook) as a message may show it: as it is where nothing in it is markup."""
+    return name if len(name) <= limit and _TERM.fullmatch(name) else shown(name, limit)
 
 
 def sayable(name: str, nameless: str = NAMELESS) -> str:

@@ -9,6 +9,7 @@ import discord
 from discord import app_commands
 
 from core.errors import ParleyError
+from core.names import shown_text
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -99,7 +100,7 @@ async def _asked(request: Coroutine[Any, Any, list[AppCommand]]) -> list[AppComm
     except discord.Forbidden as error:
         raise ParleyError(NO_SCOPE) from error
     except app_commands.CommandSyncFailure as error:
-        raise ParleyError(INVALID.format(reason=str(error)[:1500])) from error
+        raise ParleyError(INVALID.format(reason=shown_text(str(error)))) from error
     except discord.HTTPException as error:
         sentence = TOO_MANY if error.code == DAILY_LIMIT else FAILED.format(status=error.status)
         raise ParleyError(sentence) from error

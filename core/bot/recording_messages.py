@@ -66,7 +66,7 @@ def live_text(live: LiveRecording, now_s: float) -> str:
         mark = "🔊" if now_s - person.last_s < _SPEAKING_S else "▫️"
         lines.append(f"{mark} <@{person.user_id}> {clock(person.sound_s)}")
         if person.fault is not None:
-            lines.append(f"⚠️ {person.fault}")
+            lines.append(f"⚠️ {shown(person.fault, 300)}")
     if len(heard) > SHOWN_PEOPLE:
         lines.append(f"and {len(heard) - SHOWN_PEOPLE} more")
     if not heard:
@@ -119,7 +119,7 @@ def finished_text(metadata: Metadata) -> str:
         lost += UNHEARD.format(count=unheard) if unheard else ""
         lines.append(f"▫️ <@{person.id}> {clock(person.speech_s)}{lost}")
         if person.fault is not None:
-            lines.append(f"⚠️ {person.fault}")
+            lines.append(f"⚠️ {shown(person.fault, 300)}")
     if len(speakers) > SHOWN_PEOPLE:
         lines.append(f"and {len(speakers) - SHOWN_PEOPLE} more")
     suffered = [gap for gap in metadata.gaps if not gap.pause and gap.user_id is None]

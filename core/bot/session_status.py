@@ -7,6 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from core.lockdown import describe
+from core.names import shown, term
 from core.voice.stage import in_audience
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _model(conversation: Conversation, models: Models) -> str:
     if not conversation.has_model:
         return "none: reading aloud"
     route = models.routes[models.current]
-    return f"{route.name} ({route.model})"
+    return f"{term(route.name)} ({term(route.model)})"
 
 
 def _latency(conversation: Conversation, session: VoiceSession) -> str:
@@ -169,7 +170,9 @@ def _cost(usage: Usage) -> str:
 
 
 def _gpus(usage: Usage) -> str:
-    return "\n".join(f"{gpu.name}: {gpu.used_bytes / GIB:.1f} of {gpu.total_bytes / GIB:.1f} GiB" for gpu in usage.gpus)
+    return "\n".join(
+        f"{shown(gpu.name)}: {gpu.used_bytes / GIB:.1f} of {gpu.total_bytes / GIB:.1f} GiB" for gpu in usage.gpus
+    )
 
 
 def _queued(session: VoiceSession, waiting: int) -> str:

@@ -18,6 +18,7 @@ _LANGUAGE = re.compile(r"([a-zA-Z0-9_+\-.#]{1,200}+)\n")
 _BLANKS = {True: re.compile(r"\n*+"), False: re.compile(" *+")}
 _LONGEST_INLINE = 1000
 _HALVES = re.compile("[\ud800-\udfff]")
+_MASKED = re.compile(r"\](?=\(\s*+<?[A-Za-z][A-Za-z0-9+.-]{1,30}:)")  # the middle of [words](https://elsewhere)
 _GLUED = "\u200d\ufe0e\ufe0f\u20e3"
 _MOST_GLUED = 40
 
@@ -46,6 +47,7 @@ def split(text: str, limit: int = MESSAGE_LIMIT, *, growing: bool = False) -> li
     if _HALVES.search(text):
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     text = _without_half_mark(text.strip()) if growing else text.strip()
+    text = without_masked_links(text)
     spans = _Spans(text, growing=growing)
     pages: list[str] = []
     at, opening = 0, ""
@@ -64,6 +66,18 @@ def split(text: str, limit: int = MESSAGE_LIMIT, *, growing: bool = False) -> li
         opening = "".join(span.opening for span in around)
         at = cut + (text[cut] == "\n") if code else _BLANKS[text[cut] == "\n"].match(text, cut).end()  # pyright: ignore[reportOptionalMemberAccess] - always matches
     return [page for page in pages if page.strip()]
+
+
+def without_masked_links(text: str) -> str:
+    """The text with every link's address to be seen: words of strangers and models must not hide where a link leads."""
+    if _MASKED.search(text) is None:
+        return text
+    spans, parts, done = _Spans(text, growing=False), list[str](), 0
+    for found in _MASKED.finditer(text):
+        if not any(span.exact for span in spans.around(found.start())):
+            parts += (text[done : found.end()], "\\")
+            done = found.end()
+    return "".join((*parts, text[done:]))
 
 
 class _Spans:

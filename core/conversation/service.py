@@ -13,6 +13,7 @@ from core.conversation import prompt_messages, reply
 from core.conversation.announcer import Announcer
 from core.conversation.backlog import Backlog
 from core.conversation.memory import ConversationMemory
+from core.conversation.pages import without_masked_links
 from core.conversation.people import TurnsOfPeople
 from core.conversation.turn import Prompt, TextSink, Timings, Turn
 from core.conversation.turn_queue import TurnQueues, Work
@@ -182,7 +183,7 @@ class Conversation:
         """
         if not is_sayable(text):
             raise ParleyError(SOUNDLESS)
-        shown = text if len(text) <= UNSAID_CHARACTERS else f"{text[:UNSAID_CHARACTERS]}…"
+        shown = without_masked_links(text if len(text) <= UNSAID_CHARACTERS else f"{text[:UNSAID_CHARACTERS]}…")
         prompt = Prompt(session.channel.id, session.guild.id, session.channel.id, author_id, "", text)
         turn = self._turn(prompt, Unwritten(), character, interruptible=interruptible)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.errors import SpeechError
+from core.names import term
 from core.speech.engine import Voice
 
 if TYPE_CHECKING:
@@ -73,7 +74,9 @@ class VoicePreferences:
             kept = replace(kept, voice=None, rate=None, pitch=None)
         elif voice is not None:
             if not self._has(voice):
-                raise SpeechError(f"There is no such voice. Some that are: {', '.join(self.names[:10])}.")
+                raise SpeechError(
+                    f"There is no such voice. Some that are: {', '.join(term(name) for name in self.names[:10])}."
+                )
             kept = replace(kept, voice=voice)
         if rate is not None:
             kept = replace(kept, rate=rate)

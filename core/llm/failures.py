@@ -11,6 +11,7 @@ from core.errors import ModelError
 from core.llm.answers import BrokenOffError, WebPageError
 from core.llm.chunks import ServerSaidError
 from core.llm.refusals import Refused, by_status, by_words
+from core.names import shown_text
 
 if TYPE_CHECKING:
     from core.llm.routes import Route
@@ -97,7 +98,8 @@ def refusal(route: Route, words: str) -> ModelError:
     if len(said) > REFUSAL_CHARACTERS:
         said = f"{said[:REFUSAL_CHARACTERS]}…"
     return ModelError(
-        f"The model {route.model} refused to answer this: “{said}”.", spoken=f"I refuse to answer. {said}"
+        f"The model {route.model} refused to answer this: “{shown_text(said, REFUSAL_CHARACTERS)}”.",
+        spoken=f"I refuse to answer. {said}",
     )
 
 

@@ -19,6 +19,7 @@ from core.llm.deadline import Deadline
 from core.llm.failures import cut_short, empty, failure, missing_key, refusal, scrubbed, told
 from core.llm.quirks import Quirks
 from core.llm.routes import Route
+from core.names import term
 from core.surrogates import mended
 
 if TYPE_CHECKING:
@@ -227,7 +228,9 @@ class Models:
             return self._routes[name]
         if not self._routes:
             raise ModelError("No model is configured; add [model.routes.default] to config.toml.")
-        raise ModelError(f"There is no model route named '{name}'; known are: {', '.join(sorted(self._routes))}.")
+        raise ModelError(
+            f"There is no model route named '{term(name)}'; known are: {', '.join(term(each) for each in sorted(self._routes))}."
+        )
 
     def _key(self, route: Route) -> str:
         return self._environ.get(route.api_key_env, "")
@@ -276,5 +279,5 @@ class _Answer:
 
 
 def _unknown(route: Route, known: Sequence[str]) -> str:
-    some = ", ".join(known[:5]) or "none"
+    some = ", ".join(term(each) for each in known[:5]) or "none"
     return f"The model server at {route.address} does not know the model {route.model}; it has: {some}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.names import code, plain, shown
+from core.names import code, plain, shown, shown_reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,14 +105,14 @@ def _hold(hold: Hold) -> str:
     what = "everything" if hold.feature is None else f"“{shown(hold.feature)}”"
     where = f" in <#{hold.channel_id}>" if hold.channel_id else ""
     until = f", until {_moment(hold.until)}" if hold.until else ""
-    return f"🔒 {hold.reason}{where} holds {what} since {_moment(hold.since)}{until}"
+    return f"🔒 {shown_reason(hold.reason)}{where} holds {what} since {_moment(hold.since)}{until}"
 
 
 def _feature(feature: FeatureStatus) -> str:
     parts = [feature.state]
     if feature.since is not None:
         parts.append(f"since {_moment(feature.since)}")
-        parts.append(" and ".join(dict.fromkeys(hold.reason for hold in feature.holds)))
+        parts.append(" and ".join(dict.fromkeys(shown_reason(hold.reason) for hold in feature.holds)))
     if feature.waiting:
         parts.append(f"{feature.waiting} waiting")
     if feature.in_use:

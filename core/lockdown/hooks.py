@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from core.errors import LockdownError
+from core.names import term
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +64,7 @@ class Hooks:
             return
         missing = sorted(variable for variable in call.header_env.values() if not self._environ.get(variable))
         if missing:  # since the ledger was written: settings with such a hook are refused at start
-            raise LockdownError(f"The hook “{call.name}” needs {', '.join(missing)}, which is not set any more.")
+            raise LockdownError(f"The hook “{term(call.name)}” needs {', '.join(missing)}, which is not set any more.")
         headers = call.headers | {header: self._environ[variable] for header, variable in call.header_env.items()}
         if self._http is None:
             self._http = aiohttp.ClientSession()
@@ -74,11 +75,11 @@ class Hooks:
             ):
                 await response.read()
         except TimeoutError as error:
-            raise LockdownError(f"The hook “{call.name}” did not answer within {call.timeout_s:g} s.") from error
+            raise LockdownError(f"The hook “{term(call.name)}” did not answer within {call.timeout_s:g} s.") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise LockdownError(f"The hook “{call.name}” cannot be reached.") from error
+            raise LockdownError(f"The hook “{term(call.name)}” cannot be reached.") from error
         if response.status >= 400:
-            raise LockdownError(f"The hook “{call.name}” answered with status {response.status}.")
+            raise LockdownError(f"The hook “{term(call.name)}” answered with status {response.status}.")
         _log.info("hook %s: %s answered %d", call.name, call.method, response.status)
 
     async def close(self) -> None:

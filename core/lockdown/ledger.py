@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import LockdownError, ParleyError, StoreError
 from core.lockdown.steps import STAGES
+from core.names import term
 from core.store.lockdown import Hold, LedgerEntry
 from core.tasks import Tasks
 
@@ -341,7 +342,7 @@ class Ledger:
 
 
 def _unexpected(thing: Thing, error: Exception) -> LockdownError:
-    failure = LockdownError(f"The {thing[0]} “{thing[1]}” failed ({type(error).__name__}).")
+    failure = LockdownError(f"The {thing[0]} “{term(thing[1])}” failed ({type(error).__name__}).")
     failure.__cause__ = error
     return failure
 

@@ -21,6 +21,7 @@ from core.lockdown.status import LockdownStatus, OwedUndo
 from core.lockdown.steps import HookStep, LockStep, RouteStep, feature_steps, session_steps
 from core.lockdown.waiting import WaitingMessages
 from core.machine.memory import MemoryReader, MemoryWatch
+from core.names import shown, term
 from core.store.lockdown import Hold, LedgerEntry, LedgerRepository, QueueRepository, manual_id
 from core.tasks import Tasks
 
@@ -213,7 +214,7 @@ class Lockdown:
         server_id = server_of(subject)
         holders = [hold for hold in self._ledger.holds.values() if hold.covers(feature.name, server_id)]
         by_hand = bool(holders) and all(hold.by_hand for hold in holders)
-        usual = (LOCKED_BY_HAND if by_hand else LOCKED).format(title=feature.title)
+        usual = (LOCKED_BY_HAND if by_hand else LOCKED).format(title=shown(feature.title))
         if subject is None:
             return
         if isinstance(policy, BlockPolicy):
@@ -281,7 +282,8 @@ class Lockdown:
             registered.feature for registered in self._features.values() if name in (None, registered.feature.name)
         ]
         if name is not None and not chosen:
-            raise LockdownError(f"There is no feature called “{name}”. There are: {', '.join(sorted(self._features))}.")
+            known = ", ".join(term(each) for each in sorted(self._features))
+            raise LockdownError(f"There is no feature called “{term(name)}”. There are: {known}.")
         now = self._clock.now()
         until = None if duration_s is None else now + timedelta(seconds=duration_s)
         hold = Hold(manual_id(name, guild_id), reason, now, feature=name, guild_id=guild_id, until=until)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from core.errors import LockdownError
 from core.lockdown.feature import PausePolicy
 from core.lockdown.hooks import HookCall, Hooks
+from core.names import shown, term
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -111,7 +112,7 @@ class HookStep:
         for section in configured:
             if section.name == entry.name:
                 return cls(hooks, section)
-        raise LockdownError(NO_HOOK.format(name=entry.name))
+        raise LockdownError(NO_HOOK.format(name=term(entry.name)))
 
     async def apply(self) -> None:
         """Send the request for locking."""
@@ -180,12 +181,12 @@ class PauseStep:
         if not finished:
             task.cancel()
             task.add_done_callback(_look_at)
-            raise LockdownError(f"“{self._title}” could not be {done} within {self._limit_s:g} s.")
+            raise LockdownError(f"“{shown(self._title)}” could not be {done} within {self._limit_s:g} s.")
         if task.cancelled():
-            raise LockdownError(f"“{self._title}” could not be {done}: it was cancelled.")
+            raise LockdownError(f"“{shown(self._title)}” could not be {done}: it was cancelled.")
         error = task.exception()
         if error is not None:
-            raise LockdownError(f"“{self._title}” could not be {done} ({type(error).__name__}).") from error
+            raise LockdownError(f"“{shown(self._title)}” could not be {done} ({type(error).__name__}).") from error
 
 
 def session_steps(section: LockdownSection, routes: RouteSwitch | None, hooks: Hooks) -> list[Step]:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from core.config.recording import TrackFormat
 from core.errors import RecordingError
+from core.names import shown
 from core.private import write_atomically
 from core.recording.files import bare_name, segment_name
 from core.recording.names import shown_name
@@ -234,12 +235,12 @@ def read_metadata(folder: Path) -> Metadata:
     try:
         return Metadata.model_validate_json(_read(folder / FILE))
     except OSError as error:
-        raise RecordingError(f"The recording {folder.name} cannot be read.") from error
+        raise RecordingError(f"The recording {shown(folder.name)} cannot be read.") from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         known = [str(part) for part in first["loc"] if _KEY.fullmatch(str(part))]  # the others are a stranger's text
         where = ".".join(known)[:100] or "it is not what I write"
-        raise RecordingError(f"The metadata of the recording {folder.name} is damaged ({where}).") from error
+        raise RecordingError(f"The metadata of the recording {shown(folder.name)} is damaged ({where}).") from error
 
 
 def _read(path: Path) -> bytes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from core import private
 from core.errors import RecordingError
 from core.events import RecordingStarted, RecordingStopped
+from core.names import shown
 from core.privacy.kept import FILE as KEPT
 from core.privacy.owners import Person
 from core.privacy.service import Privacy
@@ -159,7 +160,7 @@ class Recordings:
         running = self._live.get(guild_id)
         if running is not None or guild_id in self._starting:
             name = running.record.channel_name if running is not None else source.channel.name
-            raise RecordingError(ALREADY.format(channel=name))
+            raise RecordingError(ALREADY.format(channel=shown(name)))
         self._starting.add(guild_id)
         try:
             metadata = self._new_metadata(source, started_by)
