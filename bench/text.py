@@ -39,6 +39,8 @@ UNITS = {
     "blanks": " ", "quotes": "> ", "rule": "=", "digits": "1,", "emoji": "😀", "accents": "\u0301", "fences": "```a",
     "commands": "\\frac{", "breaks": "<br>", "schemes": "http", "tasks": "- [ ] ", "prose": "This is a plain sentence, of words. ",
     "stops": "a. ", "marks": "!?", "cjk": "日本。", "think": "<think>", "halves": "\ud83d",
+    "short lines": "a\n", "items": "- a\n", "quoted": "> a\n", "headings": "# a\n", "cells": "|a|\n", "numbered": "1. a\n", "bold lines": "**a**\n",
+    "titles": "Dr. ", "ellipses": "... ", "clauses": "a, ", "tags": "<b>a</b>", "masked": "[a](https://b.c) ", "users": "<@123> ", "www": "www.a ",
 }  # fmt: skip
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+SHOWN_SHARE = (
+    512  # of a reply longer than so many characters, a word is shown with those that come next: each time copies all
+)
 QUEUED_S = 10.0  # sound that may wait in the player before the engine is asked for more
 
 
@@ -33,6 +36,7 @@ class TextFork:
         self._turn = turn
         self._clock = clock
         self._pieces: asyncio.Queue[str | None] = asyncio.Queue()
+        self._next = 0  # characters of the reply from which on it is shown again
 
     async def pump(self, source: AsyncIterator[str]) -> None:
         """Drain the source into the written reply and the voice's queue."""
@@ -44,9 +48,14 @@ class TextFork:
                     turn.timings.first_token_s = now
                 turn.timings.last_token_s = now
                 turn.timings.tokens += 1
-                turn.reply_text += piece
+                grown, turn.reply_text = turn.reply_text, ""  # what nobody else holds grows where it is, without a copy
+                grown += piece
+                turn.reply_text = grown
                 self._pieces.put_nowait(piece)
-                await turn.sink.update(turn.reply_text)
+                if len(grown) >= self._next:
+                    self._next = len(grown) + len(grown) // SHOWN_SHARE
+                    await turn.sink.update(grown)
+                del grown
         except ModelError as error:
             if error.spoken:
                 turn.note = error.spoken

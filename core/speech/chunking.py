@@ -30,6 +30,7 @@ _HALF_NUMBER = re.compile(r"(?<!\S)(?:[^\s\d]{0,4}\d{1,3}(?:[ \u00a0\u202f]\d{3}
 _LONGEST_NUMBER = 60
 _GLUED = "\u200d\ufe0e\ufe0f\u20e3"
 _MOST_GLUED = 40
+_MOST_TRIED = 16  # full stops in one piece that are looked at: a row of initials or abbreviations has hundreds
 _LOOK_BACK = 40  # characters before a full stop that tell what it is
 _GROWTH = 2.5  # a piece may be so many times as long as the one before
 _SMALLEST_LIMIT = 60  # characters; growth starts here even after a very short first clause
@@ -123,9 +124,9 @@ class Chunker:
             return sentence if not self._finished or len(self._text) > limit else len(self._text)
         too_long = len(self._text) > limit
         if too_long or cut >= Cut.CLAUSE:
-            clauses = [end for end in self._ends(Cut.CLAUSE, limit) if end >= self._at + self._first_chars]
-            if clauses:
-                return clauses[-1]
+            clause = self._last_clause_end(self._at + self._first_chars, limit)
+            if clause is not None:
+                return clause
         return self._rest_or_words(cut, limit)
 
     def _rest_or_words(self, cut: Cut, limit: int) -> int:
@@ -160,10 +161,25 @@ class Chunker:
     def _last_sentence_end(self, limit: int) -> int | None:
         """The last end of a sentence within the limit."""
         last, lead = min(len(self._text), limit + 1), self._lead()
+        return self._last_of(lead + 1, limit, last, Cut.SENTENCE)
+
+    def _last_clause_end(self, least: int, limit: int) -> int | None:
+        """The last end of a sentence or clause from `least` to the limit."""
+        last = min(len(self._text), limit + 1)
+        found = [match.end() for match in _CLAUSE_END.finditer(self._text, self._at, last)]
+        pause = next((end for end in reversed(found) if end <= limit), -1)
+        stop = self._last_of(max(least, self._lead() + 1, pause), limit, last, Cut.CLAUSE)
+        return stop if stop is not None else pause if pause >= least else None
+
+    def _last_of(self, least: int, limit: int, last: int, cut: Cut) -> int | None:
+        """The last end of a sentence from `least` to the limit, among the last few full stops."""
         ends = [match.end() for match in _SENTENCE_END.finditer(self._text, self._at, last)]
-        return next(
-            (end for end in reversed(ends) if lead < end <= limit and self._ends_sentence(end, Cut.SENTENCE)), None
-        )
+        for end in ends[: -_MOST_TRIED - 1 : -1]:
+            if end < least:
+                return None
+            if end <= limit and self._ends_sentence(end, cut):
+                return end
+        return None
 
     def _ends(self, cut: Cut, limit: int) -> list[int]:
         """Where pieces may end within the limit."""

@@ -109,7 +109,12 @@ class Script:
         self._tell()
 
     def _add(self, text: str) -> None:
-        self.text += text
+        grown, self.text = (
+            self.text,
+            "",
+        )  # a text that nobody else holds grows where it is; else each word copies it all
+        grown += text
+        self.text = grown
         self._tell()
 
     def _tell(self) -> None:

@@ -76,6 +76,10 @@ LINE_START_BEGUN = re.compile(
 )
 ROW = re.compile(r"[ \t]*+\|(?!\|)([^\n|]*+(?:\|(?!\|)[^\n|]*+)*+)")
 
+# Whole lines that need no closer look: of plain words alone, or of a single bar.
+PLAIN_LINES = re.compile(r"(?:[^\W_wW](?:[^`*_~|\\\n\r$^/<\[:@&!wW]++|[wW](?![wW]))*+\n)++")
+EMPTY_ROWS = re.compile(r"(?:[ \t]*+\|[ \t]*+\n)++")
+
 # Formulas and other signs.
 ESCAPED = re.compile(r"\\([\\`*_~|<>#\[\]()@:.!+-])")
 COMMAND = re.compile(r"\\[a-zA-Z]{1,20}+(?:\{[^{}\n]{0,100}+\}){0,2}+")

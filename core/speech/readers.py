@@ -100,9 +100,10 @@ def _angle(scan: Scan, start: int) -> Said:
     text = scan.text
     if (found := marks.MENTION.match(text, start)) is not None:
         return _mention(scan, found), found.end()
-    if (found := marks.TAG.match(text, start)) is not None:
+    sigil = text[start + 1 : start + 2] in ("@", "#", ":")  # of a mention or an emoji, and of nothing else
+    if not sigil and (found := marks.TAG.match(text, start)) is not None:
         return ("\n" if found["break"] else ""), found.end()
-    if (found := marks.QUIET_LINK.match(text, start)) is not None:
+    if not sigil and (found := marks.QUIET_LINK.match(text, start)) is not None:
         return scan.begin_link(found.end())
     if scan.final or len(text) - start > marks.LONGEST_TAG:
         return "<", start + 1

@@ -93,33 +93,49 @@ class Speakable:
     def _go_on(self, said: list[str]) -> bool:
         """Pass plain words up to the next mark, and read that; False if more text is needed."""
         scan = self._scan
-        text, start = scan.text, scan.at
-        found = marks.SPECIAL.search(text, start)
-        end = found.start() if found else len(text)
-        if found is None and not scan.final:
+        text, size = scan.text, len(scan.text)
+        while True:
+            start = scan.at
+            found = marks.SPECIAL.search(text, start)
+            if found is None:
+                return self._end_in_words(start, said)
+            end = scan.at = found.start()
+            read = READERS[text[end]](scan, end)
+            if read is None and not scan.final:
+                if text[end] in ":/" and (word := marks.LINK_BEGUN.search(text, max(start, end - 20), end)):
+                    end = scan.at = word.start()  # it may all be one link
+                said.append(text[start:end])
+                return False
+            told, scan.at = (text[end], end + 1) if read is None else read
+            if scan.address is not None:  # the words end with the beginning of a link
+                end, scan.address = scan.address, None
+            said += (text[start:end], told)
+            if scan.line_start or scan.in_link or scan.in_code or scan.spoiled is not None or scan.at >= size:
+                return True
+
+    def _end_in_words(self, start: int, said: list[str]) -> bool:
+        """Pass plain words up to the end of the text; not the beginning of a link. False if that has to wait for more text."""
+        scan = self._scan
+        text = scan.text
+        end = len(text)
+        if not scan.final:
             begun = marks.LINK_BEGUN.search(text, max(start, end - 20))
             end = begun.start() if begun else end
-        words = text[start:end]
+        said.append(text[start:end])
         scan.at = end
-        if found is None:
-            said.append(words)
-            return end == len(text)
-        read = READERS[text[end]](scan, end)
-        if read is None and not scan.final:
-            if text[end] in ":/" and (word := marks.LINK_BEGUN.search(text, max(start, end - 20), end)):
-                words, scan.at = text[start : word.start()], word.start()  # it may all be one link
-            said.append(words)
-            return False
-        told, scan.at = (text[end], end + 1) if read is None else read
-        if scan.address is not None:  # the words end with the beginning of a link
-            words, scan.address = text[start : scan.address], None
-        said += (words, told)
-        return True
+        return end == len(text)
 
     def _start_line(self, said: list[str]) -> bool:
         """Leave out what makes a line a heading, a quote, an item or a rule; False if more text is needed."""
         scan = self._scan
         text, start = scan.text, scan.at
+        if (plain := marks.PLAIN_LINES.match(text, start)) is not None:
+            said.append(plain[0])
+            scan.at = plain.end()
+            return scan.at < len(text)
+        if text[start] in "| \t" and (empty := marks.EMPTY_ROWS.match(text, start)) is not None:
+            scan.at = empty.end()
+            return scan.at < len(text)
         run = marks.MARKS_OF_A_LINE.match(text, start, start + marks.LONGEST_LINE_OF_MARKS)
         end = run.end() if run else start
         if end - start == marks.LONGEST_LINE_OF_MARKS:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from core.errors import SpeechError
+from core.names import term
 from core.speech.engine import SpeechChunk, Voice, failure
 
 if TYPE_CHECKING:
@@ -219,4 +220,4 @@ class EspeakEngine:
         return await asyncio.get_running_loop().run_in_executor(_thread, work)
 
     def _no_voice(self, voice: str) -> SpeechError:
-        return failure(self, f'has no voice "{voice}"; a language such as "en-us" or "de" is one')
+        return failure(self, f'has no voice "{term(voice)}"; a language such as "en-us" or "de" is one')

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
+from core.names import term
 from core.speech.engine import SpeechChunk, Voice, failure, shown_address
 from core.speech.engines.http import HttpClient, refusal
 
@@ -45,7 +46,7 @@ class PiperHttpEngine:
         known = _voices(answer) if status == 200 else []
         wanted = self._section.voice
         if wanted and known and wanted not in known:
-            raise failure(self, f'has no voice "{wanted}"; it has {", ".join(known[:10])}')
+            raise failure(self, f'has no voice "{term(wanted)}"; it has {", ".join(term(name) for name in known[:10])}')
         self._checked = True
 
     async def open(self) -> None:

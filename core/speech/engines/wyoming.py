@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from core.names import term
 from core.speech.engine import SpeechChunk, Voice, failure
 from core.speech.engines.http import ASK_S, CONNECT_S
 from core.speech.recognise import no_sound
@@ -76,7 +77,9 @@ class WyomingEngine:
         self._voices = _voice_names(programs)
         wanted = self._section.voice
         if wanted and self._voices and wanted not in self._voices:
-            raise failure(self, f'has no voice "{wanted}"; it has {", ".join(self._voices[:10])}')
+            raise failure(
+                self, f'has no voice "{term(wanted)}"; it has {", ".join(term(name) for name in self._voices[:10])}'
+            )
         self._checked = True
 
     async def open(self) -> None:
