@@ -39,7 +39,7 @@ Answer with JSON alone: {{"topics": [...], "decisions": [...], "tasks": [...]}},
 Leave out what you cannot quote. An empty list is a good answer."""
 
 
-class Asked(Protocol):
+class ModelAsker(Protocol):
     """Asks a model: messages of a role and a text go in, its whole answer comes out. Raises `ModelError`."""
 
     async def __call__(self, messages: Sequence[tuple[Literal["system", "user"], str]]) -> str:
@@ -109,7 +109,7 @@ class Quotations:
 
 async def write_minutes(
     transcript: Transcript,
-    ask: Asked,
+    ask: ModelAsker,
     *,
     characters: int,
     parts: int,
@@ -188,7 +188,9 @@ def _take(found: dict[Kind, list[tuple[str, str]]], quotations: Quotations, minu
                 minutes.points.append(point)
 
 
-async def _ask_about(piece: Sequence[Said], names: dict[str, str], ask: Asked) -> dict[Kind, list[tuple[str, str]]]:
+async def _ask_about(
+    piece: Sequence[Said], names: dict[str, str], ask: ModelAsker
+) -> dict[Kind, list[tuple[str, str]]]:
     mark = f"=====8<===== {secrets.token_hex(8)}"  # nobody can have said it
     text = "\n".join(_line(said, names) for said in piece)
     messages: list[tuple[Literal["system", "user"], str]] = [
