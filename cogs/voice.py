@@ -35,6 +35,9 @@ STOPPED = "Stopped{count}."
 NOTHING = "I was not saying or playing anything."
 VOLUME = "Volume is {volume:.0%}."
 VOICE_SET = "Your messages are read with {how}."
+LISTENS = "I listen to what is said in the channel."
+LISTENS_NOT = "I do not listen to what is said in the channel."
+LISTENS_NO_MORE = "I do not listen to what is said here any more."
 SERVER_ONLY = "This works in a server only."
 NOT_YOURS = "You may not join {channel}, so you cannot send me there."
 NOT_LISTENING = "Join {channel} first: only who listens decides what is heard there."
@@ -83,6 +86,20 @@ class VoiceCog(ParleyCog, name="Voice"):
         for field in self.runtime.status(session.guild.id, whole=whole):
             embed.add_field(name=field.title, value=field.value, inline=field.inline)
         await interaction.followup.send(embed=embed, ephemeral=True, allowed_mentions=NO_PINGS)
+
+    @subcommand("voice", "listen", "Show or set whether I listen to what is said here, and answer it.")
+    @app_commands.describe(on="Whether to listen; everybody in the channel is told")
+    async def listen(self, interaction: discord.Interaction, on: bool | None = None) -> None:
+        """Begin or end hearing, for this session."""
+        session, hearing = self._session(interaction), self.runtime.voice_hearing
+        if on is not None:
+            self._require_say(interaction, session)
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            if on:
+                await hearing.start(session)
+            elif await hearing.stop(session):
+                await session.notice(LISTENS_NO_MORE)
+        await answer(interaction, LISTENS if hearing.hears(session) else LISTENS_NOT)
 
     # Sound ------------------------------------------------------------------------------------------------------------
 

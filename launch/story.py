@@ -103,6 +103,7 @@ async def stage(
             "store": {"url": f"sqlite+aiosqlite:///{(folder / 'parley.db').as_posix()}"},
             "recording": {"folder": (folder / "recordings").as_posix()},
             "model.routes.default": {"base_url": chat.base_url, "model": "stand-in"},
+            "hearing": {"engine": "off"},
             **(settings or {}),
         }
         config.write_text(_toml(tables), encoding="utf-8")

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     import discord
 
     from core.bot.closing import ClosingStack
+    from core.bot.hearing_session import HearingParts
     from core.bot.presence_line import PresenceLine
     from core.bot.recording_minutes import RecordingMinutes
     from core.bot.transcripts import Transcripts
+    from core.bot.voice_hearing import VoiceHearing
     from core.clock import Clock
     from core.config import Config, Environment
     from core.conversation.intake import Intake
     from core.conversation.service import Conversation
+    from core.hearing.hearing import Hearing
     from core.hearing.transcriber import Transcriber
     from core.hub import Hub
     from core.llm.models import Models
@@ -151,6 +154,24 @@ def open_recogniser(ground: Ground, workers: Workers) -> Transcriber | None:
     if transcriber is not None:
         ground.closing.close_later("recogniser", transcriber.close)
     return transcriber
+
+
+def create_hearing(ground: Ground, transcriber: Transcriber | None) -> Hearing:
+    """What listens to voice sessions; nothing is opened before somebody is heard."""
+    from core.hearing.hearing import Hearing
+
+    hearing = Hearing(ground.config.hearing, transcriber, ground.hub, ground.clock)
+    ground.closing.close_later("hearing", hearing.close)
+    return hearing
+
+
+def open_voice_hearing(ground: Ground, parts: HearingParts, voice: VoiceService) -> VoiceHearing:
+    """Which voice sessions hear, from now on."""
+    from core.bot.voice_hearing import VoiceHearing
+
+    voice_hearing = VoiceHearing(parts, voice)
+    ground.closing.close_later("voice hearing", voice_hearing.close)
+    return voice_hearing
 
 
 async def open_transcripts(

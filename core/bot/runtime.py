@@ -31,12 +31,14 @@ if TYPE_CHECKING:
     from core.bot.recording_panels import RecordingPlaces
     from core.bot.session_status import Field
     from core.bot.transcripts import Transcripts
+    from core.bot.voice_hearing import VoiceHearing
     from core.clock import Clock
     from core.config import Config, Environment
     from core.conversation.intake import Intake
     from core.conversation.service import Conversation
     from core.conversation.turn import Turn
     from core.conversation.voice_preferences import VoicePreferences
+    from core.hearing.hearing import Hearing
     from core.hearing.transcriber import Transcriber
     from core.hub import Hub
     from core.llm.models import Models
@@ -79,6 +81,8 @@ class Runtime:
     minutes: RecordingMinutes
     conversation: Conversation
     intake: Intake
+    hearing: Hearing
+    voice_hearing: VoiceHearing
     messages: MessageRouter
     interactions: InteractionRouter
     studio: Studio
@@ -275,6 +279,7 @@ class Runtime:
         self.studio = openers.open_studio(ground, self.workers, self.lockdown)
         self.voice = openers.open_voice(ground, self.bot, self.settings, self.lockdown)
         self._open_conversation(ground)
+        self._open_hearing(ground)
         await self.intake.open()
         self._open_routers(ground)
         self._close_with_bot()
@@ -309,6 +314,22 @@ class Runtime:
         # Before sessions end: that opens the doors, and nobody would be left to finish the answers that then begin.
         ground.closing.close_later("messages that wait", self.lockdown.waiting.close)
         self.hub.subscribe(SessionStarted, self._learn_voices, owner=self)
+
+    def _open_hearing(self, ground: Ground) -> None:
+        from core.bot.hearing_session import HearingParts
+        from core.bot.openers import create_hearing, open_voice_hearing
+
+        self.hearing = create_hearing(ground, self.transcriber)
+        parts = HearingParts(
+            self.config.hearing,
+            self.hearing,
+            self.intake,
+            self.conversation,
+            self.privacy.consent,
+            self.hub,
+            self.clock,
+        )
+        self.voice_hearing = open_voice_hearing(ground, parts, self.voice)
 
     def _open_routers(self, ground: Ground) -> None:
         """What Discord tells goes to the rooms, and to the cogs that are loaded."""

@@ -222,6 +222,11 @@ class Turn:
         if self.line is not None:
             self.line.resume()
 
+    def duck(self, *, on: bool) -> None:
+        """Let the sound be quiet while somebody speaks, or as loud as before again."""
+        if self.line is not None:
+            self.line.duck(on=on)
+
     def speaks_on(self, line: PlaybackStream) -> None:
         """Take a stream as its sound; pause it, if the turn is paused."""
         self.line = line

@@ -11,74 +11,20 @@ if TYPE_CHECKING:
 
 Answering = Literal["addressed", "alone", "always", "never"]
 
+_STOPS = tuple(",.!?;:")
 _WORD = re.compile(r"\w+(?:['’\-]\w+)*")
-_GREETINGS = frozenset(
-    ["hey", "hi", "hello", "ok", "okay", "oh", "so", "and", "please", "well", "hallo", "he", "salut", "hola", "yo"]
-)
+
+
+def _set(*words: str) -> frozenset[str]:
+    return frozenset(word for some in words for word in some.split())
+
+
+_GREETINGS = _set("hey hi hello ok okay oh so and please well hallo he salut hola yo")
 # What people say or do while they listen on, in the spellings of recognisers; also laughter and coughs.
-_FILLERS = frozenset(
-    [
-        "mhm",
-        "mm",
-        "mmm",
-        "mmhm",
-        "hm",
-        "hmm",
-        "hmmm",
-        "mm-hmm",
-        "mmm-hmm",
-        "uh-huh",
-        "uhuh",
-        "uh",
-        "huh",
-        "um",
-        "umm",
-        "er",
-        "erm",
-        "ah",
-        "aha",
-        "oh",
-        "ooh",
-        "ow",
-        "yeah",
-        "yea",
-        "yep",
-        "yup",
-        "yes",
-        "ok",
-        "okay",
-        "right",
-        "sure",
-        "wow",
-        "nice",
-        "cool",
-        "ha",
-        "haha",
-        "hahaha",
-        "heh",
-        "hehe",
-        "hihi",
-        "lol",
-        "cough",
-        "coughs",
-        "coughing",
-        "laughs",
-        "laughter",
-        "laughing",
-        "sigh",
-        "sighs",
-        "sneezes",
-        "clears",
-        "throat",
-        "ja",
-        "jo",
-        "genau",
-        "ach",
-        "oui",
-        "ouais",
-        "sí",
-        "si",
-    ]
+_FILLERS = _set(
+    "mhm mm mmm mmhm hm hmm hmmm mm-hmm mmm-hmm uh-huh uhuh uh huh um umm er erm ah aha oh ooh ow yeah yea yep yup",
+    "yes ok okay right sure wow nice cool ha haha hahaha heh hehe hihi lol cough coughs coughing laughs laughter laughing",
+    "sigh sighs sneezes clears throat ja jo genau ach oui ouais sí si",
 )
 _MOST_FILLERS = 4  # words; more of them are a sentence of some kind
 
@@ -115,6 +61,40 @@ def names_it(text: str, names: Iterable[str]) -> bool:
     """Whether one of the bot's names is in a text, wherever."""
     words = f" {' '.join(_folded(text))} "
     return any(called and f" {' '.join(called)} " in words for called in map(_folded, names))
+
+
+def with_name(text: str, hinted: str, names: Sequence[str]) -> str:
+    """A text with the bot's name where it was called so, also if the name was misheard or not heard.
+
+    A hint bends other words to the name (“partly because” becomes “Parley becomes”), so a hinted text says that it was called
+    only where people set the name off: “Parley, what …”, “…, Parley?”.
+
+    Args:
+        text: As it was understood without a hint.
+        hinted: As it was understood by who listened for the name.
+        names: What the bot is called.
+    """
+    if names_it(text, names):
+        return text
+    found = list(_WORD.finditer(hinted))
+    words = [_fold(match.group()) for match in found]
+    begin = next((number for number, word in enumerate(words) if word not in _GREETINGS), len(words))
+    for name, called in ((name, _folded(name)) for name in names):
+        count = len(called)
+        for start in range(min(begin, 2) + 1) if count else ():
+            if words[start : start + count] == called and hinted[found[start + count - 1].end() :][:1] in _STOPS:
+                return _named_at_start(text, name)
+        at_end = count and len(words) > count and words[-count:] == called
+        if at_end and hinted[: found[-count].start()].rstrip()[-1:] in _STOPS:
+            return f"{text.rstrip(' .,!?;:')}, {name}{text[-1:] if text[-1:] in _STOPS else ''}"
+    return text
+
+
+def _named_at_start(text: str, name: str) -> str:
+    """A text whose first word, behind a greeting, is the name instead of what was heard."""
+    misheard = next((match for match in _WORD.finditer(text) if _fold(match.group()) not in _GREETINGS), None)
+    rest = text[misheard.end() :].lstrip(" ,.!?;:-–—") if misheard is not None else ""
+    return f"{name}, {rest}" if rest else text
 
 
 def is_for_bot(lines: Iterable[SpokenText], answering: Answering, names: Sequence[str], *, alone: bool) -> bool:

@@ -65,6 +65,7 @@ class Floor:
         detector: Says how long to wait.
         end_of_turn_s: Silence that ends a turn whose text is not known yet.
         max_wait_s: The longest wait.
+        ignore: Asked about every text: whether it is nobody's turn.
     """
 
     def __init__(
@@ -75,7 +76,9 @@ class Floor:
         *,
         end_of_turn_s: float,
         max_wait_s: float,
+        ignore: Callable[[Heard], bool] = lambda _: False,
     ) -> None:
+        self._ignore = ignore
         self._deliver = deliver
         self._clock = clock
         self._detector = detector
@@ -129,6 +132,9 @@ class Floor:
 
     async def _heard(self, heard: Heard) -> None:
         utterance, understood = heard.utterance, heard.transcription
+        if not understood.text or self._ignore(heard):
+            self._settle(utterance.key, None)
+            return
         line = SpokenLine(
             utterance.user_id,
             understood.text,
@@ -137,9 +143,9 @@ class Floor:
             utterance.spoken_until_s,
             understood.language,
         )
-        if line.text and utterance.key in self._said:
+        if utterance.key in self._said:
             self._said[utterance.key].wait_s = await self._detector.wait_s(line.text, utterance.samples)
-        self._settle(utterance.key, line if line.text else None)
+        self._settle(utterance.key, line)
 
     def _settle(self, key: str, line: SpokenLine | None) -> None:
         said = self._said.get(key)

@@ -252,26 +252,25 @@ class Hearing:
 
     Args:
         section: `[hearing]`.
-        make: Makes the recogniser; None if hearing is off.
+        transcriber: The recogniser, which others may use as well; whoever made it closes it. None if hearing is off.
         hub: Where events go.
         clock: Time.
     """
 
-    def __init__(self, section: HearingSection, make: Callable[[], Transcriber | None], hub: Hub, clock: Clock) -> None:
+    def __init__(self, section: HearingSection, transcriber: Transcriber | None, hub: Hub, clock: Clock) -> None:
         self.hub = hub
         self.listener = Listener(clock, end_s=section.end_of_turn_s)
-        self._make = make
-        self._transcriber: Transcriber | None = None
+        self._transcriber = transcriber
+        self._opened = False
         self._opening = asyncio.Lock()
         self._sessions: list[HeardSession] = []
-        self._closed = False
 
     @property
     def transcriber(self) -> Transcriber:
         """The shared recogniser.
 
         Raises:
-            HearingError: It is not open.
+            HearingError: Hearing is off.
         """
         if self._transcriber is None:
             raise HearingError(OFF)
@@ -289,17 +288,11 @@ class Hearing:
             HearingError: It is off, or not to be had; says why and what to do. The next call tries again.
         """
         async with self._opening:
-            if self._transcriber is None:
-                transcriber = None if self._closed else self._make()
-                if transcriber is None:
-                    raise HearingError(OFF)
-                try:
-                    await transcriber.open()
-                except BaseException:
-                    await transcriber.close()
-                    raise
-                self._transcriber = transcriber
-            return self._transcriber
+            transcriber = self.transcriber
+            if not self._opened:
+                await transcriber.open()
+                self._opened = True
+            return transcriber
 
     async def listen(
         self,
@@ -326,9 +319,5 @@ class Hearing:
 
     async def close(self) -> None:
         """Hear nobody any more."""
-        self._closed = True
         for session in self.sessions:
             await session.close()
-        if self._transcriber is not None:
-            await self._transcriber.close()
-            self._transcriber = None

@@ -29,14 +29,14 @@ AT_ONCE = 150  # packets of one person in one step, so that no flood keeps the o
 IDLE_S = 60.0  # of whom nothing came for so long, nothing is kept
 
 
-class FrameSource(Protocol):
+class PacketSource(Protocol):
     """Where packets come from."""
 
-    def subscribe(self, callback: Callable[[OpusFrame], None], *, owner: object) -> None:
+    def subscribe(self, callback: Callable[[OpusFrame], None], *, owner: object) -> object:
         """Call `callback` with every packet, on a thread that must not wait."""
         ...
 
-    def drop(self, owner: object) -> None:
+    def drop(self, owner: object) -> object:
         """End the subscriptions of `owner`."""
         ...
 
@@ -47,7 +47,7 @@ class HeardRoom:
 
     guild_id: int
     channel_id: Callable[[], int]
-    source: FrameSource
+    source: PacketSource
     allows: Callable[[int], bool]  # whether a person may be heard; asked before anything of theirs is decoded
 
 

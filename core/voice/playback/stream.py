@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+DUCKED = 0.2  # -14 dB
+
 BusName = Literal["speech", "media"]
 Outcome = Literal["played", "stopped", "closed"]
 
@@ -80,6 +82,8 @@ class PlaybackStream:
         self._ended = False
         self._stopping = False
         self._paused = False
+        self._ducked = False
+        self._level = 1.0  # of the frame that was taken last
         self._held = False  # the player's thread has let the sound sink for a pause, and not taken it up again
         self._flowing = False
         self._waiting_since_s: float | None = None
@@ -139,6 +143,10 @@ class PlaybackStream:
         """Go on from the very sample where `pause` held, rising from silence. From any thread."""
         self._paused = False
         self._wake()
+
+    def duck(self, *, on: bool) -> None:
+        """Let it be quiet, or as loud as it was written again, from the next frame on. From any thread."""
+        self._ducked = on
 
     @property
     def paused(self) -> bool:
@@ -217,6 +225,10 @@ class PlaybackStream:
         self._flowing = True
         excerpt = self._read(min(FRAME_SAMPLES, self.written_samples - self._taken), consume=True)
         self._taken += excerpt.count
+        if self._ducked or self._level != 1.0:
+            level = DUCKED if self._ducked else 1.0
+            excerpt.samples[:] *= np.linspace(self._level, level, FRAME_SAMPLES, dtype=np.float32)[:, None]
+            self._level = level
         if self._held:
             self._held = False
             fade_in(excerpt.samples)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.hearing.addressed import after_name, is_filler, is_for_bot, names_it
+from core.hearing.addressed import after_name, is_filler, is_for_bot, names_it, with_name
 from core.hearing.floor import SpokenLine
 from core.hearing.own_words import is_own
 
@@ -63,6 +63,22 @@ def test_words_are_no_fillers(text: str) -> None:
 def test_who_is_answered(answering: str, text: str, alone: bool, answered: bool) -> None:
     lines = [SpokenLine(1, text, text, 0, 1)]
     assert is_for_bot(lines, answering, NAMES, alone=alone) is answered  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("text", "hinted", "told"),
+    [
+        ("Partly what is the capital?", "Parley, what is the capital?", "Parley, what is the capital?"),
+        ("Hey, Paraleet, what time is it?", "Hey Parley, what time is it?", "Parley, what time is it?"),
+        ("What do you think?", "What do you think, Parley?", "What do you think, Parley?"),
+        ("Hey Parley what now", "Hey Parley what now", "Hey Parley what now"),
+        ("Partly because of the rain.", "Parley becomes on the rain.", None),  # bent by the hint, all of these
+        ("I want to leave the party.", "I want to leave the Parley.", None),
+        ("Yes.", "Yes.", None),
+    ],
+)
+def test_a_name_that_was_misheard_counts_where_people_set_it_off(text: str, hinted: str, told: str | None) -> None:
+    assert with_name(text, hinted, NAMES) == (told or text)
 
 
 SAID = "Good evening, Ada. Two things, I think: somebody who is curious, and somebody who listens to the end."
