@@ -33,7 +33,7 @@ async def test_the_cog_of_the_api_page_greets_who_comes(scene, tmp_path, monkeyp
     await ada.ears.wait_for_voice(scene.bot_user.id)
     assert [turn.prompt.text for turn in scene.runtime.conversation.recent] == ["Welcome, Bob."]
     await bot.unload_extension(name)
-    assert all(type(found.owner).__name__ != "Doorbell" for found in scene.runtime.hub._subscriptions)
+    assert all(type(found.owner).__name__ != "Doorbell" for found in scene.runtime.hub._subscriptions.now)
 
 
 async def test_the_tour_of_the_api_page_does_everything_once(scene, tmp_path, monkeypatch):
