@@ -19,6 +19,7 @@ from core.bot.cog import ParleyCog, is_owner, owner_only, require_owner
 from core.bot.command_sync import sync_everywhere, sync_here
 from core.bot.reload_report import changed_since_start, describe
 from core.bot.replies import answer
+from core.discord_limits import CHOICES
 from core.errors import ParleyError
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ NO_SUCH_COG = "There is no such cog. Loaded are {names}."
 SYNCED = "Discord knows {count} command(s) {where} now."
 REMOVED = " Gone are {names}."
 EVERYWHERE_IS_THE_OWNERS = "Only the bot's owner can do this everywhere; for this server alone, choose `here`."
-CHOICES = 25  # what Discord shows at most
 FAULTS_CHARACTERS = 1600  # of the 2,000 of a message
 SHOWN_FILES = 5
 WALKS = 100  # an import of a large package takes seconds, a walk less than a millisecond

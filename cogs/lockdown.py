@@ -20,6 +20,7 @@ from core.bot.cog import ParleyCog, is_owner, owner_only, require_owner
 from core.bot.interactions import BUTTONS
 from core.bot.replies import NO_PINGS, answer, tell_error
 from core.conversation.intake import TEXT
+from core.discord_limits import CHOICE_LENGTH, CHOICES
 from core.errors import LockdownError, ParleyError
 from core.events import MemoryRanLow, SessionStarted
 from core.lockdown import Feature, QueuePolicy, describe
@@ -51,7 +52,6 @@ NO_DISCORD = "Discord cannot be reached."
 UNREACHABLE = (discord.DiscordServerError, aiohttp.ClientError, OSError)
 LOOK_BACK = 50  # messages, the newest first, that are searched for an answer from just before a crash
 OWNER = "lockdown"  # of the buttons
-CHOICES = 25  # what Discord shows at most
 LONGEST_MIN = 30 * 24 * 60
 
 Minutes = app_commands.Range[int, 1, LONGEST_MIN]
@@ -287,7 +287,7 @@ def _mark(owed: OwedUndo) -> str:
 
 
 def _key(owed: OwedUndo) -> str:
-    return f"{owed.kind}:{owed.name}"[:100]  # what Discord takes
+    return f"{owed.kind}:{owed.name}"[:CHOICE_LENGTH]
 
 
 def _seconds(minutes: int | None) -> float | None:

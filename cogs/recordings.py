@@ -23,6 +23,7 @@ from core.bot.handing_out import Handout
 from core.bot.interactions import BUTTONS
 from core.bot.recording_rights import RecordingRights
 from core.bot.replies import NO_PINGS, answer, tell_error
+from core.discord_limits import CHOICES, FILES
 from core.errors import ParleyError, RecordingError
 from core.privacy.words import USES, decided_text, deleted_text, said_text
 from core.recording.files import file_in
@@ -60,7 +61,7 @@ FETCH = "fetch-"
 OWNER = "recordings"  # of the buttons
 RULES = "By the rules here (`{mode}`) you are {heard}."
 EVERYTHING = "everything"
-MAX_FILES, CHOICES, LISTED = 10, 25, 15  # the first two are Discord's
+LISTED = 15
 
 Format = Literal["wav", "flac", "ogg", "mp3"]
 Use = Literal["recorded", "heard", "observed", "trained on", "everything"]
@@ -325,7 +326,7 @@ def _fitting(folder: Path, metadata: Metadata, limit: int) -> tuple[list[discord
         if path is None:
             continue
         size = path.stat().st_size
-        if size <= limit and len(files) < MAX_FILES:
+        if size <= limit and len(files) < FILES:
             limit -= size
             files.append(discord.File(path, filename=f"{dated}_{path.name}"))
         else:

@@ -20,6 +20,7 @@ from discord import app_commands
 from core.bot.cog import ParleyCog
 from core.bot.replies import NO_PINGS
 from core.conversation.live_text import split
+from core.discord_limits import DIRECT_UPLOAD_BYTES
 from core.errors import ModelError, ParleyError, StudioError
 from core.llm.messages import ChatMessage, Image
 from core.lockdown import BlockPolicy, Feature, lockable
@@ -51,7 +52,6 @@ NOT_POSTED = "The picture is ready, but Discord did not take it. Please try agai
 BROKEN = "Something went wrong on my side, and it is in the log. Please try again."
 WHAT_IS_IT = "What do you see?"
 EDIT_INTERVAL_S = 1.5
-DIRECT_LIMIT = 10 * 2**20  # what anybody may upload in a direct message
 MIB = 2**20
 
 _WISH = re.compile(r"\s*(?:please\s+)?draw(?:\s+me)?\b[\s:,]*(?P<prompt>.+)", re.IGNORECASE | re.DOTALL)
@@ -223,7 +223,7 @@ def _is_picture(attachment: discord.Attachment) -> bool:
 
 
 def _upload_limit(guild: discord.Guild | None) -> int:
-    return guild.filesize_limit if guild else DIRECT_LIMIT
+    return guild.filesize_limit if guild else DIRECT_UPLOAD_BYTES
 
 
 def _progress(progress: Progress) -> str:

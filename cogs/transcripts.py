@@ -18,8 +18,9 @@ from core.bot import recording_messages as words
 from core.bot import transcript_files as files
 from core.bot.cog import ParleyCog, subcommand
 from core.bot.recording_rights import RecordingRights
-from core.bot.replies import MESSAGE_LIMIT, NO_PINGS, answer, tell_error
+from core.bot.replies import NO_PINGS, answer, tell_error
 from core.bot.transcript_search import SINCE, page_text, page_view
+from core.discord_limits import CHOICES, MESSAGE_LIMIT
 from core.errors import HearingError, RecordingError
 from core.names import shown_text
 from core.recording.names import dated_name
@@ -36,7 +37,7 @@ BEGUN = "There is no transcript of it yet; I am writing one now. Please ask agai
 NOT_ON_IT = "That person said nothing on that recording that I understood."
 TOO_LARGE = "The transcript is too large to send here: {size}, and a message takes {limit}."
 OWNER = "transcripts"  # of the buttons
-CHOICES, ASK_S = 25, 2.0
+ASK_S = 2.0
 
 Format = Literal["txt", "srt", "vtt", "json"]
 

@@ -16,6 +16,7 @@ from core.bot.checks import owns
 from core.bot.cog import ParleyCog, subcommand
 from core.bot.replies import NO_PINGS, answer
 from core.conversation.voice_preferences import describe
+from core.discord_limits import MESSAGE_LIMIT
 from core.errors import AudioError, VoiceError
 from core.names import plain, shown
 from core.voice.checks import prompt_trouble
@@ -42,6 +43,8 @@ SERVER_ONLY = "This works in a server only."
 NOT_YOURS = "You may not join {channel}, so you cannot send me there."
 NOT_LISTENING = "Join {channel} first: only who listens decides what is heard there."
 NOT_IN_VOICE = "You are in no voice channel. Join one, or name one: `/voice join channel:`."
+
+Text = app_commands.Range[str, 1, MESSAGE_LIMIT]
 
 
 class VoiceCog(ParleyCog, name="Voice"):
@@ -105,7 +108,7 @@ class VoiceCog(ParleyCog, name="Voice"):
 
     @subcommand("voice", "say", "Say a text in the voice channel.")
     @app_commands.describe(text="What to say")
-    async def say(self, interaction: discord.Interaction, text: app_commands.Range[str, 1, 2000]) -> None:
+    async def say(self, interaction: discord.Interaction, text: Text) -> None:
         """Say a text as it is."""
         session = self._session(interaction)
         self._require_say(interaction, session)

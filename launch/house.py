@@ -31,6 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "core.character",
         "core.clock",
         "core.config",
+        "core.discord_limits",
         "core.errors",
         "core.events",
         "core.fanout",

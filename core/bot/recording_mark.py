@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import discord
 
+from core.discord_limits import NICKNAME_LENGTH
+
 if TYPE_CHECKING:
     from core.voice.checks import VoiceRoom
 
@@ -14,7 +16,6 @@ _log = logging.getLogger(__name__)
 
 MARK = "🔴 "
 STATUS = "🔴 Recording"
-_NICK_LENGTH = 32
 
 
 async def mark(channel: VoiceRoom, before: VoiceRoom | None = None) -> bool:
@@ -27,7 +28,7 @@ async def mark(channel: VoiceRoom, before: VoiceRoom | None = None) -> bool:
         return True
     if before is not None and before.id != channel.id:
         await _set_status(before, None)
-    if len(MARK + me.display_name) <= _NICK_LENGTH and await _rename(me, MARK + me.display_name):
+    if len(MARK + me.display_name) <= NICKNAME_LENGTH and await _rename(me, MARK + me.display_name):
         return True
     return await _set_status(channel, STATUS)
 

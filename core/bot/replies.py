@@ -8,6 +8,7 @@ import secrets
 import discord
 from discord import app_commands
 
+from core.discord_limits import MESSAGE_LIMIT
 from core.errors import ParleyError
 
 _log = logging.getLogger(__name__)
@@ -15,7 +16,6 @@ _log = logging.getLogger(__name__)
 
 UNEXPECTED = "Something went wrong on my side, and it is in the log under `{reference}`. Please try again."
 
-MESSAGE_LIMIT = 2000  # characters
 
 NO_PINGS = discord.AllowedMentions.none()
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from core.discord_limits import FIELD_LENGTH
 from core.lockdown import describe
 from core.names import shown, term
 from core.voice.stage import in_audience
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 PEOPLE = 20  # shown by name
-LONG, SHORT = 1024, 300  # characters of a value: Discord takes 1,024, and 6,000 of all together
+LONG, SHORT = FIELD_LENGTH, 300  # characters of a value; all together they stay within an embed
 MIB, GIB = 2**20, 2**30
 
 

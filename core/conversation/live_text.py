@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-from core.conversation.pages import MESSAGE_LIMIT, split
+from core.conversation.pages import split
+from core.discord_limits import MESSAGE_LIMIT
 from core.tasks import Tasks
 
 if TYPE_CHECKING:

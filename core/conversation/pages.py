@@ -10,7 +10,8 @@ import unicodedata
 from bisect import bisect_left
 from dataclasses import dataclass
 
-MESSAGE_LIMIT = 2000  # characters of one Discord message
+from core.discord_limits import MESSAGE_LIMIT
+
 FENCE = "```"
 BARS = "||"
 _MARK = re.compile(r"\\.|`++|\|\|", re.DOTALL)

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from core.discord_limits import CHOICES
 from core.errors import SpeechError
 from core.names import term
 from core.speech.engine import Voice
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 DEFAULT = "default"
-CHOICES = 25  # what Discord shows at most
 NAME_LIMIT = 100  # characters of one choice
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.discord_limits import FIELD_LENGTH as FIELD
 from core.names import code, plain, shown, shown_reason
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from core.store.lockdown import Hold
 
 GIB = 2**30
-FIELD = 1024  # characters of an embed's field; of all fields Discord shows 6,000
 MARKS = {"free": "▫️", "locked": "🔒", "resuming": "⚠️", "answering": "💬"}
 KINDS = {"route": "the model route", "hook": "the hook", "lock": "the lock of", "pause": "resuming"}
 NOTHING = "Nothing takes part yet: no loaded cog has registered a feature."

@@ -169,7 +169,10 @@ class Lockdown:
         """
         registered = self._features.get(name)
         if registered is None:
-            return self._allow_unknown(name)
+            if name not in self._unknown:
+                self._unknown.add(name)
+                _log.warning("nobody registered the feature %r; it is allowed", name)
+            return True
         if not self.locked(name, guild_id=server_of(subject)):
             return True
         await self._refuse(registered.feature, subject)
@@ -202,12 +205,6 @@ class Lockdown:
         """The servers whose administrators have locked a feature by hand, for themselves."""
         holds = [hold for hold in self._ledger.holds.values() if hold.feature in (None, name)]
         return {hold.server_id for hold in holds if hold.server_id is not None}
-
-    def _allow_unknown(self, name: str) -> bool:
-        if name not in self._unknown:
-            self._unknown.add(name)
-            _log.warning("nobody registered the feature %r; it is allowed", name)
-        return True
 
     async def _refuse(self, feature: Feature, subject: Any) -> None:
         policy = feature.policy

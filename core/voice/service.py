@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
+from core.discord_limits import MESSAGE_LIMIT
 from core.errors import ParleyError, VoiceError
 from core.events import SessionEnded, SessionStarted
 from core.tasks import Tasks
@@ -33,7 +34,6 @@ ALREADY_HERE = "I am already in {channel}. Use `/voice leave` there first."
 BUSY = "I am busy in a voice channel of another server, and only {limit} session(s) may run at once. Try again later."
 ON_MY_WAY = "I am already on my way into a voice channel here."
 CLOSING = "I am shutting down."
-MESSAGE_LIMIT = 2000
 TOO_LONG = f"A message has {MESSAGE_LIMIT} characters at most."
 KICKED = "I was disconnected from the voice channel."
 DELETED = "The voice channel was deleted."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import aiohttp
 import discord
 
+from core.discord_limits import CHOICES
 from core.errors import AudioError, WorkerDied, WorkerOverdue, WorkerOverMemory
 from core.machine.lane import Owner
 from core.names import term
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from core.machine.lane import Lane
     from core.voice.session import VoiceSession
 
-CHOICES = 25  # what Discord shows at most
 NAME_LIMIT = 100  # characters of one choice
 MAX_BYTES = 1_000_000_000  # of a file of the folder; uploads have their own limit, long before this one
 FETCH_S = 60.0  # for an upload
