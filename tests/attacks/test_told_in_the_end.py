@@ -31,7 +31,7 @@ async def test_an_export_that_outlives_the_command_comes_as_a_direct_message(
     scene: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada, _ = await started(scene)
-    monkeypatch.setattr("loopback.interactions.TOKEN_S", -1.0)
+    monkeypatch.setattr("loopback.interactions.lifecycle.TOKEN_S", -1.0)
     await ada.slash(scene.text, "recordings export", recording="aaaa", format="mp3")
     direct = scene.world.direct_channel(scene.bot_user, ada.user)
     got = await ada.wait_for_message(direct, lambda m: m.attachments, 30)
@@ -46,7 +46,7 @@ async def test_who_takes_no_direct_messages_fetches_it_from_the_channel(
     bob = await scene.person("Bob", roles=[scene.admin_role])
     ada.user.accepts_direct_messages = False
     with monkeypatch.context() as patched:
-        patched.setattr("loopback.interactions.TOKEN_S", -1.0)
+        patched.setattr("loopback.interactions.lifecycle.TOKEN_S", -1.0)
         await ada.slash(scene.text, "recordings export", recording="aaaa")
         offered = await ada.wait_for_message(scene.text, lambda m: "press to get it" in m.content, 30)
     assert offered.attachments == []
@@ -79,7 +79,7 @@ async def test_what_is_too_large_says_what_would_fit_and_no_place_of_the_machine
     noise = np.random.default_rng(1).integers(-9000, 9000, (96_000, 2), np.int16)
     for name in ("11_person11.wav", "session.wav"):
         write_wav(folder / name, noise)
-    monkeypatch.setattr("loopback.interaction_payload.ATTACHMENT_SIZE_LIMIT", 200_000)
+    monkeypatch.setattr("loopback.interactions.payload.ATTACHMENT_SIZE_LIMIT", 200_000)
     got = await (await ada.slash(scene.text, "recordings get", recording="aaaa")).answered()
     assert "`/recordings export recording:aaaa format:" in got.content
     packed = await (await ada.slash(scene.text, "recordings export", recording="aaaa", format="wav")).answered()
