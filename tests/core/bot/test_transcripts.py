@@ -19,6 +19,7 @@ from core.config.hearing import HearingSection
 from core.errors import HearingError, RecordingError
 from core.events import RecordingRendered, RecordingTranscribed
 from core.hearing.transcripts.document import read_transcript
+from core.machine.workers import Workers
 from core.privacy.service import Privacy
 from core.recording.metadata import (
     ConsentNote,
@@ -53,6 +54,7 @@ class Library(House):
         super().__init__(folder, store)
         self.recogniser = Scripted(["words"])
         self.made: list[Transcripts] = []
+        self.workers = Workers()  # starts no process before there is work
 
     def lay(self, name: str = "r1", *, length_s: float = 40, **said: tuple[float, str]) -> Path:
         """A finished recording in which Ada and Bo say something at a time."""
@@ -94,7 +96,7 @@ class Library(House):
         config = Config(hearing={"engine": "whisper", "transcripts": settings}, base=self.root)
         ground = Ground(config, Environment({}), self.hub, self.clock, ClosingStack())
         transcripts = await open_transcripts(
-            ground, self.store, self.service, recogniser or self.recogniser, self.privacy
+            ground, self.store, self.service, recogniser or self.recogniser, self.privacy, self.workers
         )
         self.made.append(transcripts)
         self.transcripts = transcripts
@@ -127,6 +129,7 @@ async def library(tmp_path: Path) -> AsyncIterator[Library]:
     yield library
     for transcripts in library.made:
         await transcripts.close()
+    await library.workers.close()
     for service in library.opened:
         await service.close()
         await library.privacy.close()

@@ -1,0 +1,1 @@
+"""Voices told apart: several people behind one microphone."""
