@@ -14,7 +14,7 @@ from core.llm.events import BOM, ERROR, EventReader, ServerSentEvent
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-DONE = "[DONE]"
+DONE = ("[done]", "done")
 BODY_LIMIT = 16 * 2**20
 
 
@@ -71,8 +71,11 @@ async def _json(opening: bytes, body: AsyncIterator[bytes]) -> AsyncGenerator[Pi
 async def _events(opening: bytes, body: AsyncIterator[bytes]) -> AsyncGenerator[Piece]:
     ended = False  # a finish reason came; [DONE] may follow or not
     async for event in _read(opening, body):
-        if event.data.strip() == DONE:
+        if event.data.strip().lower() in DONE:
             return
+        if event.name in DONE and "choices" not in event.data:
+            ended = True
+            continue
         piece = _piece(event)
         ended = ended or piece.finish_reason is not None
         yield piece
@@ -101,6 +104,8 @@ def _piece(event: ServerSentEvent) -> Piece:
         raise ServerSaidError(_said(event.data))
     if event.name in ("ping", "heartbeat", "keepalive", "keep-alive"):
         return Piece()
+    if event.data[:6].lower() in ("error:", "error "):
+        raise ServerSaidError(event.data)
     return read_piece(json.loads(event.data))
 
 

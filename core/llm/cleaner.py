@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 class Cleaner:
     """Takes an answer piece by piece; one for each answer."""
 
-    def __init__(self, names: Iterable[str], stops: Iterable[str], *, starts_inside: bool = False) -> None:
+    def __init__(
+        self, names: Iterable[str], stops: Iterable[str], *, starts_inside: bool = False, unless_unended: bool = False
+    ) -> None:
         names = tuple(names)
         self._stops = StopFilter(stops)
         self._tokens = SpecialTokens()
-        self.thinking = ReasoningFilter(starts_inside=starts_inside)
+        self.thinking = ReasoningFilter(starts_inside=starts_inside, unless_unended=unless_unended)
         # A name may stand in front of a thought and behind it; a stop string inside of one does not count.
         self.filters = (
             Pairs(),

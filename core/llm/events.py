@@ -79,7 +79,7 @@ class EventReader:
             events.append(ServerSentEvent(line.decode(errors="replace")))
             return
         field, _, value = line.decode(errors="replace").partition(":")
-        value = value.removeprefix(" ")
+        field, value = field.strip().lower(), value.removeprefix(" ")
         if field == "data":
             if self._data and _complete(self._data[-1]):
                 self._dispatch(events)

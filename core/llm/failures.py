@@ -21,6 +21,7 @@ WORTH_TELLING_S = 2.0  # a shorter wait is "a moment"
 
 LENGTH = ("length", "max_tokens", "model_length", "max_length")
 FILTER = ("content_filter", "content-filter", "safety", "recitation", "sensitive", "prohibited_content", "blocklist")
+TOOLS = ("tool_calls", "function_call", "tool_use", "tool_call")
 ERROR = ("error", "abort", "aborted", "cancelled", "network_error", "system_error", "insufficient_system_resource")
 
 
@@ -33,6 +34,8 @@ def failure(route: Route, error: Exception, *, begun: bool) -> ModelError:
     refused = told(error)
     if refused is not None:
         if isinstance(error, ServerSaidError) and not refused.status and not _known(refused):
+            if not error.surely:
+                return _no_answer(server, cut)
             return ModelError(f"{server} reported an error while it answered; try again in a moment.", spoken=cut)
         sentence = _refusal(route, server, refused)
         if begun:
@@ -51,6 +54,10 @@ def failure(route: Route, error: Exception, *, begun: bool) -> ModelError:
             f"{server} sent a web page, which is no chat answer; check the route's base_url, and whether a login stands "
             "in front of it."
         )
+    return _no_answer(server, cut)
+
+
+def _no_answer(server: str, cut: str) -> ModelError:
     return ModelError(f"{server} sent something that is no chat answer; check the route's base_url.", spoken=cut)
 
 
@@ -113,6 +120,8 @@ def empty(route: Route, reason: str | None, *, thought: bool = False) -> ModelEr
         return ModelError(f"The model {route.model} used up its max_tokens {only}before it said anything.")
     if why in ERROR:
         return ModelError(f"The model server at {route.address} reported an error while it answered; try again.")
+    if why in TOOLS:
+        return ModelError(f"The model {route.model} wanted to use a tool instead of answering, and has none here.")
     if thought:
         return ModelError(
             f"The model {route.model} gave an empty answer: it only thought, and said nothing; try again or say it in "

@@ -35,8 +35,8 @@ _log = logging.getLogger(__name__)
 
 DEFAULT = "default"
 STRAY = (
-    "model route %s: its answers begin inside a thought that is not marked, and were spoken with it; set "
-    'reasoning = "starts_inside" for it'
+    "model route %s: its answer began inside a thought that is not marked, and was spoken with it; the next ones are held "
+    'back up to the end of a thought; set reasoning = "starts_inside" for it'
 )
 CHECK_TIMEOUT_S = 5.0
 # Of an answer's bytes; the last is JSON that is nested too deeply.
@@ -117,7 +117,11 @@ class Models:
         if not chosen.vision and any(message.images for message in messages):
             raise ModelError(f"The model {chosen.model} cannot look at pictures.")
         stops = (*chosen.stop, *stop)
-        cleaner = Cleaner((*self._names, *names), stops, starts_inside=chosen.reasoning == "starts_inside")
+        quirks = self._quirks_of(chosen)
+        sure = chosen.reasoning == "starts_inside"
+        cleaner = Cleaner(
+            (*self._names, *names), stops, starts_inside=sure or quirks.starts_inside, unless_unended=not sure
+        )
         answer = _Answer(chosen)
         problem: ModelError | None = None
         asked = _Asked(messages, temperature, stops)
@@ -139,8 +143,11 @@ class Models:
         if rest:
             answer.said = True
             yield rest
-        if cleaner.thinking.stray:
+        if cleaner.thinking.stray and not sure:
+            quirks.starts_inside = True
             _log.warning(STRAY, chosen.name)
+        elif cleaner.thinking.unended and problem is None:
+            quirks.starts_inside = False
         answer.thought = answer.thought or cleaner.thinking.thought
         problem = problem or answer.problem(complete=cleaner.ended)
         if problem is not None:
@@ -191,7 +198,7 @@ class Models:
         client = await self._client(route)
         from openai import OpenAIError
 
-        quirks = self._quirks.setdefault(route.name, Quirks.of(route))
+        quirks = self._quirks_of(route)
         patience = Deadline(route)
         budget, shortened, tries = quirks.budget(route), False, 0
         while True:
@@ -222,6 +229,9 @@ class Models:
                 tries += 1
                 _log.info("model route %s: try %d failed (%s)", route.name, tries, type(error).__name__)
             await patience.wait(asyncio.sleep(pause_s))
+
+    def _quirks_of(self, route: Route) -> Quirks:
+        return self._quirks.setdefault(route.name, Quirks.of(route))
 
     def _find(self, name: str) -> Route:
         if name in self._routes:

@@ -30,6 +30,7 @@ class Quirks:
     stop: bool = True
     system_role: bool = True
     prompt_tokens: int | None = None  # the server takes no more
+    starts_inside: bool = False  # the last answer began inside a thought that was not marked
 
     @classmethod
     def of(cls, route: Route) -> Quirks:

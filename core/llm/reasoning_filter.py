@@ -4,39 +4,23 @@ from __future__ import annotations
 
 import re
 
+from core.llm import thoughts
 from core.llm.cleaning import begun
-from core.llm.special_tokens import IGNORED
+from core.llm.special_tokens import FOREIGN, TOKEN, token_begun
 
-_TAGS = tuple(
-    f"{prefix}{name}"
-    for prefix in ("", "seed:")
-    for name in ("think", "thinking", "thought", "thoughts", "reasoning", "reflection")
+MOST_IN_DOUBT = 600  # characters held back behind a thought in which another began, until its own end comes
+TAGS = (*thoughts.SPOKEN_OPENINGS, *thoughts.SPOKEN_CLOSINGS)
+_TAG = re.compile("|".join(map(re.escape, TAGS)), re.IGNORECASE)
+# Before the first word: empty thoughts, and torn headers of gpt-oss.
+_UNSAID_WORDS = (
+    "assistant<|channel|>final",
+    "final<|message|>",
+    "<think/>",
+    "<think />",
+    "<thinking/>",
+    "<thinking />",
 )
-# How families of models mark a thought: its beginnings, its ends. gpt-oss names the channel of each message; only what is
-# on "final" is for people.
-FAMILIES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
-    (tuple(f"<{tag}>" for tag in _TAGS), tuple(f"</{tag}>" for tag in _TAGS)),
-    (("[think]",), ("[/think]",)),  # Mistral
-    (("<|channel|>analysis", "<|channel|>commentary"), ("<|channel|>final", "<|end|>", "<|return|>")),  # gpt-oss
-    (("<|begin_of_thought|>",), ("<|end_of_thought|>",)),
-    (("<|start_thinking|>",), ("<|end_thinking|>",)),  # Command
-    (("◁think▷",), ("◁/think▷",)),  # Kimi
-    (("<unused94>",), ("<unused95>",)),  # MedGemma
-    (("<|channel>thought",), ("<channel|>",)),  # Gemma
-)
-OPENINGS = {mark: closings for openings, closings in FAMILIES for mark in openings}
-CLOSINGS = tuple(mark for _, closings in FAMILIES for mark in closings)
-UNSEEN = tuple(dict.fromkeys((*OPENINGS, *CLOSINGS, *IGNORED)))  # none of these is a word of the answer
-TAGS = (*FAMILIES[0][0], *FAMILIES[0][1], *FAMILIES[1][0], *FAMILIES[1][1])
-
-
-def _any_of(marks: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(map(re.escape, marks)), re.IGNORECASE)
-
-
-_UNSEEN = _any_of(UNSEEN)
-_TAG = _any_of(TAGS)
-_ENDS = {closings: _any_of(closings) for closings in (*(closings for _, closings in FAMILIES), CLOSINGS)}
+_UNSAID = re.compile("|".join(map(re.escape, _UNSAID_WORDS)), re.IGNORECASE)
 _BLANK = re.compile(r"\s*")
 
 
@@ -46,62 +30,117 @@ class ReasoningFilter:
     A thought that is never closed is dropped to the end. Marks behind the first word are spoken of, and stay; only the
     end of a thought that stands there without a beginning is dropped, and `stray` tells of it: the beginning was in the
     prompt, and the thought has been passed on already. `starts_inside` is for such models: all is thought up to the first
-    end of one.
+    end of one. With `unless_unended` all is the answer after all if that end never comes, and `unended` tells of it.
     """
 
-    def __init__(self, *, starts_inside: bool = False) -> None:
-        self._closings: tuple[str, ...] | None = CLOSINGS if starts_inside else None  # of the thought we are in
+    def __init__(self, *, starts_inside: bool = False, unless_unended: bool = False) -> None:
+        self._closing: re.Pattern[str] | None = (
+            thoughts.ANY_CLOSING if starts_inside else None
+        )  # of the thought we are in
         self._assumed = starts_inside
+        self._kept: list[str] | None = [] if unless_unended else None  # of a thought that may be the answer
+        self._inner = 0  # beginnings of thoughts inside of the one we are in
         self._held: str = ""
         self._begun = False  # a word of the answer has passed
         self._spoken_of = False
         self._last: str = ""
         self.thought = False
         self.stray = False
+        self.unended = False
 
     def apart(self) -> None:
         """The server sends thoughts in a field of their own, so that the answer does not begin inside one."""
         if self._assumed:
-            self._closings, self._assumed = None, False
+            self._closing, self._assumed, self._kept = None, False, None
 
     def feed(self, text: str) -> str:
         """The text outside of thoughts."""
         text, self._held = self._held + text, ""
         place = 0
         while not self._begun:
-            if self._closings is not None:
-                end = self._end(text, place)
-                if end is None:
-                    return ""
-                place = end
-                continue
-            place = _BLANK.match(text, place).end()  # pyright: ignore[reportOptionalMemberAccess] - matches anything
-            mark = _UNSEEN.match(text, place)
-            if mark is not None:
-                self._closings = OPENINGS.get(mark[0].lower())
-                place = mark.end()
-            elif begun(text[place : place + _LONGEST], UNSEEN) == len(text) - place:
-                self._held = text[place:]  # empty, or what may become a mark
-                return ""
+            if self._closing is not None:
+                after = self._end(text, place)
+            elif self._inner:
+                after = self._last_end(text, place)
             else:
-                self._begun = True
+                place = _BLANK.match(text, place).end()  # pyright: ignore[reportOptionalMemberAccess] - matches anything
+                after = self._opened(text, place)
+                if after is None and _may_open(text, place):
+                    self._held = text[place:]  # empty, or what may become a mark
+                elif after is None:
+                    self._begun = True
+                    break
+            if after is None:
+                return ""
+            place = after
         return self._answer(text[place:])
 
     def flush(self) -> str:
-        """What looked like the beginning of a mark and was none."""
+        """What looked like the beginning of a mark and was none, or like a thought and had no end."""
         held, self._held = self._held, ""
-        return "" if self._closings is not None else held
+        if self._closing is not None:
+            self.unended = self._assumed
+            self.thought = self.thought or bool(held.strip())
+            return "" if self._kept is None else "".join(self._kept) + held
+        return self._answer(held) + self._held if self._inner else held
+
+    def _opened(self, text: str, place: int) -> int | None:
+        """Behind the mark at a place before the first word; None if there is none."""
+        unsaid = _UNSAID.match(text, place) or thoughts.ANY_CLOSING.match(text, place)
+        if unsaid is not None:
+            return unsaid.end()
+        found = thoughts.opening(text, place)
+        if found is not None:
+            family, end = found
+            self._closing, self._inner = family.closing, 0
+            self._kept = None if family.sure else [text[place:end]]
+            return end
+        token = TOKEN.match(text, place)
+        return token.end() if token is not None and token[0].lower() not in FOREIGN else None
 
     def _end(self, text: str, place: int) -> int | None:
         """Where the thought we are in ends; None if its end has not come."""
-        closings = self._closings or ()
-        found = _ENDS[closings].search(text, place)
-        self.thought = self.thought or bool(text[place : found.start() if found else len(text)].strip())
+        closing = self._closing or thoughts.ANY_CLOSING
+        keep, start = thoughts.LONGEST_END, place
+        while (found := closing.search(text, start)) is not None:
+            if thoughts.QUOTED.search(text, max(place, found.start() - 2), found.start()) is None:
+                break
+            if found.end() == len(text):  # the next character tells whether it is spoken of
+                keep = len(text) - found.start() + 2
+                found = None
+                break
+            if text[found.end()] not in thoughts.QUOTES:
+                break
+            start = found.end()
         if found is None:
-            self._held = text[len(text) - begun(text[place:], closings) :]
+            cut = max(start, len(text) - keep)
+            tag = text.rfind("<", max(start, cut - keep), cut)
+            self._think(text[place : tag if tag >= 0 else cut])
+            self._held = text[tag if tag >= 0 else cut :]
             return None
-        self._closings, self._assumed = None, False
+        self._think(text[place : found.start()])
+        self._closing, self._assumed, self._kept = None, False, None
         return found.end()
+
+    def _think(self, text: str) -> None:
+        """Take what is surely inside of a thought."""
+        for found in thoughts.INNER_OPENING.finditer(text):
+            self._inner += self.thought or bool(text[: found.start()].strip())
+        self.thought = self.thought or bool(text.strip())
+        if self._kept is not None:
+            self._kept.append(text)
+
+    def _last_end(self, text: str, place: int) -> int | None:
+        """Behind the end of a thought in which others began, or where the answer begins if no other end is near."""
+        found = thoughts.ANY_CLOSING.search(text, place, place + MOST_IN_DOUBT)
+        if found is not None:
+            self._inner -= 1
+            return found.end()
+        if len(text) - place < MOST_IN_DOUBT:
+            self._held = text[place:]
+            return None
+        self._inner = 0
+        return place
 
     def _answer(self, text: str) -> str:
         """The answer itself, without a stray end of a thought."""
@@ -110,7 +149,7 @@ class ReasoningFilter:
         for found in _TAG.finditer(text):
             self._pass(text[start : found.start()], passed)
             start = found.end()
-            if found[0][1] != "/":
+            if found[0].lower() in thoughts.SPOKEN_OPENINGS:
                 self._spoken_of = True
             elif not self._spoken_of and (self._last.isalnum() or self._last in "\n.!?…"):
                 self.stray = True
@@ -127,4 +166,10 @@ class ReasoningFilter:
             self._last = text[-1]
 
 
-_LONGEST = max(map(len, UNSEEN))
+def _may_open(text: str, place: int) -> bool:
+    """Whether all that follows, before the first word, may be the beginning of a mark."""
+    rest = len(text) - place
+    if rest > thoughts.LONGEST_OPENING:
+        return False
+    head = text[place:]
+    return not rest or token_begun(head) == rest or begun(head, _UNSAID_WORDS) == rest or thoughts.opening_begun(head)

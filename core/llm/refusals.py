@@ -21,30 +21,37 @@ LONGEST_S = 7 * 24 * 3600.0  # nobody waits longer, whatever a server asks
 Parameter = Literal["max_tokens", "max_completion_tokens", "temperature", "stop"]
 
 QUOTA = re.compile(
-    r"insufficient[_ ](?:quota|balance|credit|fund)|billing_(?:hard_limit|not_active)|exceeded your current quota"
-    r"|out of credit|credit balance is too low|payment[_ ]required|more credits"
+    r"insufficient[_ -](?:quota|balance|credit|fund)|billing_(?:hard_limit|not_active)|exceeded your current quota"
+    r"|out of credit|credit balance is too low|payment[_ ]required|more credits|(?:usage|spending|spend) limits?\b"
+    r"|budget has been exceeded|budget_exceeded|exceededbudget|over budget|arrearage|account ?overdue"
 )
 UNSUPPORTED = re.compile(
     r"unsupported|not supported|does not support|doesn't support|unknown[_ ]param|unrecognized|not permitted|not allowed"
-    r"|extra_forbidden"
+    r"|extra_forbidden|deprecated"
 )
 PARAMETER = re.compile(r"(?<![\w-])(max_tokens|max_completion_tokens|temperature|stop)(?![\w-])")
 TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|context (?:length|window|size)|prompt is too long|too many tokens"
-    r"|token limit exceeded|input is too long|exceeds? (?:the )?(?:model'?s )?maximum (?:input|sequence|prompt)"
+    r"|token limit exceeded|input is too long|exceeds? (?:the )?context limit"
+    r"|exceeds? (?:the )?(?:model'?s )?maximum (?:input|sequence|prompt)"
 )
 CONTEXT_SIZE = re.compile(r"(?:context (?:length|window|size)(?: is| of)?(?: only)?|n_ctx['\"]?\s*[:=]) *\(?(\d{3,8})")
 NO_SYSTEM = re.compile(
     r"system (?:role|message|prompt)s?[^.]{0,40}(?:not supported|unsupported|not allowed)|roles must alternate"
+    r"|developer instruction is not enabled|unexpected role '?system"
     r"|only user(?:,| and)[^.]{0,20}assistant[^.]{0,20}roles? (?:are|is) supported"
 )
-FILTERED = re.compile(r"content_filter|content_policy|responsibleaipolicy|data_inspection_failed|moderation")
+FILTERED = re.compile(
+    r"content_filter|content_policy|responsibleaipolicy|data_inspection_failed|moderation|content management policy"
+)
 MODEL_UNKNOWN = re.compile(
     r"model_not_found|model[^.]{0,80}(?:not found|does not exist|not exist)|no such model|invalid model"
+    r"|not a valid model|model[^.]{0,80}decommissioned"
 )
 KEY = re.compile(
-    r"(?:invalid|incorrect|missing|wrong)[ _]api[ _]key|api key not valid|no_db_connection"
-)  # LiteLLM: the last
+    r"(?:invalid|incorrect|missing|wrong)[ _]api[ _]key|api key not valid|api[ _]key[ _](?:invalid|expired)"
+    r"|invalid x-api-key|authenticationerror|authentication error|auth_error|no_db_connection|token_not_found_in_db"
+)  # the last line: LiteLLM, which also answers 400 and 500
 OVERLOADED = re.compile(r"overloaded|rate.?limit|too many requests|capacity|loading model|try again")
 
 
@@ -87,12 +94,12 @@ class Refused:
     @property
     def key(self) -> bool:
         """Whether the key is missing or wrong; Gemini and LiteLLM say so with status 400."""
-        return self.status in (401, 403) or (self.status in (0, 400) and bool(KEY.search(self.words)))
+        return self.status in (401, 403) or (self.status in (0, 400, 500) and bool(KEY.search(self.words)))
 
     @property
     def passing(self) -> bool:
         """Whether the same request may be taken a little later."""
-        if self.quota or self.too_long or self.no_system:
+        if self.quota or self.too_long or self.no_system or self.key:
             return False
         if self.status:
             return self.status in (408, 409, 425, 429) or self.status >= 500

@@ -8,8 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ROLES = ("assistant", "ai", "bot")
+TITLES = ("response", "answer")  # only as a heading: "### Response:"
 COLONS = ":\uff1a"  # the second one is the full-width colon of East Asian text
-MARKUP = "*_[]"
+HEADERS = ("assistant", "model")  # also alone on a line, where a server leaves out the tokens around them
+MARKUP = "*_[]#"
 MOST_MARKUP = 16  # characters of markup and blanks around a name
 MOST_PREFIXES = 8
 
@@ -64,13 +66,16 @@ class RolePrefixFilter:
         """Where a prefix ends; 0 if the text is too short to tell; None if it has none."""
         for place, character in enumerate(text[: self._longest]):
             if character in COLONS:
-                return place + 1 if _plain(text[:place]) in self._names else None
+                plain = _plain(text[:place])
+                known = plain in self._names or (text[0] == "#" and plain in TITLES)
+                return place + 1 if known else None
             if character == "\n":
-                return None
+                return place + 1 if _plain(text[:place]) in HEADERS else None
         if len(text) >= self._longest:
             return None
         plain = _plain(text)
-        return 0 if any(name.startswith(plain) for name in self._names) else None
+        possible = (*self._names, *HEADERS, *(TITLES if text[0] == "#" else ()))
+        return 0 if any(name.startswith(plain) for name in possible) else None
 
 
 def _plain(text: str) -> str:

@@ -47,6 +47,9 @@ IGNORED = (
     "<｜begin▁of▁sentence｜>",
     "<｜assistant｜>",
     "[/inst]",
+    "<|constrain|>json",
+    "<unk>",
+    "<end_of_utterance>",
 )
 # Beginnings of somebody else's turn: from there on the model talks to itself.
 FOREIGN = (
@@ -62,8 +65,19 @@ FOREIGN = (
     "[inst]",
 )
 MARKS = (*IGNORED, *FOREIGN)
-TOKEN = re.compile("|".join(map(re.escape, MARKS)), re.IGNORECASE)
+# Any other token of that form, but for those whose next word tells what they are.
+_OTHER = r"<\|(?!(?:im_start|start_header_id|start|turn|channel|constrain)\|)/?[a-z][a-z0-9_]{1,39}\|>"
+_OTHER_BEGUN = re.compile(r"<(?:\|(?:/?(?:[a-z][a-z0-9_]{0,39}\|?)?)?)?\Z", re.IGNORECASE)
+_LONGEST_OTHER = 50
+TOKEN = re.compile("|".join((*map(re.escape, MARKS), _OTHER)), re.IGNORECASE)
 QUOTES = "`\"'“”„‘’«»"
+
+
+def token_begun(text: str) -> int:
+    """How many characters at the end of a text may be the beginning of a token."""
+    place = text.rfind("<", max(0, len(text) - _LONGEST_OTHER))
+    other = len(text) - place if place >= 0 and _OTHER_BEGUN.match(text, place) else 0
+    return max(begun(text, MARKS), other)
 
 
 class SpecialTokens:
@@ -99,7 +113,7 @@ class SpecialTokens:
                 self.ended = True
                 return "".join(passed)
         if not self._held:
-            keep = begun(text[start:], MARKS)
+            keep = token_begun(text[start:])
             self._held = text[len(text) - keep :]
             self._pass(text[start : len(text) - keep], passed)
         return "".join(passed)

@@ -145,6 +145,35 @@ def test_filters_chain_and_what_one_holds_back_reaches_the_next() -> None:
         ("2 < 3 <| 4 and [in] [/x", "2 < 3 <| 4 and [in] [/x"),
         ("<｜Assistant｜>Yes.<｜end▁of▁sentence｜>", "Yes."),
         ("  \n", ""),
+        ('<think effort="low">hm</think>Yes.', "Yes."),
+        ("<think\n>hm</think\n>Yes.", "Yes."),
+        ("<inner_monologue>hm</inner_monologue>Yes.", "Yes."),
+        ("<antThinking>hm</antThinking><reasoning_content>hm</reasoning_content>Yes.", "Yes."),
+        ("&lt;think&gt;hm&lt;/think&gt;Yes.", "Yes."),
+        ("<|thinking|>hm<|/thinking|>Yes.", "Yes."),
+        ("[REASONING]hm[/REASONING]Yes.", "Yes."),
+        ("<think/>Yes.", "Yes."),
+        ("<|channel>thought\nhm<channel|>Yes.", "Yes."),
+        ('<details type="reasoning" done="true">\n> hm\n</details>\nYes.', "Yes."),
+        ("Thinking...\nhm\n...done thinking.\n\nYes.", "Yes."),
+        ("Thinking...\nI give up.", "Thinking...\nI give up."),
+        ("analysisWe think.assistantfinalYes.", "Yes."),
+        ("analysis of this, analysisWe", "analysis of this, analysisWe"),
+        ("<|channel|>final <|constrain|>json<|message|>Yes.", "Yes."),
+        ("assistant<|channel|>final<|message|>Yes.", "Yes."),
+        ("<think>one <think>two</think> three</think>Yes.", "Yes."),
+        ("<think>one <think>two</think>Yes.", "Yes."),
+        ("<think>the `<think>` tag, `</think>`, hm</think>Yes.", "Yes."),
+        ('<think>say "yes"</think>"Yes"', '"Yes"'),
+        ("<tool_call>{}</tool_call>Yes.", "Yes."),
+        ("Yes.<|reserved_special_token_5|><|/xy|> <|im_end", "Yes. <|im_end"),
+        ("assistant\n\nYes.", "Yes."),
+        ("### Response:\nYes.", "Yes."),
+        ("Response: yes. Model: T-34", "Response: yes. Model: T-34"),
+        ("Model: T-34", "Model: T-34"),
+        ("< five, <3 and AT&T", "< five, <3 and AT&T"),
+        ("<b>Yes</b> [1]", "<b>Yes</b> [1]"),
+        ("<@12> yes", "<@12> yes"),
     ],
 )
 def test_a_raw_answer_is_clean_however_it_is_cut(text: str, clean: str) -> None:
@@ -163,6 +192,19 @@ def test_a_raw_answer_is_clean_however_it_is_cut(text: str, clean: str) -> None:
 )
 def test_an_answer_that_begins_inside_a_thought(text: str, clean: str) -> None:
     assert passed(lambda: Cleaner([], [], starts_inside=True), text) == clean
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("hm, I see.\n</think>\n\nYes.", "Yes."),
+        ("Yes, and it never ends.", "Yes, and it never ends."),
+        ("Yes" * 100, "Yes" * 100),
+        ("<think>surely a thought", "<think>surely a thought"),
+    ],
+)
+def test_what_only_may_be_a_thought_is_the_answer_if_it_does_not_end(text: str, clean: str) -> None:
+    assert passed(lambda: Cleaner([], [], starts_inside=True, unless_unended=True), text) == clean
 
 
 def test_halves_of_pairs_are_joined_or_replaced() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,35 @@ def test_events_are_the_same_however_their_bytes_are_cut() -> None:
         events = [*reader.feed(stream[:cut]), *reader.feed(stream[cut:]), *reader.flush()]
         results.add(tuple((event.name, event.data) for event in events))
     assert results == {(("ping", "{}"), ("", '{"a": "ü"}'), ("", "1\n2"), ("error", "x"))}
+
+
+def delta(content: Any, finish_reason: Any = None, **more: Any) -> str:
+    choice = {"index": 0, "delta": {"content": content, **more}, "finish_reason": finish_reason}
+    return f"data: {json.dumps({'choices': [choice]})}\n\n"
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        delta(4) + delta("2.") + delta(None, "stop"),
+        delta("42.", {"type": "stop"}),
+        delta("42.", finish_reason=True),
+        delta("42.", "null") + delta("", "stop"),
+        delta("hm", extra_content={"google": {"thought": True}}) + delta("42.", "stop"),
+        delta([None, {"type": "text", "content": "42."}], "stop"),
+        'data: {"choices":[null]}\n\n' + delta("42.", "stop"),
+        'data: {"choices":[{"index":1,"delta":{"content":"X"}}]}\n\n' + delta("42.", "stop"),
+        'data: {"choices":[{"index":0,"delta":null}]}\n\n' + delta("42.", "stop"),
+        'data: "ping"\n\n' + delta("42.", "stop"),
+        delta("42.") + "data: [done]\n\n",
+        delta("42.") + "event: done\ndata: {}\n\n",
+        " Data: " + delta("42.", "stop").removeprefix("data: "),
+        json.dumps([{"choices": [{"message": {"content": "42."}, "finish_reason": "stop"}]}]),
+    ],
+)
+async def test_the_words_are_taken_from_events_of_any_shape(chat: Chat, models: Models, events: str) -> None:
+    chat.script(body=events.encode(), answer_type="text/event-stream")
+    assert await answer(models) == "42."
 
 
 def test_an_event_without_an_end_is_given_up() -> None:
@@ -184,6 +214,17 @@ async def test_a_refusal_is_shown_as_what_it_is(chat: Chat, models: Models) -> N
         ({"body": b'{"object": "error", "message": "x", "code": 404}'}, "does not know the model m"),
         ({"body": b'{"detail": "Not Found"}'}, "no chat answer"),
         ({"body": b"[]"}, "no chat answer"),
+        ({"body": b'{"message": "Unauthorized", "code": 401}'}, "refused the key (401)"),
+        ({"body": b'[{"error": {"code": 400, "message": "API key not valid"}}]'}, "refused the key (400)"),
+        ({"body": b"data: error: out of credit\n\n", "answer_type": "text/event-stream"}, "no credit left"),
+        ({"body": b'{"choices": [{"message": {}, "finish_reason": "tool_calls"}]}'}, "wanted to use a tool"),
+        ({"status": 429, "error": "You have reached your specified API usage limits."}, "no credit left (429)"),
+        ({"status": 400, "error": "Budget has been exceeded! Current cost: 10"}, "no credit left (400)"),
+        ({"status": 400, "error": "Authentication Error, LiteLLM Virtual Key expected."}, "refused the key (400)"),
+        ({"status": 400, "error": "No connected db.", "error_code": "no_db_connection"}, "refused the key (400)"),
+        ({"status": 401, "error_code": "token_not_found_in_db"}, "refused the key (401)"),
+        ({"status": 500, "error": "litellm.AuthenticationError: invalid x-api-key"}, "refused the key (500)"),
+        ({"status": 400, "error": "x is not a valid model ID"}, "does not know the model m"),
         ({"body": b"", "answer_type": "text/event-stream"}, "ended its answer before it had begun"),
     ],
 )
@@ -341,6 +382,17 @@ async def test_a_thought_that_was_spoken_is_told_in_the_log(
     chat.script(text="Let me see.\n</think>\n\nYes.")
     await answer(models)
     assert 'set reasoning = "starts_inside"' in caplog.text
+
+
+async def test_a_thought_is_spoken_once_and_the_next_one_is_not(chat: Chat, models: Models) -> None:
+    chat.script(text="Let me see.\n</think>\n\nYes.")
+    await answer(models)
+    chat.script(text="Let me see again.\n</think>\n\nNo.")
+    assert await answer(models) == "No."
+    chat.script(text="This one has no thought.")
+    assert await answer(models) == "This one has no thought."
+    chat.script(deltas=("At ", "once."))
+    assert [text async for text in models.stream(HELLO)] == ["At ", "once."]
 
 
 async def test_an_answer_that_explains_thoughts_is_whole(chat: Chat, models: Models) -> None:
