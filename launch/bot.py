@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import discord
 from discord.ext import commands
 
+from core import private
 from core.bot.runtime import Runtime, of
 from core.config import CHECKOUT
 
@@ -102,5 +103,5 @@ def _read(file: Path) -> str:
 
 
 def _write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="ascii")
+    private.make_folder(file.parent)
+    private.write_atomically(file, text.encode("ascii"))

@@ -153,6 +153,7 @@ class Archive:
         if record.state in ("recording", "rendering"):
             raise RecordingError(BUSY)
         async with self.locks.changing(recording_id):
+            record = self.record(recording_id)  # as it is now: somebody else may have changed or deleted it meanwhile
             try:
                 await asyncio.to_thread(delete_folder, self.folder(record), self._root)
             except OSError as error:
@@ -250,14 +251,16 @@ class Archive:
         What is on disk goes whether or not the index can be changed.
 
         Returns:
-            Whether they were on it, or named in it.
+            Whether they were on it, or named in it; not if the recording is deleted.
 
         Raises:
             RecordingError: The metadata cannot be read; the person's files are deleted all the same.
             OSError: Something cannot be deleted.
         """
         async with self.locks.changing(recording_id):  # the mix holds them until it is made anew
-            record = self.record(recording_id)
+            record = self.find(recording_id)  # it may have been deleted while this waited
+            if record is None:
+                return False
             folder = self.folder(record)
             if not await asyncio.to_thread((folder / FILE).exists):
                 return False

@@ -39,6 +39,7 @@ ABOUT, WANTED = "about.json", ".wanted"
 NO_ROOM = "There is too little room on my disk for that export. It is not made; the recording itself is safe."
 UNREADABLE = "That export could not be made: a file could not be read or written. The log has the cause."
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_TRIES = 20  # each of them deletes something, or finds that all is gone
 
 
 @dataclass(slots=True)
@@ -210,8 +211,10 @@ class Exports:
             about = _about(folder)
             if recording_id in about["recordings"] or user_id in about["people"]:
                 (folder / WANTED).unlink(missing_ok=True)
-                if folder.exists():
-                    shutil.rmtree(folder, ignore_errors=folder.name in self._working)
+                if folder.name in self._working:  # whoever works on it ends now, and deletes what this cannot
+                    shutil.rmtree(folder, ignore_errors=True)
+                else:
+                    _rmtree(folder)
 
     def clear(self, kept_s: float | None) -> None:
         """Delete what nobody works on and nobody waits for; with `kept_s`, also what has waited for longer.
@@ -229,7 +232,7 @@ class Exports:
                 if old:
                     path.unlink(missing_ok=True)
             elif _about(path).get("kept") is not True or (kept_s is not None and _age_s(path) >= kept_s):
-                shutil.rmtree(path)
+                _rmtree(path)
 
     def _folders(self) -> list[Path]:
         if not self._root.is_dir():
@@ -269,10 +272,24 @@ def _age_s(folder: Path) -> float:
     return time.time() - next(iter([*folder.glob("*.zip"), folder / ABOUT])).stat().st_mtime
 
 
+def _rmtree(folder: Path) -> None:
+    """Delete a folder that somebody else may be deleting too.
+
+    Raises:
+        OSError: It is still there.
+    """
+    for _ in range(_TRIES):
+        try:
+            return shutil.rmtree(folder)
+        except FileNotFoundError:
+            if not folder.exists():
+                return None
+    return shutil.rmtree(folder)
+
+
 def _remove(folder: Path) -> None:
     (folder / WANTED).unlink(missing_ok=True)
     try:
-        if folder.exists():
-            shutil.rmtree(folder)
+        _rmtree(folder)
     except OSError as error:  # somebody has it open, on Windows; every hour and every deletion tries again
         _log.warning("the export %s is not deleted yet: %s", folder.name, error)
