@@ -53,7 +53,7 @@ class BargeIn:
         self._is_own = is_own
         self._held: Turn | None = None
         self._interrupting: dict[str, int] = {}  # utterances that hold it, and whose they are
-        self._into: dict[str, None] = {}  # utterances that began while the bot spoke
+        self._into: dict[str, Turn] = {}  # utterances that began while the bot spoke, and into what
         self._echoing: tuple[Turn | None, set[int]] = (None, set())  # whose microphones give the bot's own voice back
         self._tasks = Tasks("barge-in")
 
@@ -85,7 +85,7 @@ class BargeIn:
         turn = self._speaking()
         if turn is None or turn.line is None or not turn.line.begun or turn.line.done:
             return
-        self._into[began.utterance_id] = None
+        self._into[began.utterance_id] = turn
         if len(self._into) > MOST_REMEMBERED:
             del self._into[next(iter(self._into))]
         if self._mode == "off" or not turn.interruptible or self._echoes(turn, began.user_id):
@@ -103,26 +103,28 @@ class BargeIn:
 
     def _heard(self, heard: Heard) -> None:
         utterance, text = heard.utterance, heard.transcription.text
-        if self._held is None or utterance.id not in self._interrupting:
+        turn = self._into.get(utterance.id)
+        if turn is None or self._mode == "off" or not turn.interruptible:
             return
         if text and self._is_own(text):
-            turn, users = self._echoing
-            self._echoing = (self._held, {*(users if turn is self._held else ()), utterance.user_id})
+            known, users = self._echoing
+            self._echoing = (turn, {*(users if turn is known else ()), utterance.user_id})
             self._over(utterance.id)
         elif not is_filler(text):
-            self._cut()
+            self._cut(turn)
         elif heard.final and not utterance.goes_on:
             self._over(utterance.id)
 
-    def _cut(self) -> None:
-        turn = self._held
-        if turn is not None:
+    def _cut(self, turn: Turn) -> None:
+        """Somebody means it; also if a slow recogniser says so when the turn has gone on already."""
+        if turn is self._held:
+            self._held = None
+            self._interrupting.clear()
+            self._watch(False)
+            self._tasks.cancel("words")
+        if turn is self._speaking():
             _log.info("turn %s is interrupted", turn.id)
             turn.stop()
-        self._held = None
-        self._interrupting.clear()
-        self._watch(False)
-        self._tasks.cancel("words")
 
     def _over(self, utterance_id: str) -> None:
         """An utterance turned out to be nothing that the bot gives way to."""

@@ -105,3 +105,45 @@ async def test_a_session_without_its_model_says_so_in_a_sentence_and_goes_on(sce
     assert "models get nowhere" in told and "Traceback" not in told
     message = await ada.type(scene.text, "Is the tea ready?")
     assert (await scene.reply(ada, message)).content
+
+
+STORY = " ".join(f"This is sentence number {number} of a long story about a king." for number in range(1, 13))
+
+
+async def speaks(scene, ada):
+    """The bot tells a long story; given is when it was first heard."""
+    scene.chat.script(text=STORY, pace_s=0.001)
+    ada.ears.forget()
+    await ada.type(scene.text, "Tell me a story.")
+    first = await ada.ears.wait_for_voice(scene.bot_user.id, 20)
+    await asyncio.sleep(1.5)
+    return first.arrival_s
+
+
+async def test_words_stop_the_bot_which_remembers_what_was_heard(scene):
+    ada = await hears(scene)
+    await speaks(scene, ada)
+    turn = scene.runtime.conversation.recent[-1]
+    interrupting = asyncio.create_task(ada.say("Please stop now, I have a question for you.", voice="en-us"))
+    await scene.until(lambda: turn.paused or turn.outcome is not None, 20)
+    await scene.until(lambda: turn.outcome == "stopped", 20)
+    await interrupting
+    lines = await scene.runtime.history.newest(scene.text.id, 10)
+    said = [line.content for line in lines if line.turn_id == turn.id and line.role == "assistant"]
+    assert said == [turn.heard_text] and STORY.startswith(said[0]) and len(said[0]) < len(STORY) / 2
+    message = await reply_to(scene, "question")
+    assert "question" in message.content.casefold()
+
+
+async def test_a_cough_makes_the_bot_pause_and_go_on_without_losing_a_word(scene):
+    ada = await hears(scene)
+    await speaks(scene, ada)
+    turn = scene.runtime.conversation.recent[-1]
+    await ada.say("Mmhm hmm.", voice="en-us")
+    await scene.until(lambda: not turn.paused, 20)
+    await asyncio.sleep(1)
+    await scene.until(lambda: not turn.paused, 20)
+    await scene.until(lambda: turn.outcome is not None, 90)
+    assert turn.outcome == "spoken" and turn.heard_text == STORY
+    assert turn.line.heard_samples == turn.line.written_samples
+    assert len(scene.chat.prompts) == 1  # nobody asked anything
