@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.machine.lane import ProcessLane
 from core.recording.metadata import read_metadata, write_metadata
 from loopback.world.permissions import Permission
 from tests.attacks.brought_in import bring_in, unzipped, write_wav
-from tests.cogs.test_recorder import live, recording, tone
+from tests.cogs.test_recorder import live, panel, recording, tone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,3 +149,30 @@ async def test_a_report_that_no_channel_takes_comes_to_who_has_the_right(scene: 
     direct = scene.world.direct_channel(scene.bot_user, ada.user)
     told = await ada.wait_for_message(direct, is_report, 20)
     assert [attachment.filename for attachment in told.attachments] == ["timeline.png"]
+
+
+async def test_a_disk_that_is_full_at_the_end_is_told_the_panel_moves_on_and_the_files_come_later(
+    scene: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = {"free": 0.0}
+    monkeypatch.setattr("core.recording.room.LOOK_S", 0.1)
+    monkeypatch.setattr("core.recording.room.Room._free", lambda _: state["free"])
+    ada = await recording(scene)
+    shown = await panel(scene, ada)
+    work = ProcessLane.run
+
+    async def run(self: Any, function: Any, *args: Any, **options: Any) -> Any:
+        if not state["free"] and function.__module__.startswith("core.recording"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return await work(self, function, *args, **options)
+
+    monkeypatch.setattr(ProcessLane, "run", run)
+    await ada.play(tone(0.5))
+    await scene.until(lambda: live(scene).heard())
+    assert "Stopped" in await scene.run(ada, "voice record", action="stop")
+    told = await ada.wait_for_message(scene.text, lambda m: "my disk is full" in m.content, 20)
+    assert "safe" in told.content
+    await scene.until(lambda: "is over" in shown.content)
+    state["free"] = 1e12
+    done = await ada.wait_for_message(scene.text, lambda m: m.content.startswith("✅"), 30)
+    assert f"<@{ada.user.id}>" in done.content
