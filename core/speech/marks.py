@@ -19,7 +19,7 @@ LOOK_BACK = 64  # characters before a place that may tell what it is
 
 # Where something other than plain words may begin.
 SPECIAL = re.compile(
-    r"[`*_~|\\\n$^/]|<(?=[@#:/a-zA-Z]|\Z)|\[(?!\[\[)|:(?=/|\Z)|[@](?=\w|\Z)|&(?=[a-zA-Z#]|\Z)|!(?=\[|\Z)|(?<![^\W_])[wW]{3}\."
+    r"[`*_~|\\\n$^/]|<(?=[@#:/!a-zA-Z]|\Z)|\[(?!\[\[)|:(?=/|\Z)|[@](?=\w|\Z)|&(?=[a-zA-Z#]|\Z)|!(?=\[|\Z)|(?<![^\W_])[wW]{3}\."
 )
 
 # Links. A word that may become one of these is held back until it cannot.
@@ -62,9 +62,15 @@ _BREAKS = "br|p|li|ul|ol|div|tr|table|h[1-6]|hr|blockquote|pre|details|summary"
 _PLAIN = "b|i|u|s|em|strong|sub|sup|small|mark|del|ins|span|a|code|kbd|font|center|img|td|th|tbody|thead"
 TAG = re.compile(rf"</?(?:(?P<break>{_BREAKS})|{_PLAIN})(?:\s[^<>\n]{{0,200}}+)?\s?/?>", re.IGNORECASE)
 TAG_BEGUN = re.compile(r"</?[a-z][a-z0-9]{0,9}(?:\s[^<>\n]{0,200}+)?\s?/?\Z|</\Z", re.IGNORECASE)
-ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "nbsp": " ", "quot": '"', "apos": "'", "#39": "'"}
-ENTITY = re.compile(rf"&({'|'.join(ENTITIES)});", re.IGNORECASE)
-ENTITY_BEGUN = re.compile(r"&[a-z#0-9]{0,4}\Z", re.IGNORECASE)
+ENTITY = re.compile(r"&(?:[a-z][a-z0-9]{1,24}|#\d{1,7}|#x[0-9a-f]{1,6});", re.IGNORECASE)
+ENTITY_BEGUN = re.compile(r"&(?:[a-z][a-z0-9]{0,24}|#(?:\d{0,7}|x[0-9a-f]{0,6}))?\Z", re.IGNORECASE)
+COMMENT = re.compile(r"<!--(?:[^-\n]|-(?!->)){0,250}+-->")
+COMMENT_BEGUN = re.compile(r"<!(?:-(?:-(?:[^-\n]|-(?!->)){0,250}+-{0,2})?)?\Z")
+
+# Blocks of code with other fences than Discord's, as models write them.
+LONG_FENCE = re.compile(r"(`{4,9}+)[\w+#.-]{0,30}\n")
+TILDES = re.compile(r"~{3,9}+[\w+#.-]{0,30}\n")
+BLOCK_BEGUN = re.compile(r"(?:`{4,9}+|~{3,9}+)[\w+#.-]{0,30}\Z")
 
 # The start of a line.
 _BULLET = "[-*+•‣◦]"

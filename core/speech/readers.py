@@ -6,6 +6,7 @@ tell, or if there is no more and the sign is just a sign.
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -29,8 +30,11 @@ def _tick(scan: Scan, start: int) -> Said:
     end = start + len(_run(text, start))
     count = end - start
     if count >= len(FENCE):
-        scan.in_code = True
-        return f"{CODE}\n", start + len(FENCE)
+        if not scan.final and (end == len(text) or marks.BLOCK_BEGUN.match(text, start)):
+            return None
+        longer = marks.LONG_FENCE.match(text, start)
+        scan.in_code = longer[1] if longer else FENCE
+        return f"{CODE}\n", start + len(scan.in_code)
     if end == len(text):
         return ("", end) if scan.final else None
     line = text.find("\n", end, end + marks.LONGEST_CODE)
@@ -57,7 +61,8 @@ def _bar(scan: Scan, start: int) -> Said:
         return "", start + 2
     scan.sure = bool(following.strip())
     scan.spoiled = [following]
-    return SPOILER if scan.sure else "", start + 3
+    before = " " if text[start - 1 : start].isalnum() and start else ""
+    return f"{before}{SPOILER}" if scan.sure else before, start + 3
 
 
 def _star(scan: Scan, start: int) -> Said:
@@ -73,7 +78,10 @@ def _star(scan: Scan, start: int) -> Said:
         return ("*" if sign else ""), end
     if count == 2 and before + after == "  " and text[start - 2 : start - 1].isalnum():
         return "to the power of", end
-    raised = count == 2 and (before.isdigit() or before == ")") and (after.isdigit() or after in ("-", "("))
+    letter = before.isalpha() and not text[start - 2 : start - 1].isalnum() and after.isdigit()
+    raised = count == 2 and (
+        letter or ((before.isdigit() or before == ")") and (after.isdigit() or after in ("-", "(")))
+    )
     if raised and not scan.bold:
         return " to the power of ", end
     if count == 2:
@@ -93,11 +101,19 @@ def _wave(scan: Scan, start: int) -> Said:
     end = start + len(_run(scan.text, start))
     if end == len(scan.text) and not scan.final:
         return None
+    if end - start >= len(FENCE) and scan.text[start - 1 : start] in ("", "\n"):
+        if not scan.final and marks.BLOCK_BEGUN.match(scan.text, start):
+            return None
+        if marks.TILDES.match(scan.text, start):
+            scan.in_code = f"\n{scan.text[start:end]}"
+            return f"{CODE}\n", end
     return ("~" if end - start == 1 else ""), end
 
 
 def _angle(scan: Scan, start: int) -> Said:
     text = scan.text
+    if (found := marks.COMMENT.match(text, start)) is not None:
+        return "", found.end()
     if (found := marks.MENTION.match(text, start)) is not None:
         return _mention(scan, found), found.end()
     sigil = text[start + 1 : start + 2] in ("@", "#", ":")  # of a mention or an emoji, and of nothing else
@@ -107,7 +123,7 @@ def _angle(scan: Scan, start: int) -> Said:
         return scan.begin_link(found.end())
     if scan.final or len(text) - start > marks.LONGEST_TAG:
         return "<", start + 1
-    begun = (marks.MENTION_BEGUN, marks.TAG_BEGUN, marks.QUIET_LINK_BEGUN)
+    begun = (marks.COMMENT_BEGUN, marks.MENTION_BEGUN, marks.TAG_BEGUN, marks.QUIET_LINK_BEGUN)
     return None if any(each.match(text, start) for each in begun) else ("<", start + 1)
 
 
@@ -171,7 +187,7 @@ def _dollar(scan: Scan, start: int) -> Said:
 def _ampersand(scan: Scan, start: int) -> Said:
     found = marks.ENTITY.match(scan.text, start)
     if found is not None:
-        return marks.ENTITIES[found[1].lower()], found.end()
+        return html.unescape(found[0]), found.end()
     return None if marks.ENTITY_BEGUN.match(scan.text, start) else ("&", start + 1)
 
 

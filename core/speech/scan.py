@@ -59,7 +59,7 @@ class Scan:
         self.line_start = True
         self.in_row = False  # of a table
         self.bold = False
-        self.in_code = False
+        self.in_code = ""  # the mark that ends the code we are in
         self.in_link = False
         self.link_tail = ""
         self.address: int | None = None  # where a link begins whose first word was taken for one

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from core.speech import marks
 from core.speech.plain import PlainText
-from core.speech.readers import FENCE, READERS, SILENT
+from core.speech.readers import READERS, SILENT
 from core.speech.scan import SPOILER, Names, Scan
 
 if TYPE_CHECKING:
@@ -186,13 +186,13 @@ class Speakable:
 
     def _skip_code(self) -> bool:
         scan = self._scan
-        end = scan.text.find(FENCE, scan.at)
+        end = scan.text.find(scan.in_code, scan.at)
         if end < 0:
-            scan.at = max(scan.at, len(scan.text) - 2)
+            scan.at = max(scan.at, len(scan.text) - len(scan.in_code) + 1)
             if scan.final:
                 scan.at = len(scan.text)
             return False
-        scan.at, scan.in_code = end + 3, False
+        scan.at, scan.in_code = end + len(scan.in_code), ""
         return True
 
     def _skip_spoiler(self, spoiled: list[str], said: list[str]) -> bool:
@@ -204,9 +204,14 @@ class Speakable:
         scan.at = stop
         if end < 0:
             return False
+        following = scan.text[end + 2 : end + 3]
+        if not following and not scan.final:
+            return False  # whether a word is right behind it
         scan.at, scan.spoiled = end + 2, None
         if not scan.sure:
             said.append(SPOILER)
+        if following.isalnum():
+            said.append(" ")
         return True
 
     def _skip_link(self, said: list[str]) -> bool:

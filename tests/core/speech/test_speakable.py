@@ -56,6 +56,7 @@ CASES = [
     ("| a | ||secret||\nb", "a, a spoiler.\nb"),
     ("[look ||secret|| here](http://x)", "look a spoiler here"),
     ("||```\nsecret\n``` secret|| b", "a spoiler b"),
+    ("x||y||z, a||b|| c", "x a spoiler z, a a spoiler c"),
     ("`a || b` and `c || d`", "a || b and c || d"),
     # sums, formulas, HTML
     (
@@ -66,6 +67,13 @@ CASES = [
     (r"\(a^{n+1}\) is \alpha, not C:\Users\new", r"a to the power of n plus 1 is alpha, not C:\Users\new"),
     ("$$\n\\sqrt{x} = 3\n$$", "the square root of x equals 3"),
     ("one<br>two<br/>three <b>bold</b> < &lt;b&gt;", "one.\ntwo.\nthree bold < <b>"),
+    ("x**2+y**2, ab**2**", "x to the power of 2+y to the power of 2, ab2"),
+    ("a<!-- not for you --> b <!x", "a b <!x"),
+    ("&copy; it&#8217;s &#x27;x&#x27; &nosuch; AT&T", "© it’s 'x' &nosuch; AT&T"),
+    # other fences
+    ("````md\n```\ninner\n```\n````\nafter", "a code block.\nafter"),
+    ("~~~py\nx = 1\n~~~\nafter", "a code block.\nafter"),
+    ("~~~gone~~~ here", "gone here"),
     # markdown
     ("**bold** *it* _it_ __under__ ***both*** ~~gone~~", "bold it it under both gone"),
     ("# Title\ntext\n-# small\n> quoted", "Title.\ntext.\nsmall.\nquoted"),
@@ -104,7 +112,7 @@ def test_the_split_never_matters() -> None:
     parts = [*"*_`|\n~\\@h1()[]! aé", "<@1", "<@1>", "```", "||", "[a](http://b)", "http://x.y", "www.", "- ", "# ", "> ",
              "😀", "<:e:1>", "<t:1:R>", "ש", "word", ". ", "$", "&", "^", ":", "/", "<", "steam://", "discord.gg/a", "a.com/b",
              "$x^2$", "\\frac{1}{2}", "\\(", "\\)", "<br>", "&amp;", "2**10", "- [ ] ", "|a|b|", "1️⃣", "\r\n", "\ud83d", "\ude00",
-             "https:", "<https://a>", "`a`"]  # fmt: skip
+             "https:", "<https://a>", "`a`", "````\n", "~~~\n", "<!--", "-->"]  # fmt: skip
     for _ in range(2000):
         text = "".join(random_.choices(parts, k=random_.randrange(1, 14)))
         assert len({said(text, step) for step in (1, 2, 3, 100)}) == 1, text
