@@ -26,7 +26,9 @@ _LIST_NUMBER = re.compile(r"(?:\A|\n)[ \t]*+\d{1,3}\.\Z")
 _BLANKS = re.compile(r"\s*+")
 _WORDS = re.compile(r"(?<!\S)\S++\s")
 # The end of a text that may be half of a number: "$3.", "12:", "v1.", "1 000", "-5" and, with the word, "in 3".
-_HALF_NUMBER = re.compile(r"(?<!\S)(?:[^\s\d]{0,4}\d{1,3}(?:[ \u00a0\u202f]\d{3}){0,6}|\S{0,30}\d)[.,:/'’-]?\s?\Z")
+_HALF_NUMBER = re.compile(
+    r"(?<!\S)(?:(?:[^\s\d]{0,4}\d{1,3}(?:[ \u00a0\u202f]\d{3}){0,6}|\S{0,30}\d)[.,:/'’–-]?|[$€£¥₽₹₩₿±−+#§≈-]{1,2})\s?\Z"
+)
 _LONGEST_NUMBER = 60
 _GLUED = "\u200d\ufe0e\ufe0f\u20e3"
 _MOST_GLUED = 40
@@ -136,6 +138,8 @@ class Chunker:
             return len(self._text)
         if here and cut < Cut.WORD:
             return self._at
+        if here and cut >= Cut.REST and unfinished(self._text, self._at) < len(self._text):
+            return len(self._text)
         if here and self._ends_in_stop() and (cut >= Cut.REST or unfinished(self._text, self._at) == len(self._text)):
             return len(self._text)
         words = self._words(self._at, limit, cut)

@@ -70,15 +70,32 @@ class Script:
         while True:
             if len(self.text) > start:
                 end = len(self.text) if self.finished or self._clock is None else unfinished(self.text, start)
-                if end == start and not await self._waited(self._clock):
-                    continue
-                end = end if end > start else len(self.text)
+                if end == start:
+                    if not await self._waited(self._clock):
+                        continue
+                    self.hurry()
+                    end = len(self.text)
                 piece, start = self.text[start:end], end
                 yield piece
             elif self.finished:
                 return
-            else:
+            elif not self.holding:
                 await self.changed()
+            elif await self._waited(self._clock) and self.hurry():
+                piece, start = self.text[start:], len(self.text)
+                yield piece
+
+    @property
+    def holding(self) -> bool:
+        """Whether something is held back that may be half of a number."""
+        return self._speakable is not None and not self.finished and self._speakable.holding
+
+    def hurry(self) -> bool:
+        """Add what is held back because it may be half of a number; whether there was anything."""
+        text = self._speakable.hurry() if self._speakable is not None and not self.finished else ""
+        if text:
+            self._add(text)
+        return bool(text)
 
     async def _waited(self, clock: Clock | None) -> bool:
         """Wait for more text, but not long; whether the time passed without any."""
@@ -156,7 +173,10 @@ class ClauseFeed:
             if self._begun and queued_s > self._enough_s:
                 await self._clock.sleep(LOOK_S)
                 continue
-            piece = self._chunker.take(self._cut(queued_s))
+            cut = self._cut(queued_s)
+            if cut >= Cut.REST and self._script.hurry():
+                continue
+            piece = self._chunker.take(cut)
             if piece is None and self._chunker.done:
                 return None
             if piece is None:
@@ -186,7 +206,7 @@ class ClauseFeed:
     async def _wait(self, queued_s: float) -> None:
         """Until there is new text, the silence is long enough to speak what is there, or the queue may have run low."""
         news = self._script.changed()
-        if not self._chunker.waiting:
+        if not self._chunker.waiting and not self._script.holding:
             await news
             return
         idle_s = self._clock.monotonic() - self._heard_at

@@ -166,7 +166,7 @@ def _backslash(scan: Scan, start: int) -> Said:
 
 def _dollar(scan: Scan, start: int) -> Said:
     text = scan.text
-    if not scan.final and (start + 1 == len(text) or marks.MONEY_BEGUN.match(text, start)):
+    if not (scan.final or scan.hurried) and (start + 1 == len(text) or marks.MONEY_BEGUN.match(text, start)):
         return None
     if text.startswith("$$", start):
         return _formula_within(scan, start, "$$", start + 2)

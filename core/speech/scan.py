@@ -45,7 +45,7 @@ class Scan:
     """
 
     __slots__ = (
-        "address", "at", "bold", "final", "in_code", "in_link", "in_row", "line_start", "link_tail", "names", "now", "spoiled",
+        "address", "at", "bold", "final", "hurried", "in_code", "in_link", "in_row", "line_start", "link_tail", "names", "now", "spoiled",
         "sure", "text", "within",
     )  # fmt: skip
 
@@ -56,6 +56,7 @@ class Scan:
         self.text = ""  # what is looked at, with a little of what is done with in front of it
         self.at = 0  # up to where it is done with
         self.final = False  # no more text will come
+        self.hurried = False  # none will come for a while
         self.line_start = True
         self.in_row = False  # of a table
         self.bold = False

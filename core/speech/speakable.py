@@ -43,6 +43,23 @@ class Speakable:
         """What can be said now that `text` has come."""
         return self._plain.clean(self._take(text))
 
+    @property
+    def holding(self) -> bool:
+        """Whether something is held back that may be half of a number."""
+        scan = self._scan
+        return self._torn.isascii() and (bool(self._torn) or marks.MONEY_BEGUN.match(scan.text, scan.at) is not None)
+
+    def hurry(self) -> str:
+        """What is held back because it may be half of a number; its other half has not come for a while."""
+        if not self.holding:
+            return ""
+        scan = self._scan
+        scan.hurried = True
+        try:
+            return self._plain.clean(self._take(""))
+        finally:
+            scan.hurried = False
+
     def finish(self) -> str:
         """What is left; marks that were never closed are read as they stand, spoilers never."""
         scan = self._scan
@@ -53,9 +70,9 @@ class Speakable:
         """Put half characters together, then look at what is new."""
         scan = self._scan
         text, self._torn = self._torn + text, ""
-        if not text and not scan.final:
+        if not text and not scan.final and not scan.hurried:
             return ""
-        if not scan.final:
+        if text and not scan.final and not scan.hurried:
             torn = marks.TORN_KEY.search(text, max(0, len(text) - 2))
             end = torn.start() if torn else len(text) - ("\ud800" <= text[-1] <= "\udbff")
             text, self._torn = text[:end], text[end:]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from core.speech.chunking import Chunker
-from core.speech.clause_feed import FLUSH_S, ClauseFeed, Script
+from core.speech.clause_feed import FLUSH_S, HOLD_S, ClauseFeed, Script
 from core.speech.speakable import Speakable
 
 if TYPE_CHECKING:
@@ -83,6 +83,47 @@ async def test_words_do_not_wait_forever_while_others_come_slowly(desk: Desk, cl
         desk.model.say(f"{word} ")
         await clock.advance(FLUSH_S + 0.1)
     assert "".join(piece or "" for piece in desk.taken).startswith("one two three ")
+
+
+@pytest.mark.parametrize("last", ["$3", "3", "room 3", "€ 3", "$3.", "3,", "10–", "v1", "12:", "-5", "No."])
+async def test_a_number_at_the_end_waits_half_a_second_and_no_longer(desk: Desk, clock: Any, last: str) -> None:
+    desk.model.say("It is, I think, ")
+    await clock.advance(FLUSH_S + 0.1)
+    for character in last:
+        desk.model.say(character)
+        await clock.advance(0.01)
+    await clock.advance(HOLD_S - 0.1)
+    assert "".join(piece or "" for piece in desk.taken) in ("It is, I think, ", "It is, I think, room ")
+    await clock.advance(0.12)
+    assert "".join(piece or "" for piece in desk.taken) == f"It is, I think, {last}"
+    desk.model.say(" or so.")
+    desk.model.say(None)
+    await clock.advance(0.05)
+    assert "".join(piece or "" for piece in desk.taken) == f"It is, I think, {last} or so."
+
+
+@pytest.mark.parametrize("last", ["$3", "3", "$3.", "10–"])
+async def test_tokens_of_a_number_wait_half_a_second_and_no_longer(clock: Any, last: str) -> None:
+    model = Model()
+    script = Script(model.stream(), Speakable(), clock)
+    script.start()
+    given: list[str] = []
+
+    async def listen() -> None:
+        async for piece in script.deltas():
+            given.append(piece)  # noqa: PERF401 - looked at while more comes
+
+    listening = asyncio.ensure_future(listen())
+    model.say("It is ")
+    model.say(last)
+    await clock.advance(HOLD_S - 0.1)
+    assert "".join(given) == "It is "
+    await clock.advance(0.15)
+    assert "".join(given) == f"It is {last}"
+    model.say(None)
+    await clock.advance(0.05)
+    assert listening.done()
+    await script.close()
 
 
 async def test_no_text_is_given_while_much_is_queued(desk: Desk, clock: Any) -> None:
