@@ -14,6 +14,8 @@ _QUERY = re.compile(
     r"(?i)(?<=[?&;])([\w.-]{0,40}(?:key|token|secret|password|passwd|pwd|auth|signature|sig|credential)[\w.-]{0,40})="
     r"[^\s&;#\"'<>]+"
 )
+# The same without a scheme, as libraries repeat it: user:password@host:port.
+_BARE = re.compile(r"(?<![\w.+%/@:-])[\w.+%-]{1,100}+:[^\s/:@\"'<>]{1,200}+@(?=[\w.\[\]-]{1,200}+:\d)")
 _BEARER = re.compile(r"(?i)\b(bearer|basic) +[\w.~+/=-]{8,}")
 
 
@@ -22,6 +24,8 @@ def redacted(text: str) -> str:
     if "://" in text:
         text = _USER.sub(f"{HIDDEN}@", text)
         text = _QUERY.sub(rf"\1={HIDDEN}", text)
+    if "@" in text:
+        text = _BARE.sub(f"{HIDDEN}@", text)
     return _BEARER.sub(rf"\1 {HIDDEN}", text)
 
 

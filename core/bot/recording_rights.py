@@ -109,7 +109,7 @@ class RecordingRights:
             raise RecordingError(LOST)
         try:
             now = await user.guild.fetch_member(user.id)
-        except discord.NotFound as error:
+        except (discord.NotFound, discord.Forbidden) as error:  # they left, or the bot was removed
             raise RecordingError(LOST) from error
         if not all(may_see(self._section, *standings_of(now, record)) for record in records):
             raise RecordingError(LOST)

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alembic.util.exc import CommandError
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 _log = logging.getLogger(__name__)
+
+_DRIVERS = ("asyncpg", "aiosqlite", "sqlite3")
 
 BROKEN = "My database cannot be read or written. Is its disk full? The log says more."
 CLOSE_S = 2.0  # how long closing waits for what is being read or written
@@ -66,12 +67,12 @@ class Store:
                 await connection.run_sync(upgrade)
             if self._file is not None:
                 await asyncio.to_thread(tighten, self._file, self._base)
-        except (SQLAlchemyError, OSError, CommandError) as error:
-            await self.close()
-            raise StoreError(sentence(self.url, error)) from error
         except (StoreError, asyncio.CancelledError):
             await self.close()
             raise
+        except Exception as error:  # a driver raises what it likes for what it does not understand in an address
+            await self.close()
+            raise StoreError(sentence(self.url, error)) from error
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
 
     async def close(self) -> None:
@@ -100,7 +101,9 @@ class Store:
         try:
             async with self._sessions.begin() as session:
                 yield session
-        except SQLAlchemyError as error:
+        except Exception as error:
+            if not _is_of_database(error):
+                raise
             raise StoreError(BROKEN) from error
         finally:
             self._under_way -= 1
@@ -134,6 +137,11 @@ class Store:
         """The file of a SQLite database that has one."""
         named = self.url.get_backend_name() == "sqlite" and self.url.database not in (None, "", ":memory:")
         return Path(str(self.url.database)) if named else None
+
+
+def _is_of_database(error: Exception) -> bool:
+    """Whether an error says that the database is away or refuses: on connecting, drivers raise errors of their own."""
+    return isinstance(error, (SQLAlchemyError, OSError)) or type(error).__module__.partition(".")[0] in _DRIVERS
 
 
 def _resolve(url: URL, base: Path) -> URL:

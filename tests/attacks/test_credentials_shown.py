@@ -196,6 +196,7 @@ async def test_user_and_password_of_a_model_server_reach_it_and_no_log(caplog: p
         ("http://a:p/a@host/", "http://***@host/"),
         ("GET https://h/x?a=1&api_key=K&b=2 and ?token=T#x", "GET https://h/x?a=1&api_key=***&b=2 and ?token=***#x"),
         ("Authorization: Bearer abcdefgh.ijk", "Authorization: Bearer ***"),
+        ("invalid address 'ada:pw@127.0.0.1:8786'; maybe", "invalid address '***@127.0.0.1:8786'; maybe"),
         ("mail ada@example.org, https://example.org/@ada", "mail ada@example.org, https://example.org/@ada"),
     ],
 )

@@ -9,6 +9,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
 from core.errors import StoreError
 from core.store.store import Store
@@ -166,3 +168,27 @@ async def test_a_folder_that_others_share_stays_as_it_is(tmp_path: Path) -> None
     await store.close()
     assert stat.S_IMODE(shared.stat().st_mode) == 0o755
     assert stat.S_IMODE((shared / "parley.db").stat().st_mode) == 0o600
+
+
+async def test_an_address_with_what_no_driver_knows_is_refused_with_a_sentence_and_no_secret() -> None:
+    pytest.importorskip("asyncpg")
+    store = Store("postgresql+asyncpg://ada:s3cr3t@127.0.0.1:9/db?sslkey=s3cr3t")
+    with pytest.raises(StoreError, match=r"cannot be opened") as refused:
+        await store.open()
+    assert "s3cr3t" not in refused.value.sentence
+
+
+async def test_a_server_that_is_away_for_a_while_is_told_as_a_database_that_is_away(tmp_path: Path) -> None:
+    pytest.importorskip("asyncpg")
+    store = Store(f"sqlite+aiosqlite:///{(tmp_path / 'parley.db').as_posix()}")
+    await store.open()
+    engine = create_async_engine("postgresql+asyncpg://ada:pw@127.0.0.1:9/db")
+    store._sessions = async_sessionmaker(engine)
+    with pytest.raises(StoreError):
+        async with store.transaction() as session:
+            await session.execute(text("SELECT 1"))
+    with pytest.raises(ZeroDivisionError):  # a fault of ours stays one
+        async with store.transaction():
+            raise ZeroDivisionError
+    await store.close()
+    await engine.dispose()
