@@ -21,6 +21,7 @@ MAX_PAGE_BYTES = 27 + 255 + 255 * 255
 _CAPTURE = b"OggS"
 _HEADER = struct.Struct("<4sBBqIIIB")
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
+_BYTES = tuple(bytes((value,)) for value in range(256))
 _READ_BYTES = 1 << 16
 
 
@@ -43,14 +44,18 @@ def build_page(packets: Sequence[bytes], granule: int, serial: int, sequence: in
         sequence: Number of the page in its stream.
         flags: `FIRST`, `LAST` or none.
     """
-    lacing = bytearray()
-    for packet in packets:
-        whole, rest = divmod(len(packet), 255)
-        lacing += b"\xff" * whole
-        lacing.append(rest)
-    header = _HEADER.pack(_CAPTURE, 0, flags, granule, serial, sequence & 0xFFFFFFFF, 0, len(lacing))
-    page = b"".join((header, lacing, *packets))
-    return b"".join((page[:22], page_checksum(page), page[26:]))
+    if len(packets) == 1:  # the usual page
+        lacing, body = _lacing(packets[0]), packets[0]
+    else:
+        lacing, body = b"".join(map(_lacing, packets)), b"".join(packets)
+    page = _HEADER.pack(_CAPTURE, 0, flags, granule, serial, sequence & 0xFFFFFFFF, 0, len(lacing)) + lacing + body
+    return page[:22] + page_checksum(page) + page[26:]
+
+
+def _lacing(packet: bytes) -> bytes:
+    """How long a packet is, as a page says it."""
+    size = len(packet)
+    return _BYTES[size] if size < 255 else b"\xff" * (size // 255) + _BYTES[size % 255]
 
 
 def opus_head() -> bytes:

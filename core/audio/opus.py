@@ -80,7 +80,7 @@ def is_silence(payload: bytes) -> bool:
     """Whether a packet holds no sound: empty frames, or what Celt writes for digital silence, once or several times."""
     if len(payload) <= 2:
         return True
-    if payload[0] < 0x80:
+    if payload[0] < 0x80 or payload[-2:] != _CELT_SILENCE:
         return False
     frames = payload[1:] if payload[0] & 3 < 2 else payload[2:]
     return len(frames) % 2 == 0 and frames == _CELT_SILENCE * (len(frames) // 2)

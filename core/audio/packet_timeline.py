@@ -11,16 +11,16 @@ their clock shows no gap, the sender's microphone stood still: the track moves t
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from dataclasses import dataclass, field
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from core.audio.frames import FRAME_SAMPLES, OPUS_SILENCE, RATE_HZ
 from core.audio.opus import MAX_PACKET_SAMPLES, packet_samples
+from core.audio.sender_clock import JUMP, SenderClock, Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from core.audio.frames import OpusFrame
 
@@ -30,22 +30,12 @@ _PAUSE = 0.1 * RATE_HZ  # packets further apart than this on arrival may belong 
 _RESTART = 300 * RATE_HZ  # after so long nothing of a sender's clock is worth keeping
 _TOO_OLD = 1000  # packets behind; a sender that goes on like that has started anew
 _RESTART_AFTER = 10  # that many packets in a row
-_STALL_LIMIT = 1.0 * RATE_HZ  # the longest the network is believed to have held packets back
-_JUMP = 0.025 * RATE_HZ  # the least by which a clock is believed to have jumped
-_JITTER = 0.015 * RATE_HZ  # what is assumed of a network not yet known
-_LEAST_JITTER = 0.002 * RATE_HZ
-_DRIFT = 100e-6  # of clocks, in samples a sample
-_MEMORY = 200  # packets; how well the tracker can know an offset
-_MEDIAN = 1.57  # variance of a median compared with that of a mean
 _SLEW_BEGIN, _SLEW_END = 0.002 * RATE_HZ, 0.0002 * RATE_HZ
 _PUSH_LIMIT = RATE_HZ // 2  # by which a clock that jumped back may push packets behind their time
 _LATE_KEPT = 512
+_HALF_CLOCK = 1 << 31
 _SHORTEST = 120  # samples of the shortest packet
 _GUESSED = 5  # lost packets in a row whose lengths may be of any kind
-_WATCHED = 0.5 * RATE_HZ  # how long packets come late before that is believed to stay
-_STEADY = 0.2 * RATE_HZ  # how long, where a spurt is looked at as a whole
-_LATE = 0.045 * RATE_HZ  # what is less than this late is drift, or the network
-_CATCH_UP = 2 * RATE_HZ  # who would have caught up within that is waited for
 
 
 @dataclass(slots=True)
@@ -60,9 +50,8 @@ class PacketCounts:
     overlapping: int = 0  # from a second device, while the first still spoke
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A packet and its place."""
+class Placed(NamedTuple):
+    """A packet and its place; a tuple, as `OpusFrame` is."""
 
     position: int  # in samples since the recording's start
     samples: int
@@ -72,108 +61,23 @@ class Placed:
 
 
 @dataclass(slots=True)
-class _Waiting:
-    sequence: int  # without wraps
-    timestamp: int  # without wraps
-    arrival: float  # in samples since the recording's start
-    samples: int
-    payload: bytes
-
-
-@dataclass(slots=True)
-class _Clock:
-    """What is known of one sender's clock: `timestamp + offset` is its time in the recording."""
-
-    offset: float
-    heard: int = 0
-    jitter: float = _JITTER
-    runs: bool = False  # seen to run through silence
-    freezes: bool = False  # seen to stand still through silence
-    late: deque[_Waiting] = field(default_factory=lambda: deque[_Waiting]())  # the last packets, while all are late
-
-    def residual(self, packet: _Waiting) -> float:
-        """By how many samples a packet came later than its timestamp says."""
-        return packet.arrival - packet.timestamp - self.offset
-
-    def follow(self, packet: _Waiting) -> None:
-        """Take one packet of a spurt into account: the offset moves by one sample, as a running median does."""
-        residual = self.residual(packet)
-        self.offset += 1 if residual > 0 else -1
-        self.jitter += (min(abs(residual), 8 * _JITTER) - self.jitter) / 64
-        self.heard += 1
-
-    def fell_behind(self, packet: _Waiting) -> bool:
-        """Whether packets have come late for so long, up to this one, that they will not catch up; the offset moves then."""
-        late = self.late
-        if self.residual(packet) <= _JUMP:
-            late.clear()
-            return False
-        late.append(packet)
-        while late and packet.timestamp - late[0].timestamp > _WATCHED:
-            late.popleft()
-        if packet.timestamp + packet.samples - late[0].timestamp < _WATCHED or _catches_up(late, self.offset):
-            return False
-        middle = median(self.residual(each) for each in late)
-        if middle <= _LATE:
-            return False
-        self.offset += middle
-        self.heard = 0
-        late.clear()
-        return True
-
-    def is_ahead(self, packet: _Waiting) -> bool:
-        """Whether a packet came most of its length too early for its timestamp."""
-        return packet.timestamp + self.offset - packet.arrival > 0.75 * packet.samples
-
-    def anchor(self, window: list[_Waiting], silence: float, paused: bool) -> bool:
-        """Weigh the first packets of a spurt against what is known; whether the clock turned out to have jumped.
-
-        Args:
-            window: The first packets of the spurt.
-            silence: Samples since the last packet before them.
-            paused: Whether the timestamps themselves show a pause.
-        """
-        residuals = [self.residual(packet) for packet in window]
-        middle = median(residuals)
-        spread = _MEDIAN * (1.25 * max(self.jitter, _LEAST_JITTER)) ** 2
-        known = spread / min(max(self.heard, 1), _MEMORY) + (_DRIFT * silence) ** 2
-        seen = spread / len(window)
-        limit = max(_JUMP, 4 * (known + seen) ** 0.5)
-        jumped = middle < -limit or (middle > limit and min(residuals) > limit / 2)
-        if not paused and not self.freezes and 0 < middle < _STALL_LIMIT and middle > limit:
-            # either the network held packets back, or the microphone stood still
-            steady = window[-1].timestamp - window[0].timestamp >= _STEADY
-            catches_up = len(window) > 2 and _catches_up(window, self.offset)
-            jumped = jumped and not catches_up and (steady or not self.runs)
-            if not jumped:
-                return False
-        if jumped:
-            self.freezes = self.freezes or (not paused and middle > 0)
-            self.heard = 0
-        elif paused:
-            self.runs = True
-        self.offset += middle if jumped else middle * known / (known + seen)
-        return jumped
-
-
-@dataclass(slots=True)
 class _Stream:
     """The packets of one SSRC that wait for their place, in the sender's order."""
 
     newest_sequence: int
     newest_timestamp: int
     newest_arrival: float
-    waiting: dict[int, _Waiting] = field(default_factory=lambda: dict[int, _Waiting]())
+    waiting: dict[int, Waiting] = field(default_factory=lambda: dict[int, Waiting]())
     order: list[int] = field(default_factory=lambda: list[int]())
     given_up: set[int] = field(default_factory=lambda: set[int]())
-    last: _Waiting | None = None  # placed last
-    clock: _Clock | None = None
+    last: Waiting | None = None  # placed last
+    clock: SenderClock | None = None
     too_old: int = 0
 
-    def next(self) -> _Waiting:
+    def next(self) -> Waiting:
         return self.waiting[self.order[0]]
 
-    def take(self) -> _Waiting:
+    def take(self) -> Waiting:
         return self.waiting.pop(heapq.heappop(self.order))
 
 
@@ -206,6 +110,8 @@ class Timeline:
             return False
         arrival = (frame.arrival_s - self._start_s) * RATE_HZ
         stream = self._streams.get(frame.ssrc)
+        if stream is not None and self._push_next(stream, frame, arrival, samples):
+            return True
         if stream is None or self._restarted(stream, frame, arrival):
             stream = self._streams[frame.ssrc] = self._renewed(frame, arrival, stream)
         sequence = _unwrap(frame.sequence, stream.newest_sequence, 16)
@@ -218,7 +124,23 @@ class Timeline:
         if sequence >= stream.newest_sequence:
             stream.newest_sequence, stream.newest_timestamp = sequence, timestamp
         stream.newest_arrival = max(stream.newest_arrival, arrival)
-        stream.waiting[sequence] = _Waiting(sequence, timestamp, arrival, samples, frame.payload)
+        stream.waiting[sequence] = Waiting(sequence, timestamp, arrival, samples, frame.payload)
+        heapq.heappush(stream.order, sequence)
+        return True
+
+    def _push_next(self, stream: _Stream, frame: OpusFrame, arrival: float, samples: int) -> bool:
+        """Take the usual packet, the next of its stream; False if it is another, which `push` takes the long way."""
+        sequence, newest = stream.newest_sequence + 1, stream.newest_arrival
+        ahead = (frame.rtp_timestamp - stream.newest_timestamp) & 0xFFFFFFFF
+        if (frame.sequence - sequence) & 0xFFFF or arrival - newest > _RESTART or ahead >= _HALF_CLOCK:
+            return False
+        self.counts.received += 1
+        stream.too_old = 0
+        stream.newest_sequence = sequence
+        stream.newest_timestamp = timestamp = stream.newest_timestamp + ahead
+        if arrival > newest:
+            stream.newest_arrival = arrival
+        stream.waiting[sequence] = Waiting(sequence, timestamp, arrival, samples, frame.payload)
         heapq.heappush(stream.order, sequence)
         return True
 
@@ -239,6 +161,11 @@ class Timeline:
     def _drain(self, stream: _Stream, now: float | None) -> Iterator[Placed]:
         while stream.order:
             packet, last = stream.next(), stream.last
+            if last is not None and (usual := self._place_next(stream, packet, last)) is not None:
+                stream.take()
+                stream.last = packet
+                yield usual
+                continue
             gap = last is None or packet.sequence != last.sequence + 1
             border = last is None or _is_border(last, packet)
             if (gap or border) and now is not None and packet.arrival > now:
@@ -249,7 +176,29 @@ class Timeline:
             if placed is not None:
                 yield placed
 
-    def _place(self, stream: _Stream, packet: _Waiting, border: bool) -> Placed | None:
+    def _place_next(self, stream: _Stream, packet: Waiting, last: Waiting) -> Placed | None:
+        """Place the usual packet, the next of who speaks; None, with nothing changed, if it needs a closer look: `_place`."""
+        clock, arrival, timestamp = stream.clock, packet.arrival, packet.timestamp
+        if (
+            clock is None
+            or packet.sequence != last.sequence + 1
+            or timestamp - last.timestamp != last.samples
+            or not 0 <= arrival - last.arrival <= _PAUSE - FRAME_SAMPLES + last.samples
+            or self._speaking is not stream
+            or last.payload == OPUS_SILENCE
+            or (residual := arrival - timestamp - clock.offset) > JUMP
+            or self._end - timestamp - clock.offset > _PUSH_LIMIT - 2  # the offset moves by one, and is rounded
+            or (self._absences and self._was_away(last.arrival, arrival))
+        ):
+            return None
+        if clock.late:
+            clock.late.clear()
+        clock.follow(residual)
+        position = self._follow(self._end, round(timestamp + clock.offset))
+        self._end = position + packet.samples
+        return Placed(position, packet.samples, packet.payload)
+
+    def _place(self, stream: _Stream, packet: Waiting, border: bool) -> Placed | None:
         last = stream.last
         lost, missing, apart = 0, 0, True  # from what came before: by silence, absence or a change of clock
         if last is not None:
@@ -273,7 +222,7 @@ class Timeline:
         if last is not None and last.payload == packet.payload == OPUS_SILENCE and clock.is_ahead(packet):
             return None  # silence sent all at once, as some end a spurt, must not push away what follows
         apart = (not border and clock.fell_behind(packet)) or apart
-        clock.follow(packet)
+        clock.follow(clock.residual(packet))
         target = round(packet.timestamp + clock.offset)
         switched = self._speaking is not stream
         if self._end - target > (packet.samples // 2 if switched else _PUSH_LIMIT):
@@ -288,10 +237,10 @@ class Timeline:
         self._end = position + packet.samples
         return Placed(position, packet.samples, packet.payload, lost, apart or switched)
 
-    def _anchor(self, stream: _Stream, packet: _Waiting, paused: bool) -> bool:
+    def _anchor(self, stream: _Stream, packet: Waiting, paused: bool) -> bool:
         window = _beginning(stream, packet)
         if stream.clock is None:
-            stream.clock = _Clock(median(each.arrival - each.timestamp for each in window))
+            stream.clock = SenderClock(median(each.arrival - each.timestamp for each in window))
             return True
         assert stream.last is not None  # noqa: S101 - a stream with a clock has placed a packet
         return stream.clock.anchor(window, packet.arrival - stream.last.arrival, paused)
@@ -339,7 +288,7 @@ class Timeline:
         return _Stream(frame.sequence + (1 << 16), frame.rtp_timestamp + (1 << 32), arrival)
 
 
-def _follows(last: _Waiting, packet: _Waiting) -> bool:
+def _follows(last: Waiting, packet: Waiting) -> bool:
     """Whether the timestamps leave no gap but for packets that are lost, whose lengths may have been others."""
     lost = packet.sequence - last.sequence - 1
     missing = packet.timestamp - last.timestamp - last.samples
@@ -349,17 +298,7 @@ def _follows(last: _Waiting, packet: _Waiting) -> bool:
     return lost * _SHORTEST <= missing <= lost * longest
 
 
-def _catches_up(packets: Sequence[_Waiting], offset: float) -> bool:
-    """Whether late packets come ever less late, as those do that the network held back."""
-    third = max(1, len(packets) // 3)
-    late = [packet.arrival - packet.timestamp - offset for packet in packets]
-    first, last = median(late[:third]), median(late[-third:])
-    seen = packets[-1].arrival - packets[0].arrival
-    gained = first - last
-    return gained > _JUMP and last * seen < gained * _CATCH_UP
-
-
-def _is_border(last: _Waiting, packet: _Waiting) -> bool:
+def _is_border(last: Waiting, packet: Waiting) -> bool:
     """Whether a new spurt may begin here: the timestamps leave a gap, the arrival does, or there was silence."""
     if not _follows(last, packet):
         return True
@@ -367,11 +306,11 @@ def _is_border(last: _Waiting, packet: _Waiting) -> bool:
     return pause > _PAUSE - FRAME_SAMPLES or _breaks_silence(last, packet)
 
 
-def _breaks_silence(last: _Waiting, packet: _Waiting) -> bool:
+def _breaks_silence(last: Waiting, packet: Waiting) -> bool:
     return last.payload == OPUS_SILENCE != packet.payload
 
 
-def _beginning(stream: _Stream, first: _Waiting) -> list[_Waiting]:
+def _beginning(stream: _Stream, first: Waiting) -> list[Waiting]:
     """The packets that wait from `first` on, as far as they belong to one spurt."""
     window = [first]
     for sequence in sorted(stream.waiting):

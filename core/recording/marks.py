@@ -7,8 +7,7 @@ for Opus); taken off again, the packet is as it came.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from core.audio.frames import FRAME_SAMPLES
 from core.audio.opus import packet_samples
@@ -41,8 +40,7 @@ _ID, _NAME = 105 << 1, b"Par"
 _OURS = 0x04  # flag: no packet of theirs, but filling
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
+class Marked(NamedTuple):
     """A packet without its mark."""
 
     payload: bytes
@@ -81,6 +79,8 @@ def is_empty(packet: bytes) -> bool:
 
 def looks_ours(packet: bytes) -> bool:
     """Whether a person's packet could be taken for one that a journal adds."""
+    if packet[0] & _CODE != _CODE:  # all that a journal adds has this code; few clients send it
+        return False
     return is_empty(packet) or is_silence(packet) or unmark(packet).shift is not None
 
 

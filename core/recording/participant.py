@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, ParamSpec
 
 from core.audio.frames import OPUS_SILENCE, RATE_HZ
 from core.audio.opus import is_silence, packet_samples
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from core.audio.frames import OpusFrame
 
 _log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
 
 _BAD_NAME = (errno.ENAMETOOLONG, errno.EINVAL, errno.ENOENT)
 _OF_ONE_FILE = (errno.ENAMETOOLONG, errno.EINVAL, errno.EEXIST, errno.EILSEQ)  # the disk and the folder are well
@@ -54,9 +56,10 @@ class Participant:
 
     def push(self, frame: OpusFrame) -> None:
         """Take a packet."""
-        if self._timeline.push(frame) and not is_silence(frame.payload):
+        payload = frame.payload
+        if self._timeline.push(frame) and not is_silence(payload):
             self.last_s = frame.arrival_s
-            self.sound_samples += packet_samples(frame.payload)
+            self.sound_samples += packet_samples(payload)
 
     def away(self, from_s: float, to_s: float) -> None:
         """Say that nobody listened to them for a while."""
@@ -92,7 +95,7 @@ class Participant:
             # a path too long for this file system, or a name it does not take: the id alone will do
             return JournalWriter(folder / f"{self.user_id}.ogg", *arguments)
 
-    def attempt(self, step: Callable[[], None]) -> bool:
+    def attempt(self, step: Callable[P, object], *arguments: P.args, **named: P.kwargs) -> bool:
         """Do something for this person; a fault that is only theirs ends their track and nobody else's.
 
         Returns:
@@ -104,7 +107,7 @@ class Participant:
         if self.fault is not None:
             return False
         try:
-            step()
+            step(*arguments, **named)
         except OSError as error:
             if error.errno not in _OF_ONE_FILE:
                 raise

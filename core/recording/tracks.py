@@ -101,8 +101,8 @@ class Tracks:
 
     def push(self, frame: OpusFrame) -> bool:
         """Take a packet onto its person's track; whether that is somebody else than the bot."""
-        person = self._person(frame.user_id)
-        person.attempt(lambda: person.push(frame))
+        person = self._people.get(frame.user_id) or self._person(frame.user_id)
+        person.attempt(person.push, frame)
         return not person.bot
 
     def journal_up_to(self, now_s: float, *, sync: bool) -> None:
@@ -112,14 +112,12 @@ class Tracks:
             OSError: The disk is full or gone.
         """
         for person in self._people.values():
-            person.attempt(lambda person=person: person.journal_up_to(now_s, self._open))
-            person.attempt(lambda person=person: person.flush(sync))
+            person.attempt(person.journal_up_to, now_s, self._open)
+            person.attempt(person.flush, sync)
 
     def closings(self) -> list[Callable[[], object]]:
         """Steps that each end one track."""
-        return [
-            lambda person=person: person.attempt(lambda: person.close(self._open)) for person in self._people.values()
-        ]
+        return [lambda person=person: person.attempt(person.close, self._open) for person in self._people.values()]
 
     def forget(self, user_id: int) -> None:
         """Delete what was written of a person.
