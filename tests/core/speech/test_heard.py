@@ -34,3 +34,9 @@ def test_everything_played_is_everything_heard() -> None:
 
 def test_a_turn_without_sound_heard_nothing() -> None:
     assert HeardText().upto(100) == ""
+
+
+def test_the_first_letter_of_a_word_is_no_word_heard() -> None:
+    heard = HeardText()
+    heard.wrote(chunk(1000, "Hello there"))
+    assert heard.upto(100) == ""
