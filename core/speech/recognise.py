@@ -66,6 +66,7 @@ _KBIT = {  # by (is it MPEG 1, layer)
 _MPEG_1, _MPEG_2 = 3, 2
 _HZ = {_MPEG_1: (44100, 48000, 32000), _MPEG_2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _AAC_RATES = 13
+_TS_PACKET, _TS_SYNC = 188, 0x47
 _NOISE_LEVEL, _NOISE_LIKENESS, _OFFSET, _LEAST_SAMPLES = 0.45, 0.3, 0.3, 256
 _WINDOW_SAMPLES, _FORGIVING = 512, 8
 
@@ -101,6 +102,8 @@ def recognise(start: bytes, content_type: str, *, whole: bool = False) -> tuple[
         return "text", "text"
     if any(name in content_type for name in _TYPES):
         return "packed", UNMARKED
+    if len(start) > 2 * _TS_PACKET and start[0] == start[_TS_PACKET] == start[2 * _TS_PACKET] == _TS_SYNC:
+        return "packed", "MPEG-TS"
     return ("raw", "raw PCM") if whole or len(start) >= ENOUGH else None
 
 

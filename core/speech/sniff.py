@@ -17,6 +17,7 @@ import numpy as np
 from core.audio import decode
 from core.audio.frames import RATE_HZ
 from core.errors import AudioError
+from core.speech.glued import files
 from core.speech.recognise import ENOUGH, UNMARKED, WAVES, is_written, no_sound, recognise
 
 if TYPE_CHECKING:
@@ -108,7 +109,11 @@ class SoundReader:
         if not self._packed:
             return samples
         try:
-            blocks = list(decode.blocks(bytes(self._packed), max_bytes=_MOST_PACKED, max_s=_MOST_PACKED_S))
+            blocks = [
+                block
+                for each in files(bytes(self._packed))
+                for block in decode.blocks(each, max_bytes=_MOST_PACKED, max_s=_MOST_PACKED_S)
+            ]
         except AudioError as error:
             raise self._unreadable() from error
         self._packed.clear()
@@ -121,14 +126,15 @@ class SoundReader:
         if not self._packed:
             return
         self.rate_hz = RATE_HZ
-        blocks = decode.decode(bytes(self._packed), max_bytes=_MOST_PACKED, max_s=_MOST_PACKED_S)
-        try:
-            async for block in blocks:
-                yield self._checked(_mono(block))
-        except AudioError as error:
-            raise self._unreadable() from error
-        finally:
-            await blocks.aclose()
+        for each in files(bytes(self._packed)):
+            blocks = decode.decode(each, max_bytes=_MOST_PACKED, max_s=_MOST_PACKED_S)
+            try:
+                async for block in blocks:
+                    yield self._checked(_mono(block))
+            except AudioError as error:
+                raise self._unreadable() from error
+            finally:
+                await blocks.aclose()
 
     # Which it is ------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Container = Literal["mp3", "bare mp3", "aac", "m4a", "flac", "ogg", "webm", "aiff", "mulaw"]
+Container = Literal[
+    "mp3", "bare mp3", "aac", "m4a", "flac", "ogg", "webm", "aiff", "mulaw", "caf", "au", "w64", "mpegts"
+]
 
 CONTAINERS: dict[
     Container, tuple[str, str, int, dict[str, str]]
@@ -22,6 +24,10 @@ CONTAINERS: dict[
     "webm": ("webm", "libopus", 48000, {}),
     "aiff": ("aiff", "pcm_s16be", 0, {}),
     "mulaw": ("wav", "pcm_mulaw", 0, {}),
+    "caf": ("caf", "alac", 0, {}),
+    "au": ("au", "pcm_s16be", 0, {}),
+    "w64": ("w64", "pcm_s16le", 0, {}),
+    "mpegts": ("mpegts", "aac", 0, {}),
 }
 
 

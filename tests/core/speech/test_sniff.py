@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from core.speech.sniff import NotSoundError, SoundReader
+from loopback.services.encoded import CONTAINERS, Container, encoded
 from loopback.services.speech import wav
 
 RAMP = np.arange(-3000, 3000, dtype="<i2")
@@ -112,6 +113,20 @@ def test_speech_at_its_loudest_and_hissing_is_sound() -> None:
     loud = np.concatenate([vowel, hiss, np.zeros(4800), vowel])
     samples, _ = read((loud * 32767).astype("<i2").tobytes(), 1000)
     assert len(samples) == len(loud)
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("content_type", ["audio/mpeg", "audio/wav", "audio/pcm", ""])
+async def test_one_file_a_sentence_is_heard_to_the_end(container: Container, content_type: str) -> None:
+    tone = (8000 * np.sin(np.arange(22050) / 20)).astype("<i2")
+    file = encoded(tone, 22050, container)
+    samples, rate_hz = read(file * 3, 1000, content_type)
+    assert 2.9 < len(samples) / rate_hz < 3.5
+    assert abs(samples).max() < 0.6, "no head is heard"
+    reader = SoundReader(22050, content_type)
+    reader.read(file * 3)
+    unpacked = np.concatenate([block async for block in reader.unpack()])
+    assert np.array_equal(unpacked, samples)
 
 
 def test_whatever_comes_is_read_or_refused_and_nothing_else() -> None:
