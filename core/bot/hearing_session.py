@@ -166,6 +166,13 @@ class HearingSession:
             self._said.append((self._parts.clock.monotonic(), event.heard_text))
 
     def _spoken(self, turn: SpokenTurn) -> None:
+        _log.info(
+            "a turn was heard: ended %.3f, understood %.3f, decided %.3f, the recogniser took %.3f s",
+            turn.ended_s,
+            turn.understood_s,
+            turn.decided_s,
+            turn.recogniser_s,
+        )
         self._tasks.start(self._take(turn.lines))
 
     async def _take(self, said: Sequence[SpokenLine]) -> None:

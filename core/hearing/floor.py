@@ -39,6 +39,9 @@ class SpokenTurn:
 
     lines: tuple[SpokenLine, ...]
     ended_s: float  # time.monotonic of the last voiced sound
+    understood_s: float = 0.0  # of when all of it was text
+    decided_s: float = 0.0  # of when it was taken for over
+    recogniser_s: float = 0.0  # that the recogniser took for the last of it
 
 
 @dataclass(slots=True)
@@ -86,6 +89,7 @@ class Floor:
         self._max_wait_s = max_wait_s
         self._open: dict[int, str] = {}  # who speaks, and the utterance
         self._said: dict[str, _Said] = {}  # by the piece's key
+        self._understood_s = self._recogniser_s = 0.0
         self._waits = 0
         self._notices: asyncio.Queue[Notice] = asyncio.Queue()
         self._tasks = Tasks("floor")
@@ -135,6 +139,7 @@ class Floor:
         if not understood.text or self._ignore(heard):
             self._settle(utterance.key, None)
             return
+        self._understood_s, self._recogniser_s = self._clock.monotonic(), heard.took_s
         line = SpokenLine(
             utterance.user_id,
             understood.text,
@@ -177,7 +182,9 @@ class Floor:
             return
         self._said.clear()
         lines.sort(key=lambda line: line.started_s)
-        self._deliver(SpokenTurn(_joined(lines), max(line.ended_s for line in lines)))
+        ended_s = max(line.ended_s for line in lines)
+        now_s = self._clock.monotonic()
+        self._deliver(SpokenTurn(_joined(lines), ended_s, self._understood_s, now_s, self._recogniser_s))
 
     def _patience_until_s(self, user_id: int, lines: list[SpokenLine]) -> float:
         """Until when somebody who speaks is waited for: it is their own turn, they take part in it, or they do not."""

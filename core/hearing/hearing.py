@@ -40,6 +40,7 @@ class Heard:
     utterance: Utterance
     transcription: Transcription
     final: bool
+    took_s: float = 0.0  # by the recogniser, its queue included
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Forgotten:
 
 
 Notice = Began | WentOn | Ended | Heard | NotUnderstood | Forgotten
-_Outcome = Transcription | HearingError
+_Outcome = tuple[Transcription, float] | HearingError
 
 
 class HeardSession:
@@ -165,8 +166,8 @@ class HeardSession:
         """Tell a look's text; one that failed, was overtaken or given up says nothing."""
         await asyncio.wait([task])
         outcome = None if task.cancelled() else task.result()
-        if isinstance(outcome, Transcription):
-            self._tell_heard(Heard(utterance, outcome, final=False))
+        if isinstance(outcome, tuple):
+            self._tell_heard(Heard(utterance, outcome[0], final=False, took_s=outcome[1]))
 
     def _give_up(self, user_id: int) -> None:
         """A look that is worth nothing any more stops costing."""
@@ -204,7 +205,7 @@ class HeardSession:
         if isinstance(outcome, HearingError):
             self._tell(NotUnderstood(utterance, outcome))
         else:
-            self._tell_heard(Heard(utterance, outcome, final=True))
+            self._tell_heard(Heard(utterance, outcome[0], final=True, took_s=outcome[1]))
 
     def _tell_heard(self, heard: Heard) -> None:
         utterance, text = heard.utterance, heard.transcription.text
@@ -227,14 +228,16 @@ class HeardSession:
         self._tell(heard)
 
     async def _understand(self, utterance: Utterance, purpose: Purpose) -> _Outcome:
+        begun_s = self._hearing.clock.monotonic()
         try:
-            return await self._hearing.transcriber.transcribe(
+            understood = await self._hearing.transcriber.transcribe(
                 utterance.samples,
                 language=self._language(utterance.user_id),
                 bias=self._bias(),
                 purpose=purpose,
                 replaces=utterance.key,
             )
+            return understood, self._hearing.clock.monotonic() - begun_s
         except Superseded as overtaken:
             return overtaken
         except HearingError as error:
@@ -259,6 +262,7 @@ class Hearing:
 
     def __init__(self, section: HearingSection, transcriber: Transcriber | None, hub: Hub, clock: Clock) -> None:
         self.hub = hub
+        self.clock = clock
         self.listener = Listener(clock, end_s=section.end_of_turn_s)
         self._transcriber = transcriber
         self._opened = False
