@@ -166,7 +166,7 @@ def _decoded(container: Any, stream: Any, max_s: float) -> Generator[NDArray[np.
         if isinstance(samples, AudioError):
             if not given and not parts:
                 raise samples
-            at = _clock((given + sum(map(len, parts))) / RATE_HZ)
+            at = clock((given + sum(map(len, parts))) / RATE_HZ)
             if parts:
                 yield np.concatenate(parts)
             raise AudioError(DAMAGED_FROM.format(at=at)) from samples.__cause__
@@ -287,10 +287,10 @@ def _sound_decoders() -> str:
 
 
 def _too_long(max_s: float) -> AudioError:
-    return AudioError(TOO_LONG.format(most=_clock(max_s)))
+    return AudioError(TOO_LONG.format(most=clock(max_s)))
 
 
-def _clock(duration_s: float) -> str:
+def clock(duration_s: float) -> str:
     """Seconds as people write them: 0:05, 1:02:03."""
     minutes, seconds = divmod(round(duration_s), 60)
     hours, minutes = divmod(minutes, 60)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from core.bot.hearing_session import HearingParts
     from core.bot.presence_line import PresenceLine
     from core.bot.recording_minutes import RecordingMinutes
+    from core.bot.sent_sound import SentSounds
     from core.bot.transcripts import Transcripts
     from core.bot.voice_hearing import VoiceHearing
     from core.clock import Clock
@@ -245,8 +246,25 @@ def open_voice(ground: Ground, bot: discord.Client, settings: SettingsRepository
     return voice
 
 
+def create_sent_sounds(
+    ground: Ground, transcriber: Transcriber | None, workers: Workers, privacy: Privacy
+) -> SentSounds:
+    """What listens to voice messages."""
+    from core.bot.sent_sound import SentSounds
+
+    config = ground.config
+    sounds = SentSounds(config.hearing, transcriber, workers.strangers, privacy.consent, config.voice.upload_limit_mb)
+    privacy.register("voice messages being heard", sounds)
+    return sounds
+
+
 def create_intake(
-    ground: Ground, conversation: Conversation, voice: VoiceService, settings: SettingsRepository, lockdown: Lockdown
+    ground: Ground,
+    conversation: Conversation,
+    voice: VoiceService,
+    settings: SettingsRepository,
+    lockdown: Lockdown,
+    sounds: SentSounds,
 ) -> Intake:
     """What takes up prompts; it closes after the conversation, so that whoever asks last is told why nobody answers."""
     from core.conversation.intake import TEXT, Doors, Intake
@@ -263,6 +281,7 @@ def create_intake(
         settings=settings,
         doors=doors,
         clock=ground.clock,
+        sounds=sounds,
     )
     ground.closing.close_later("intake", intake.close)
     return intake

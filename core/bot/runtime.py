@@ -288,7 +288,7 @@ class Runtime:
         _log.info("ready")
 
     def _open_conversation(self, ground: Ground) -> None:
-        from core.bot.openers import create_intake
+        from core.bot.openers import create_intake, create_sent_sounds
         from core.conversation.service import Conversation
         from core.conversation.voice_preferences import VoicePreferences
         from core.privacy.stored import StoredData
@@ -305,7 +305,8 @@ class Runtime:
             history=self.history,
             voices=self.voice_preferences,
         )
-        self.intake = create_intake(ground, self.conversation, self.voice, self.settings, self.lockdown)
+        sounds = create_sent_sounds(ground, self.transcriber, self.workers, self.privacy)
+        self.intake = create_intake(ground, self.conversation, self.voice, self.settings, self.lockdown, sounds)
         self.privacy.register("prompts being gathered", self.intake.people)
         # In this order: what is about to be written is written, or never will be, before the database is asked.
         self.privacy.register("answers under way", self.conversation.people)

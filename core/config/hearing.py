@@ -108,6 +108,12 @@ class HearingSection(Section):
     barge_in: Literal["pause", "duck", "off"] = Field(
         default="pause", description="What the bot's voice does when somebody speaks into it."
     )
+    attachments: bool = Field(
+        default=True, description="Listen to voice messages and sound files that are sent with a prompt."
+    )
+    max_attachment_s: float = Field(
+        default=600, ge=1, le=3600, description="Longest of them, in seconds; `[voice] upload_limit_mb` is the largest."
+    )
     shared: list[Snowflake] = Field(
         default_factory=list[int], description="Ids of users behind whose microphone several people sit."
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from core.conversation.turn import Prompt, TextSink
     from core.voice.session import VoiceSession
 
@@ -38,6 +40,31 @@ class ReplyPlace(Protocol):
         ...
 
 
+class SoundHearing(Protocol):
+    """Listens to voice messages and sound files that come with prompts."""
+
+    def has_sound(self, asked: Asked) -> bool:
+        """Whether there is something to be listened to."""
+        ...
+
+    async def hear(self, asked: Asked, wanted: Callable[[], bool]) -> Asked | None:
+        """The prompt with the words of its sounds; None if there is nothing to answer, which was told.
+
+        Args:
+            asked: The prompt.
+            wanted: Whether the message is still there.
+        """
+        ...
+
+    def with_words(self, asked: Asked) -> Asked:
+        """The same for what was heard before, without waiting."""
+        ...
+
+    def drop(self, message_ids: Iterable[int]) -> None:
+        """Forget the words of messages that are answered."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Something that was written or said.
@@ -54,6 +81,7 @@ class Asked:
         called: What it says if it has no words: somebody only called the bot by name.
         id: Of the message; 0 if there is none.
         source: The message itself, for whoever keeps it for later.
+        listened: Whether the prompt holds the words of what was sent along as sound.
     """
 
     kind: Kind
@@ -67,6 +95,7 @@ class Asked:
     called: str = ""
     id: int = 0
     source: Any = None
+    listened: bool = False
 
     @property
     def places(self) -> tuple[int, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.conversation.asked import Asked, Decision
 from core.conversation.gather import Gather
+from core.conversation.in_order import InOrder
 from core.conversation.people import GatheredPrompts
 from core.conversation.written import Written
 from core.errors import ParleyError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.config.hearing import HearingSection
     from core.config.prompt import PromptSection
+    from core.conversation.asked import SoundHearing
     from core.conversation.service import Conversation
     from core.conversation.turn import Prompt, Turn
     from core.store.settings import SettingsRepository
@@ -70,6 +72,7 @@ class Intake:
         settings: SettingsRepository,
         doors: Doors,
         clock: Clock,
+        sounds: SoundHearing | None = None,
     ) -> None:
         """Nothing is taken before `open`.
 
@@ -81,6 +84,7 @@ class Intake:
             settings: Servers' prompt channels.
             doors: What has to wait during a session.
             clock: Time.
+            sounds: Listens to sound that is sent along; without it, that cannot be heard.
         """
         self._section = section
         self._hearing = hearing
@@ -89,6 +93,8 @@ class Intake:
         self._settings = settings
         self._doors = doors
         self._clock = clock
+        self._sounds = sounds
+        self._in_order = InOrder()
         self._gather = Gather(self._deliver, clock, idle_s=section.gather_idle_s, max_s=section.gather_max_s)
         self._written = Written()
         self._channels: dict[int, int] = {}
@@ -216,13 +222,24 @@ class Intake:
             return decision
         if await self._waits([asked]):
             return Decision("wait", "a voice session needs the machine")
-        taken = asked.asking(decision.prompt)
         if asked.kind == "heard":  # what was said until everybody was silent is one prompt already
-            await self._deliver([taken])
-        else:
-            self._written.add(asked.id)
-            await self._gather.add(taken)
-        return decision
+            await self._deliver([asked.asking(decision.prompt)])
+            return decision
+        self._written.add(asked.id)
+        async with self._in_order.turn((asked.prompt.channel_id, asked.prompt.author_id)):
+            taken = await self._listened(asked.asking(decision.prompt))
+            if taken is None:
+                self._drop([asked])
+                return Decision("ignore", "its sound is no prompt")
+        await self._gather.add(taken)
+        return replace(decision, prompt=taken.prompt)
+
+    async def _listened(self, asked: Asked) -> Asked | None:
+        """A prompt with the words of what was sent along as sound; None if nothing is left of it."""
+        if self._sounds is None or not self._sounds.has_sound(asked):
+            return asked
+        await asked.place.acknowledge()
+        return await self._sounds.hear(asked, lambda: self._written.now(asked.id, asked) is not None)
 
     async def answer(self, asked: Asked) -> None:
         """Answer a message that waited for the end of a session, in text; return when the answer is out.
@@ -234,7 +251,10 @@ class Intake:
         async def put_off() -> bool:
             return self._doors.locked(asked.prompt.guild_id)
 
-        turn = await self._conversation.submit(self._words(asked), asked.place.sink(), put_off=put_off)
+        heard = await self._listened(asked.asking(self._words(asked)))
+        if heard is None:
+            return
+        turn = await self._conversation.submit(heard.prompt, asked.place.sink(), put_off=put_off)
         await self._conversation.finished(turn)
         if turn.outcome == "silent":
             raise ParleyError(LOCKED_AGAIN)
@@ -324,6 +344,8 @@ class Intake:
     def _as_it_is_now(self, burst: Sequence[Asked]) -> Prompt | None:
         """What a burst says by now; None if nothing is left of it."""
         current = [self._written.now(asked.id, asked) if asked.id else asked for asked in burst]
+        if self._sounds is not None:  # an edited message is as it came
+            current = [asked and self._sounds.with_words(asked) for asked in current]
         prompts = [asked.prompt for asked in current if asked is not None]
         prompts = [prompt for prompt in prompts if prompt.text or prompt.attachments]
         joined = prompts[0] if prompts else None
@@ -333,6 +355,8 @@ class Intake:
 
     def _drop(self, burst: Sequence[Asked]) -> None:
         self._written.drop(asked.id for asked in burst)
+        if self._sounds is not None:
+            self._sounds.drop(asked.id for asked in burst)
 
     async def _refuse(self, asked: Asked, sentence: str) -> None:
         """Say why a prompt was not taken; the same is not said again in a channel for a while."""

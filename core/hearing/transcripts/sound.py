@@ -66,7 +66,7 @@ def _wav(track: Path, start_s: float, end_s: float) -> Any:
     with WavReader(track) as reader:
         rate_hz = reader.rate_hz
         position, end = round(start_s * rate_hz), min(reader.samples, round(end_s * rate_hz))
-        resampler = _Resampler(rate_hz)
+        resampler = SpeechResampler(rate_hz)
         while position < end:
             samples = reader.read(position, min(end - position, round(BLOCK_S * rate_hz)))
             if not len(samples):
@@ -121,7 +121,7 @@ def _placed(container: Any, stream: Any, start_s: float, end_s: float) -> Any:
         yield np.concatenate(waiting)
 
 
-class _Resampler:
+class SpeechResampler:
     """Mono float32 at any rate to 16 kHz, across blocks without a seam."""
 
     def __init__(self, rate_hz: int) -> None:
@@ -129,6 +129,7 @@ class _Resampler:
         self._resampler: Any = None
 
     def convert(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The next samples, shape (n,), as far as they can be converted yet."""
         import av
 
         if self._rate_hz == RATE_HZ:
@@ -143,6 +144,7 @@ class _Resampler:
         return _joined_parts(self._resampler.resample(frame))
 
     def flush(self) -> NDArray[np.float32]:
+        """What is still inside."""
         return np.zeros(0, np.float32) if self._resampler is None else _joined_parts(self._resampler.resample(None))
 
 
