@@ -14,7 +14,16 @@ import discord
 from core.events import EncryptionChanged, SessionImpaired, SessionInterrupted, SessionMoved, SessionResumed
 from core.names import shown
 from core.tasks import Tasks
+from core.voice.absence import Absence, AbsenceStep
 from core.voice.checks import NO_SPEAK, VoiceRoom, name_of
+from core.voice.connection.changes import (
+    CameUp,
+    ConnectionChange,
+    ConnectionOver,
+    EncryptionTurned,
+    WentDown,
+    unwatched,
+)
 from core.voice.keys import KeyStep, KeyWatch
 from core.voice.media import Media
 
@@ -35,11 +44,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-WATCH_S = 0.25  # how often the connection is looked at
-PATIENCE_S = 10.0  # discord.py reconnects by itself; after this long we do it instead
-FIRST_TRY_S = 0.5  # when discord.py has stopped trying, we try after this long, then after twice as long, and so on
-TELL_S = 3.0  # an absence shorter than this is not announced while it lasts
-GIVE_UP_S = 90.0
+STEP_S = 0.25  # how often it is asked what is due
 CLOSE_S = 2.0  # for each step of closing: an engine that hangs must not keep the rest of the bot locked
 
 UNREACHABLE = (discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError)
@@ -101,10 +106,8 @@ class VoiceSession:
         self._connection = connection
         self._hub = hub
         self._clock = clock
-        self._away_since: float | None = None
-        self._tried_at = 0.0
-        self._pause_s = FIRST_TRY_S
-        self._told = False
+        self._absence = Absence()
+        self._over = False
         self.deafened = self.silenced = False  # by the server
         self._rejoin_now = False
         self._keys = KeyWatch()
@@ -179,9 +182,8 @@ class VoiceSession:
 
     def watch(self, lost: Callable[[], None]) -> None:
         """Start looking after the connection; `lost` is called once if it is gone for good."""
-        self.client.changed = self._look
-        self.client.lasting.encryption_changed = self._encryption_changed
-        self._tasks.start(self._watch(lost), "watch")
+        self.client.watch(self._changed)
+        self._tasks.start(self._do_what_is_due(lost), "due")
 
     def impaired(self, state: discord.VoiceState) -> None:
         """Take in what the server keeps the bot from, and tell when that changes."""
@@ -229,7 +231,7 @@ class VoiceSession:
     async def close(self) -> None:
         """Stop sound, leave the channel, close the engine. Each step runs even if one before failed."""
         self.ended.set()
-        self.client.changed = self._unwatched
+        self.client.lasting.changed = unwatched  # what the connection does from now on is expected
         await self._tasks.cancel_all()
         self.player.stop_all()
         steps = (
@@ -247,54 +249,58 @@ class VoiceSession:
 
     # The connection ---------------------------------------------------------------------------------------------------
 
-    async def _watch(self, lost: Callable[[], None]) -> None:
-        """Come back when discord.py's own attempts do not; tell when it is over."""
-        missed = False
+    def _changed(self, change: ConnectionChange) -> None:
+        """Take in what the connection tells; nothing of it is asked for otherwise."""
+        if self._over:
+            return
+        now = self._clock.monotonic()
+        match change:
+            case CameUp():
+                self._came_up(self._absence.up(now))
+            case WentDown(grace_s):
+                self._absence.down(now, grace_s)
+                self._mind_absence(now)
+            case EncryptionTurned(before, version):
+                self._encryption_turned(before, version)
+            case ConnectionOver():
+                self._over = True  # told when something is due: that the channel is deleted comes right behind
+
+    async def _do_what_is_due(self, lost: Callable[[], None]) -> None:
+        """Do what time brings: come back when discord.py's own attempts do not, get keys, tell when it is over."""
         while True:
-            await self._clock.sleep(WATCH_S)
-            if self.client.removed or self.client.over:
+            await self._clock.sleep(STEP_S)
+            if self._over:
                 lost()
                 return
-            missed = not self.connected and not missed  # seen twice: a removal is told apart from a loss by then
-            if not missed:
-                self._look()
+            self._mind_absence(self._clock.monotonic())
             await self._look_for_keys()
             if self._rejoin_now:
                 await self._come_back()
-            away_since = self._away_since
-            if away_since is None:
-                continue
-            now = self._clock.monotonic()
-            if now - away_since > GIVE_UP_S:
-                lost()
-                return
-            if now - away_since > TELL_S and not self._told:
-                self._told = True
-                self._tasks.start(self.notice(AWAY), "notice away")
-            if now - self._tried_at > (self._pause_s if self.client.lasting.idle else PATIENCE_S):
-                await self._come_back()
+            for step in self._absence.due(self._clock.monotonic(), idle=self.client.lasting.idle):
+                match step:
+                    case AbsenceStep.TELL:
+                        self._tasks.start(self.notice(AWAY), "notice away")
+                    case AbsenceStep.TRY:
+                        await self._come_back()
+                    case AbsenceStep.GIVE_UP:
+                        lost()
+                        return
 
-    def _look(self) -> None:
-        """Note when the connection goes and comes; called for every change, and now and then."""
-        connected, now = self.connected, self._clock.monotonic()
-        if self.client.removed:
-            return  # that is no interruption but the end
-        if not connected and self._away_since is None and not self.client.lasting.handing_over:
-            self._away_since = self._tried_at = now
-            self._told = False
-            self._pause_s = FIRST_TRY_S
+    def _mind_absence(self, now: float) -> None:
+        if self._absence.begins(now):
             self.interruptions += 1
             _log.warning("session %s: the voice connection is away", self.id)
             self._hub.publish(SessionInterrupted(self.guild.id, self.id, self.channel.id, "connection lost"))
-        elif connected and self._away_since is not None:
-            gap_s = now - self._away_since
-            self._away_since = None
-            _log.info("session %s: the voice connection is back after %.1f s", self.id, gap_s)
-            self._hub.publish(SessionResumed(self.guild.id, self.id, self.channel.id, gap_s))
-            if gap_s > 1:
-                self._tasks.start(self.notice(BACK.format(gap=gap_s)), "notice back")
 
-    def _encryption_changed(self, before: int, version: int) -> None:
+    def _came_up(self, gap_s: float | None) -> None:
+        if gap_s is None:
+            return
+        _log.info("session %s: the voice connection is back after %.1f s", self.id, gap_s)
+        self._hub.publish(SessionResumed(self.guild.id, self.id, self.channel.id, gap_s))
+        if gap_s > 1:
+            self._tasks.start(self.notice(BACK.format(gap=gap_s)), "notice back")
+
+    def _encryption_turned(self, before: int, version: int) -> None:
         _log.warning("session %s: the channel went from DAVE version %d to %d", self.id, before, version)
         now_s = self._clock.monotonic()
         if not (before and version):
@@ -333,8 +339,4 @@ class VoiceSession:
             await self.client.come_back(self.channel)
         except UNREACHABLE as error:
             _log.warning("session %s could not connect anew: %r", self.id, error)
-        self._tried_at = self._clock.monotonic()
-        self._pause_s = min(2 * self._pause_s, PATIENCE_S)
-
-    def _unwatched(self) -> None:
-        """The session is closing: what the connection does is expected."""
+        self._absence.tried(self._clock.monotonic())

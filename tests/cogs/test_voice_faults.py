@@ -8,9 +8,10 @@ import time
 import discord
 import pytest
 
-import core.voice.session as session_module
 from core.events import EncryptionChanged, SessionEnded, SessionInterrupted, SessionMoved, SessionResumed
 from core.speech.speaker import Speaker
+from core.voice import absence
+from core.voice.connection.changes import CameUp, ConnectionOver, WentDown
 from core.voice.session import DEAFENED
 from loopback.services.speech_http import SpeechHttp
 from loopback.voice.faults import Network
@@ -135,8 +136,8 @@ async def test_the_voice_server_hangs_up_and_the_sentence_is_still_said_whole(sc
 
 
 async def test_hung_up_on_without_any_news_it_asks_by_itself(scene, monkeypatch):
-    monkeypatch.setattr(session_module, "PATIENCE_S", 0.6)
-    monkeypatch.setattr(session_module, "TELL_S", 0.3)
+    monkeypatch.setattr(absence, "PATIENCE_S", 0.6)
+    monkeypatch.setattr(absence, "TELL_S", 0.3)
     await scene.start()
     ada = await scene.joined()
     events = scene.events(*LINES)
@@ -149,7 +150,7 @@ async def test_hung_up_on_without_any_news_it_asks_by_itself(scene, monkeypatch)
 
 async def test_a_voice_server_that_never_comes_back_ends_the_session(scene, monkeypatch):
     for name, value in (("GIVE_UP_S", 2.0), ("TELL_S", 0.3)):
-        monkeypatch.setattr(session_module, name, value)
+        monkeypatch.setattr(absence, name, value)
     await scene.start(voice={"connect_timeout_s": 1})
     ada = await scene.joined()
     events = scene.events(*LINES)
@@ -164,6 +165,29 @@ async def test_a_voice_server_that_never_comes_back_ends_the_session(scene, monk
     ]
     assert kinds(events) == ["SessionInterrupted", "SessionEnded"]
     await asyncio.wait_for(scene.runtime.conversation.finished(turn), 30)
+
+
+async def test_what_changed_before_anybody_looked_after_the_connection_is_told_then(scene):
+    await scene.start()
+    await scene.joined()
+    client, seen = scene.session.client, []
+    client.watch(seen.append)
+    assert seen == []
+    scene.hang_up(4015)
+    await scene.until(lambda: CameUp() in seen)
+    assert [type(change) for change in seen] == [WentDown, WentDown, CameUp]  # hung up on, then resuming
+    seen.clear()
+    scene.discord.voice.faults.allow_resume = False
+    scene.hang_up(4006)
+    await scene.until(lambda: not client.is_connected())
+    late = []
+    client.watch(late.append)
+    assert [type(change) for change in late] == [WentDown]
+    await scene.until(lambda: CameUp() in late)
+    await client.hang_up()
+    last = []
+    client.watch(last.append)
+    assert last[-1] == ConnectionOver()
 
 
 async def test_leave_while_reconnecting_really_leaves(scene):
@@ -195,7 +219,7 @@ async def test_a_gateway_drop_with_resume_is_not_even_heard(scene):
 
 
 async def test_after_a_new_login_it_takes_its_place_again(scene, monkeypatch):
-    monkeypatch.setattr(session_module, "PATIENCE_S", 1000)  # it knows at once, and does not just grow impatient
+    monkeypatch.setattr(absence, "PATIENCE_S", 1000)  # it knows at once, and does not just grow impatient
     await scene.start()
     ada = await scene.joined()
     events = scene.events(*LINES)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import discord
 from discord.voice_state import ConnectionFlowState
 
+from core.voice.connection.changes import ConnectionChange, ConnectionOver
 from core.voice.connection.client import ParleyVoiceClient
 from core.voice.connection.state import ParleyConnectionState
 
@@ -36,7 +37,6 @@ class PersistentVoiceClient(ParleyVoiceClient):
 
     def __init__(self, client: discord.Client, channel: discord.abc.Connectable) -> None:
         self.over = False
-        self.changed: Callable[[], None] = _nothing
         super().__init__(client, channel)
 
     @classmethod
@@ -69,6 +69,13 @@ class PersistentVoiceClient(ParleyVoiceClient):
     def removed(self) -> bool:
         """Whether somebody took the bot out of the channel."""
         return self.lasting.removed
+
+    def watch(self, changed: Callable[[ConnectionChange], None]) -> None:
+        """Call `changed` with every change from now on, and with what has changed since the bot joined."""
+        self.lasting.changed = changed
+        self.lasting.tell_now()
+        if self.removed or self.over:
+            changed(ConnectionOver())
 
     def create_connection_state(self) -> LastingConnectionState:
         """Called by discord.py's constructor."""
@@ -117,6 +124,7 @@ class PersistentVoiceClient(ParleyVoiceClient):
         if not self.over:
             self.over = True
             super().cleanup()
+            self.lasting.changed(ConnectionOver())
 
     def look_around(self) -> None:
         """Note whether anybody else is in the channel; called on the event loop."""
@@ -135,40 +143,34 @@ class LastingConnectionState(ParleyConnectionState):
         self.removed = False
         self._asked_over_s = float("-inf")
         self._leaving = False
-        self._was_connected = False
-        self._owner = voice_client
         super().__init__(voice_client)
-
-    @property
-    def state(self) -> ConnectionFlowState:  # pyright: ignore[reportIncompatibleVariableOverride] - a property there too
-        """Where in the handshake the connection is."""
-        return self._state
-
-    @state.setter
-    def state(self, state: ConnectionFlowState) -> None:
-        cast("property", ParleyConnectionState.state).fset(self, state)  # pyright: ignore[reportOptionalCall] - it has one
-        connected = self.is_connected()
-        if connected != self._was_connected:
-            self._was_connected = connected
-            if connected:
-                self._leaving = False  # whatever confirmation was to come has come before this, or never will
-            self._owner.changed()
 
     @property
     def idle(self) -> bool:
         """Whether discord.py neither listens to the voice gateway nor tries to reach it."""
         return all(task.done() for task in self._attempts())
 
-    @property
-    def handing_over(self) -> bool:
-        """Whether Discord has just asked us to another voice server, as it does for every move."""
-        return time.monotonic() - self._asked_over_s < HANDOVER_S
+    def tell_now(self) -> None:
+        """Tell how the connection is, to somebody who has just begun to listen and takes it to be up."""
+        self._told = (True, True)
+        self.look_at_link()
+
+    def look_at_link(self) -> None:
+        """Tell whether sound can be sent, if that is news."""
+        if self.is_connected():
+            self._leaving = False  # whatever confirmation was to come has come before this, or never will
+        super().look_at_link()
+
+    def _grace_s(self) -> float:
+        """Discord may just have asked us to another voice server, as it does for every move."""
+        return max(super()._grace_s(), self._asked_over_s + HANDOVER_S - time.monotonic())
 
     async def voice_state_update(self, data: GuildVoiceState) -> None:
         """Tell our own leaving, which discord.py does between two attempts, from being thrown out."""
         if cast("str | None", data["channel_id"]) is None:
             if not self._leaving:
                 self.removed = True
+                self.changed(ConnectionOver())
                 self._expecting_disconnect = False  # it may wait for a confirmation that never came
             self._leaving = False
         await super().voice_state_update(data)
@@ -218,7 +220,3 @@ def _sense() -> Generator[None]:
         yield
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise discord.ClientException("the voice server's handshake makes no sense") from error
-
-
-def _nothing() -> None:
-    """Nobody wants to know yet."""

@@ -15,6 +15,7 @@ from discord.ext.voice_recv import gateway as recv_gateway  # pyright: ignore[re
 from discord.gateway import DiscordVoiceWebSocket
 from discord.voice_state import ConnectionFlowState, VoiceConnectionState
 
+from core.voice.connection.changes import CameUp, ConnectionChange, EncryptionTurned, WentDown, unwatched
 from core.voice.receive.receiver import Receiver
 from core.voice.receive.sense import NONSENSE, require_sense
 from core.voice.receive.socket_reader import VoiceSocketReader
@@ -30,6 +31,7 @@ _log = logging.getLogger(__name__)
 RECEIVE_BUFFER_BYTES = 4 << 20  # the system may give less; a second of 25 people is 300 kB
 RESUME_TIMEOUT_S = 5.0
 ABNORMAL_CLOSURE = 1006  # RFC 6455, 7.1.5
+DOUBT_S = 0.5  # a voice gateway that hangs up may do so because the bot was removed, which is told by then
 
 
 class VoiceSessionOwner(Protocol):
@@ -58,11 +60,15 @@ class ParleyVoiceWebSocket(DiscordVoiceWebSocket):
             state.refused_messages += 1
             _log.warning("voice gateway: a message made no sense: %r", error)
         except ConnectionClosed:
-            self.lost = True
+            self._lose(state)
             raise
         except (ConnectionError, aiohttp.ClientError) as error:
-            self.lost = True
+            self._lose(state)
             raise ConnectionClosed(self.ws, shard_id=None, code=self.ws.close_code or ABNORMAL_CLOSURE) from error
+
+    def _lose(self, state: ParleyConnectionState) -> None:
+        self.lost = True
+        state.look_at_link()
 
     async def initial_connection(self, data: dict[str, Any]) -> None:
         """Op 2: choose the transport mode by our preference, not by the server's order."""
@@ -88,7 +94,7 @@ class ParleyVoiceWebSocket(DiscordVoiceWebSocket):
         except RuntimeError as error:  # davey's session is in use on the player's thread
             raise ValueError("the DAVE session could not be changed") from error
         if state.dave_protocol_version != before:
-            state.encryption_changed(before, state.dave_protocol_version)
+            state.changed(EncryptionTurned(before, state.dave_protocol_version))
         if msg["op"] == self.RESUMED:
             self.resumed = True
 
@@ -113,10 +119,14 @@ class ParleyVoiceWebSocket(DiscordVoiceWebSocket):
 
 
 class ParleyConnectionState(VoiceConnectionState):
-    """The connection: sockets, keys, DAVE session, reconnects. Live values are read from here for every packet."""
+    """The connection: sockets, keys, DAVE session, reconnects. Live values are read from here for every packet.
+
+    `changed` is called with every change, on the event loop.
+    """
 
     def __init__(self, voice_client: VoiceClient) -> None:
-        self.encryption_changed: Callable[[int, int], None] = _unwatched
+        self.changed: Callable[[ConnectionChange], None] = unwatched
+        self._told = (False, False)  # whether sound could be sent, and whether discord.py thought so
         self.transition_at_s = float("-inf")
         self.last_transition_id = 0
         self.refused_messages = 0
@@ -131,6 +141,26 @@ class ParleyConnectionState(VoiceConnectionState):
     @_socket_reader.setter
     def _socket_reader(self, _reader: SocketReader) -> None:
         """discord.py's constructor puts a reader of its own here and starts what it finds: ours."""
+
+    @property
+    def state(self) -> ConnectionFlowState:  # pyright: ignore[reportIncompatibleVariableOverride] - a property there too
+        """Where in the handshake the connection is."""
+        return self._state
+
+    @state.setter
+    def state(self, state: ConnectionFlowState) -> None:
+        cast("property", VoiceConnectionState.state).fset(self, state)  # pyright: ignore[reportOptionalCall] - it has one
+        self.look_at_link()
+
+    def look_at_link(self) -> None:
+        """Tell whether sound can be sent, if that is news."""
+        link = (self.is_connected(), self.state is ConnectionFlowState.connected)
+        if link != self._told:
+            self._told = link
+            self.changed(CameUp() if link[0] else WentDown(self._grace_s()))
+
+    def _grace_s(self) -> float:
+        return DOUBT_S if self.state is ConnectionFlowState.connected else 0.0
 
     def is_connected(self) -> bool:
         """Whether sound can be sent: discord.py believes so even while it waits for another voice server."""
@@ -223,7 +253,3 @@ async def _hook(ws: DiscordVoiceWebSocket, msg: dict[str, Any]) -> None:
         await recv_gateway.hook(ws, msg)
     except Exception:  # noqa: BLE001 - a surprise in somebody's message must not end the polling of the voice gateway
         _log.exception("voice gateway: op %s was not understood", msg.get("op"))
-
-
-def _unwatched(_before: int, _version: int) -> None:
-    """Nobody wants to know yet."""
