@@ -18,7 +18,7 @@ import numpy as np
 from bench._no_speech import NO_SPEECH
 from bench.render import peak_mb
 from core.audio.opus import Decoder, Encoder
-from core.hearing.engines.whisper_worker import JOIN_S, ModelSpec, Wish, hear, open_model
+from core.hearing.engines.whisper_worker import JOIN_S, HearingOptions, ModelSpec, hear, open_model
 from core.hearing.models import embedded, verify
 from core.hearing.stretches import Stretch, stretches
 from core.hearing.transcriber import NO_BIAS
@@ -96,7 +96,7 @@ def _distance(wanted: list[str], got: list[str]) -> int:
 
 
 def _hear(spec: ModelSpec, stretch: Stretch) -> tuple[str, tuple[Word, ...]]:
-    heard = hear(spec, stretch.samples, Wish("en", NO_BIAS, words=True, beam=5)).moved(stretch.start_s)
+    heard = hear(spec, stretch.samples, HearingOptions("en", NO_BIAS, words=True, beam=5)).moved(stretch.start_s)
     return heard.text, heard.words
 
 

@@ -44,7 +44,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "core.tasks",
     ),
     ("core.audio", "core.store"),
-    ("core.fetch", "core.machine", "core.privacy", "core.schedule"),
+    ("core.fetch", "core.machine", "core.privacy", "core.remote", "core.schedule"),
     (
         "core.hearing",
         "core.llm",

@@ -18,7 +18,7 @@ _PADDING = RATE_HZ // 5  # samples of silence, more than the filters ever hold
 _SLOWEST, _FASTEST = 0.5, 100.0  # what one `atempo` takes
 
 
-class Stretch:
+class TimeStretch:
     """48 kHz mono float32 in, the same out, `pitch` semitones higher and `rate` times as fast.
 
     FFmpeg's filters through PyAV: played at another rate for the pitch, then `atempo` for the speed. Keeps its state

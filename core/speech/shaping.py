@@ -6,7 +6,7 @@ import numpy as np
 
 from core.audio.frames import RATE_HZ
 from core.audio.resample import MonoResampler
-from core.audio.stretch import Stretch
+from core.audio.stretch import TimeStretch
 from core.speech.engine import SpeechChunk
 
 
@@ -14,7 +14,7 @@ class Shaper:
     """One turn's sound on its way to the player. No sample is lost between chunks; call `flush` at the end."""
 
     def __init__(self, *, pitch: float = 0.0, rate: float = 1.0) -> None:
-        self._stretch = Stretch(pitch=pitch, rate=rate)
+        self._stretch = TimeStretch(pitch=pitch, rate=rate)
         self._resampler: MonoResampler | None = None
         self._text = ""  # waits for the first sample that belongs to it
 

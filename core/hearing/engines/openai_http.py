@@ -24,6 +24,7 @@ from core.hearing.text import Segment, Transcription, Word
 from core.hearing.transcriber import failure
 from core.hearing.vad import RATE_HZ
 from core.redaction import address
+from core.remote.refusals import RefusalError, broken, refusal, what_was_said
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,20 +41,7 @@ CONNECT_S, ASK_S = 5.0, 8.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 5.0
 MOST_ANSWER = 2 * 2**20
 _BUSY = (408, 409, 429, 500, 502, 503, 504)
-_WORDS = {
-    400: "refused the request",
-    401: "refused the key",
-    402: "wants to be paid first",
-    403: "refused the key",
-    404: "does not know this address or model",
-    413: "found the sound too long",
-    422: "refused the request",
-    429: "has too many requests, or its quota is used up",
-}
-
-
-class RefusalError(Exception):
-    """What a server said when it refused: for the log, not for people."""
+_OWN_WORDS = {413: "found the sound too long"}
 
 
 class OpenAITranscriber(ScreenedTranscriber):
@@ -148,7 +136,7 @@ class OpenAITranscriber(ScreenedTranscriber):
             raise failure(self, "answered without a text")
         table = cast("dict[str, Any]", answer)
         if isinstance(table.get("error"), dict | str):
-            raise failure(self, "reported an error") from RefusalError(str(table["error"])[:500])
+            raise failure(self, "reported an error") from RefusalError(str(table["error"]))
         if not isinstance(table.get("text"), str):
             raise failure(self, "answered without a text")
         length_s = len(stretch.samples) / RATE_HZ
@@ -162,18 +150,12 @@ class OpenAITranscriber(ScreenedTranscriber):
 
     async def _refused(self, response: aiohttp.ClientResponse) -> HearingError:
         """The error for an answer of another status than 200; what the server said is its cause."""
-        said = (await response.content.read(500)).decode(errors="replace")
-        known = "failed" if response.status >= 500 else "refused the request"
-        error = failure(self, f"{_WORDS.get(response.status, known)} (HTTP {response.status})")
-        error.__cause__ = RefusalError(said)
+        error = failure(self, refusal(response.status, _OWN_WORDS))
+        error.__cause__ = await what_was_said(response)
         return error
 
     def _broken(self, error: Exception) -> HearingError:
-        if isinstance(error, TimeoutError):
-            return failure(self, "did not answer in time")
-        if isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError):
-            return failure(self, "cannot be reached; is it running?")
-        return failure(self, "broke the connection")
+        return failure(self, broken(error))
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:

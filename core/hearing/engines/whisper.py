@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.errors import HearingError, WorkerDied, WorkerError, WorkerOverdue, WorkerOverMemory
-from core.hearing.engines.whisper_worker import JOIN_S, ModelSpec, Wish, hear, is_open, open_model
+from core.hearing.engines.whisper_worker import JOIN_S, HearingOptions, ModelSpec, hear, is_open, open_model
 from core.hearing.models import chosen, verify
 from core.hearing.stretches import MOST_S, stretches
 from core.hearing.text import Transcription
@@ -97,12 +97,12 @@ class WhisperTranscriber:
         lane = self._batch if purpose == "recording" else self._live
         whisper = self._section.whisper
         beam = whisper.recording_beam if purpose == "recording" else whisper.beam
-        wish = Wish(self._language(language), bias, words, beam)
+        options = HearingOptions(self._language(language), bias, words, beam)
         if len(samples) <= MOST_S * RATE_HZ:
-            return await self._hear(lane, samples, wish, purpose, deadline_s, replaces)
+            return await self._hear(lane, samples, options, purpose, deadline_s, replaces)
         parts: list[Transcription] = []
         for stretch in await asyncio.to_thread(_cut, samples):
-            heard = await self._hear(lane, stretch.samples, wish, purpose, deadline_s, replaces)
+            heard = await self._hear(lane, stretch.samples, options, purpose, deadline_s, replaces)
             parts.append(heard.moved(stretch.start_s))
         return Transcription.joined(parts, self.name, self._specs[lane].name)
 
@@ -138,7 +138,7 @@ class WhisperTranscriber:
         self,
         lane: ProcessLane,
         samples: NDArray[np.float32],
-        wish: Wish,
+        options: HearingOptions,
         purpose: Purpose,
         deadline_s: float | None,
         replaces: str,
@@ -149,7 +149,7 @@ class WhisperTranscriber:
         async with self._turns[lane].turn(purpose, replaces):
             spec = self._specs[lane]
             try:
-                return await lane.run(hear, spec, samples, wish, deadline_s=limit_s, priority=_PRIORITIES[purpose])
+                return await lane.run(hear, spec, samples, options, deadline_s=limit_s, priority=_PRIORITIES[purpose])
             except WorkerError as error:
                 if isinstance(error, WorkerDied | WorkerOverdue | WorkerOverMemory):
                     _log.warning("the recogniser is started anew: %s", error.sentence)

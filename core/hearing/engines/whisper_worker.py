@@ -50,7 +50,7 @@ class ModelSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class HearingOptions:
     """How some sound is to become text."""
 
     language: str | None
@@ -97,52 +97,52 @@ def is_open(spec: ModelSpec) -> bool:
     return True
 
 
-def hear(spec: ModelSpec, samples: NDArray[np.float32], wish: Wish) -> Transcription:
+def hear(spec: ModelSpec, samples: NDArray[np.float32], options: HearingOptions) -> Transcription:
     """The text of some sound, without what nobody said; what is no speech is not decoded at all.
 
     Args:
         spec: The model.
         samples: Shape (n,), mono, float32 at 16 kHz.
-        wish: How.
+        options: How.
     """
     open_model(spec)
     finder = StretchFinder(join_s=JOIN_S)
     found = [*finder.feed(samples), *finder.finish()]
-    parts = [_hear_stretch(spec, stretch, wish) for stretch in found]
-    return Transcription.joined(parts, "whisper", spec.name, wish.language or "")
+    parts = [_hear_stretch(spec, stretch, options) for stretch in found]
+    return Transcription.joined(parts, "whisper", spec.name, options.language or "")
 
 
-def _hear_stretch(spec: ModelSpec, stretch: Stretch, wish: Wish) -> Transcription:
-    if not wish.bias:
-        heard = _pass(spec, stretch, wish, hinted=False)
+def _hear_stretch(spec: ModelSpec, stretch: Stretch, options: HearingOptions) -> Transcription:
+    if not options.bias:
+        heard = _pass(spec, stretch, options, hinted=False)
     else:
-        heard = _pass(spec, stretch, wish, hinted=True)
-        if needs_plain(heard, wish.bias):
-            heard = merged(_pass(spec, stretch, wish, hinted=False), heard, wish.bias)
+        heard = _pass(spec, stretch, options, hinted=True)
+        if needs_plain(heard, options.bias):
+            heard = merged(_pass(spec, stretch, options, hinted=False), heard, options.bias)
         else:
             heard = replace(heard, hinted=heard.text)
     return keep_real(heard, stretch.speech_s).moved(stretch.start_s)
 
 
-def _pass(spec: ModelSpec, stretch: Stretch, wish: Wish, *, hinted: bool) -> Transcription:
+def _pass(spec: ModelSpec, stretch: Stretch, options: HearingOptions, *, hinted: bool) -> Transcription:
     """Decode one stretch once.
 
     Without time tokens there is one segment for all of it, and a second look at its last seconds never happens.
     """
     most = min(_MOST_TOKENS, int(_TOKENS_FREE + _TOKENS_A_SECOND * stretch.speech_s))
-    names = prompt_names(wish.bias) if hinted else ()
+    names = prompt_names(options.bias) if hinted else ()
     segments, info = _open[spec].transcribe(
         stretch.samples,
-        language=wish.language,
-        beam_size=wish.beam,
+        language=options.language,
+        beam_size=options.beam,
         temperature=0.0,
         condition_on_previous_text=False,
         without_timestamps=True,
-        word_timestamps=wish.words,
+        word_timestamps=options.words,
         vad_filter=False,
         max_new_tokens=most,
         initial_prompt=f"{', '.join(names)}." if names else None,
-        hotwords=wish.bias.wake or None if hinted else None,
+        hotwords=options.bias.wake or None if hinted else None,
     )
     first = next(iter(segments), None)
     found = (_segment(first, stretch),) if first is not None else ()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from websockets.frames import CloseCode
 
+from core.remote import refusals
+from core.remote.refusals import broken
 from core.speech.engine import SpeechChunk, failure
 from core.speech.sniff import NotSoundError, SoundReader
 
@@ -26,36 +28,12 @@ CONNECT_S = 5.0
 ASK_S = 8.0  # for short questions, such as which voices there are
 MOST_ANSWER = 4 * 2**20  # bytes of the answer to a question
 MOST_MESSAGE = 16 * 2**20  # bytes of one message on a socket: a minute and a half of float32
-_EXCERPT = 500  # characters of a refusal that are logged
-
-
-class RefusalError(Exception):
-    """What a server said when it refused: for the log, not for people."""
+_OWN_WORDS = {404: "does not know this address, model or voice", 413: "found the text too long"}
 
 
 def refusal(status: int) -> str:
     """An HTTP status in words, as the end of "The speech engine X ..."."""
-    known = {
-        400: "refused the request",
-        401: "refused the key",
-        402: "wants to be paid first",
-        403: "refused the key",
-        404: "does not know this address, model or voice",
-        413: "found the text too long",
-        422: "refused the request",
-        429: "has too many requests, or its quota is used up",
-    }
-    words = known.get(status, "failed" if status >= 500 else "refused the request")
-    return f"{words} (HTTP {status})"
-
-
-def broken(error: Exception) -> str:
-    """What went wrong with a connection, as the end of "The speech engine X ..."."""
-    if isinstance(error, TimeoutError):
-        return "did not answer in time"
-    if isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError):
-        return "cannot be reached; is it running?"
-    return "broke the connection"
+    return refusals.refusal(status, _OWN_WORDS)
 
 
 def lost(error: ConnectionClosed) -> str:
@@ -111,9 +89,8 @@ class HttpClient:
 
     async def refused(self, response: aiohttp.ClientResponse) -> SpeechError:
         """The error for an answer of another status than 200; what the server said is its cause."""
-        said = (await response.content.read(_EXCERPT)).decode(errors="replace")
         error = failure(self._engine, refusal(response.status))
-        error.__cause__ = RefusalError(said)
+        error.__cause__ = await refusals.what_was_said(response)
         return error
 
     async def sound(

@@ -1,7 +1,6 @@
 """The engine for Wyoming servers (Piper and others) over TCP; what the server can do is asked when it is opened.
 
-Wire format: a line of JSON `{"type", "data_length", "payload_length"}`, then that many bytes of JSON and of payload. A server
-that streams takes text as it comes (`synthesize-start`, `-chunk`..., `-stop`, ended by `synthesize-stopped`); an older one
+A server that streams takes text as it comes (`synthesize-start`, `-chunk`..., `-stop`, ended by `synthesize-stopped`); an older one
 takes whole clauses (`synthesize`, ended by `audio-stop`). One connection a turn or clause, so that what comes late is
 nobody's. Supports voice; rate and pitch are done on our side.
 """
@@ -9,48 +8,33 @@ nobody's. Supports voice; rate and pitch are done on our side.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import aclosing
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.names import term
+from core.remote.refusals import RefusalError
+from core.remote.wyoming import WyomingConnection, connected, dicts
 from core.speech.engine import SpeechChunk, Voice, failure
-from core.speech.engines.http import ASK_S, CONNECT_S
+from core.speech.engines.http import ASK_S
 from core.speech.recognise import no_sound
 from core.speech.text_alignment import Spread, TextAlignment
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from core.config.speech import WyomingSection
-    from core.errors import SpeechError
 
 _log = logging.getLogger(__name__)
 
-_MOST_DATA = 4 * 2**20  # bytes of one event, and of the line it begins with: some write the data into that
 _WIDTHS = {2: "<i2", 4: "<i4"}
 _RATES = range(4000, 384001)
 _MOST_CHANNELS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class _Event:
-    """One event of the protocol."""
-
-    type: str
-    data: dict[str, Any] = field(default_factory=dict[str, Any])
-    payload: bytes = b""
-
-    def encode(self) -> bytes:
-        """The event as it travels."""
-        data = json.dumps(self.data).encode() if self.data else b""
-        head = {"type": self.type, "data_length": len(data), "payload_length": len(self.payload)}
-        return json.dumps(head).encode() + b"\n" + data + self.payload
 
 
 class WyomingEngine:
@@ -111,9 +95,9 @@ class WyomingEngine:
             return
         async for piece in text:
             first = piece
-            async with self._connection() as (reader, writer):
-                await self._send(writer, _Event("synthesize", {"text": piece.strip(), **speaking}))
-                async with aclosing(self._sound(reader, "audio-stop")) as chunks:
+            async with self._connected() as server:
+                await server.send("synthesize", {"text": piece.strip(), **speaking})
+                async with aclosing(self._sound(server, "audio-stop")) as chunks:
                     async for chunk in chunks:
                         yield SpeechChunk(chunk.samples, chunk.rate_hz, first)
                         first = ""
@@ -124,10 +108,10 @@ class WyomingEngine:
         spread = Spread(self._pace)
         tasks = Tasks("wyoming turn")
         rate_hz = 0
-        async with self._connection() as (reader, writer):
-            sending = tasks.start(self._send_tokens(writer, text, speaking, spread))
+        async with self._connected() as server:
+            sending = tasks.start(self._send_tokens(server, text, speaking, spread))
             try:
-                async with aclosing(self._sound(reader, "synthesize-stopped")) as chunks:
+                async with aclosing(self._sound(server, "synthesize-stopped")) as chunks:
                     async for chunk in chunks:
                         rate_hz = chunk.rate_hz
                         yield SpeechChunk(chunk.samples, rate_hz, spread.sound(chunk.duration_s))
@@ -140,30 +124,30 @@ class WyomingEngine:
         spread.learn()
 
     async def _send_tokens(
-        self, writer: asyncio.StreamWriter, text: AsyncIterator[str], speaking: dict[str, Any], spread: Spread
+        self, server: WyomingConnection, text: AsyncIterator[str], speaking: dict[str, Any], spread: Spread
     ) -> None:
         whole: list[str] = []
         try:
-            await self._send(writer, _Event("synthesize-start", speaking))
+            await server.send("synthesize-start", speaking)
             async for piece in text:
                 whole.append(piece)
                 spread.add(piece)
-                await self._send(writer, _Event("synthesize-chunk", {"text": piece}))
+                await server.send("synthesize-chunk", {"text": piece})
             # For servers between the two protocols the whole text follows; those that stream pass over it.
-            await self._send(writer, _Event("synthesize", {"text": "".join(whole), **speaking}))
-            await self._send(writer, _Event("synthesize-stop"))
+            await server.send("synthesize", {"text": "".join(whole), **speaking})
+            await server.send("synthesize-stop")
         except ConnectionError:
             _log.debug("%s closed while text was sent; the reader tells why", self.address)
 
-    async def _sound(self, reader: asyncio.StreamReader, last: str) -> AsyncGenerator[SpeechChunk, None]:
+    async def _sound(self, server: WyomingConnection, last: str) -> AsyncGenerator[SpeechChunk, None]:
         """The sound up to the event named `last`."""
         carried = b""
         while True:
-            event = await self._read(reader)
+            event = await server.next()
             if event.type == last:
                 return
             if event.type == "error":
-                raise failure(self, "reported an error") from ValueError(str(event.data)[:500])
+                raise failure(self, "reported an error") from RefusalError(str(event.data))
             if event.type != "audio-chunk":
                 continue
             rate_hz, width, channels = self._form(event.data)
@@ -191,56 +175,16 @@ class WyomingEngine:
     async def _describe(self) -> list[dict[str, Any]]:
         """The speech programs that the server runs."""
         try:
-            async with asyncio.timeout(ASK_S), self._connection() as (reader, writer):
-                await self._send(writer, _Event("describe"))
-                while (event := await self._read(reader)).type != "info":
-                    pass
+            async with asyncio.timeout(ASK_S), self._connected() as server:
+                programs = await server.describe("tts")
         except TimeoutError as error:
             raise failure(self, "did not answer in time") from error
-        programs = _dicts(event.data.get("tts"))
         if not programs:
             raise failure(self, "makes no speech; it serves something else")
         return programs
 
-    # The wire ---------------------------------------------------------------------------------------------------------
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter], None]:
-        try:
-            async with asyncio.timeout(CONNECT_S):
-                reader, writer = await asyncio.open_connection(self._section.host, self._section.port, limit=_MOST_DATA)
-        except (OSError, TimeoutError) as error:
-            raise failure(self, "cannot be reached; is it running?") from error
-        try:
-            yield reader, writer
-        except (ConnectionError, asyncio.IncompleteReadError) as error:
-            raise failure(self, "broke the connection") from error
-        finally:
-            writer.transport.abort()  # a cancelled turn must not wait for a goodbye
-
-    async def _send(self, writer: asyncio.StreamWriter, event: _Event) -> None:
-        writer.write(event.encode())
-        await writer.drain()
-
-    async def _read(self, reader: asyncio.StreamReader) -> _Event:
-        """The next event. Raises `SpeechError` for what is none, and at the end of the stream."""
-        try:
-            line = await reader.readline()
-            if not line.endswith(b"\n"):
-                raise asyncio.IncompleteReadError(line, None)
-            head: Any = json.loads(line)  # LimitOverrunError, for a longer line, is told as ValueError
-            kind, sizes = str(head["type"]), [int(head.get(key) or 0) for key in ("data_length", "payload_length")]
-            if not all(0 <= size <= _MOST_DATA for size in sizes):
-                raise ValueError(f"an event of {sizes} bytes")
-            data: Any = dict(head.get("data") or {})
-            if sizes[0]:
-                data |= json.loads(await reader.readexactly(sizes[0]))
-            return _Event(kind, data, await reader.readexactly(sizes[1]))
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-            raise self._nonsense() from error
-
-    def _nonsense(self) -> SpeechError:
-        return failure(self, "sent something that is no Wyoming event")
+    def _connected(self) -> AbstractAsyncContextManager[WyomingConnection]:
+        return connected(self._section.host, self._section.port, partial(failure, self))
 
 
 def _short(number: int) -> str:
@@ -249,11 +193,5 @@ def _short(number: int) -> str:
 
 
 def _voice_names(programs: list[dict[str, Any]]) -> list[str]:
-    voices = [voice for program in programs for voice in _dicts(program.get("voices"))]
+    voices = [voice for program in programs for voice in dicts(program.get("voices"))]
     return sorted({str(voice.get("name")) for voice in voices if voice.get("installed", True)})
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    """The objects in a list of JSON; none if it is no list."""
-    items = cast("list[Any]", value) if isinstance(value, list) else []
-    return [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.audio.stretch import Stretch
+from core.audio.stretch import TimeStretch
 
 TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(96000) / 48000)).astype(np.float32)
 
 
 def stretched(pitch: float, rate: float, block: int = 960) -> np.ndarray:
-    stretch = Stretch(pitch=pitch, rate=rate)
+    stretch = TimeStretch(pitch=pitch, rate=rate)
     parts = [stretch.convert(TONE[start : start + block]) for start in range(0, len(TONE), block)]
     return np.concatenate([*parts, stretch.flush()])
 
@@ -40,6 +40,6 @@ def test_nothing_asked_for_changes_nothing() -> None:
 def test_the_very_end_is_not_cut_off(pitch: float, rate: float) -> None:
     sound = np.zeros(96000, np.float32)
     sound[-1440:] = TONE[:1440]  # the last 30 ms
-    stretch = Stretch(pitch=pitch, rate=rate)
+    stretch = TimeStretch(pitch=pitch, rate=rate)
     result = np.concatenate([stretch.convert(sound), stretch.flush()])
     assert np.sum(result**2) > 0.85 * np.sum(sound**2) / rate
