@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING
 from discord.utils import MISSING
 from discord.voice_state import SocketReader
 
+from core.voice.receive.datagrams import datagrams_of, wall_offset_s
 from core.voice.receive.herd import Member, herd, traffic
-from core.voice.receive.timestamps import reader_of, wall_offset_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from discord.voice_state import SocketReaderCallback, VoiceConnectionState
 
+    from core.voice.receive.datagrams import Datagrams
     from core.voice.receive.receiver import Receiver
 
 _log = logging.getLogger(__name__)
@@ -111,8 +112,8 @@ class VoiceSocketReader(SocketReader):
             time.sleep(0.01)
             return
         wait, wait_for_wake = _waiter(current, self._wake_out), _waiter(self._wake_out)
-        read = reader_of(current)
-        member = Member(herd, lambda: self._drain(read), self.wake)
+        datagrams = datagrams_of(current)
+        member = Member(herd, lambda: self._drain(datagrams), self.wake)
         self._unheard = None
         while self._running.is_set() and not self._end.is_set() and self.state.socket is current and member.alive:
             self._keep_alive(current)
@@ -130,33 +131,37 @@ class VoiceSocketReader(SocketReader):
                 return
             if not readable:
                 continue
-            count = self._drain(read)
+            count = self._drain(datagrams)
             if count is None:
                 return
             traffic.note(count, time.monotonic())
 
-    def _drain(self, read: Callable[[float], tuple[bytes, float]]) -> int | None:
+    def _drain(self, datagrams: Datagrams) -> int | None:
         """Hand over what has arrived; gives how many datagrams that were, or None when the socket is closed."""
         feed, callbacks, offset_s = self._receiver.feed, self._callbacks, wall_offset_s()
-        for count in range(BURST):
+        count = 0
+        while count < BURST:
             try:
-                datagram, arrival_s = read(offset_s)
-            except BlockingIOError:
-                return count
+                taken = datagrams.take(offset_s)
             except (ConnectionError, InterruptedError):
+                count += 1
                 continue  # an earlier datagram of ours met a closed port; the ones to come are read all the same
             except OSError as error:
                 _log.debug("the voice socket was closed: %s", error)
                 return None
-            if len(datagram) == KEEP_ALIVE_SIZE:
-                self.round_trip_s = max(0.0, arrival_s - (self._keep_alive_at_s - KEEP_ALIVE_S))
-                continue
-            feed(datagram, arrival_s)
-            if callbacks:
-                self._tell(datagram)
-            elif len(datagram) == DISCOVERY_SIZE and datagram.startswith(DISCOVERY_ANSWER):
-                self._unheard = datagram
-        return BURST
+            for datagram, arrival_s in taken:
+                if len(datagram) == KEEP_ALIVE_SIZE:
+                    self.round_trip_s = max(0.0, arrival_s - (self._keep_alive_at_s - KEEP_ALIVE_S))
+                    continue
+                feed(datagram, arrival_s)
+                if callbacks:
+                    self._tell(datagram)
+                elif len(datagram) == DISCOVERY_SIZE and datagram.startswith(DISCOVERY_ANSWER):
+                    self._unheard = datagram
+            count += len(taken)
+            if len(taken) < datagrams.most:
+                break
+        return count
 
     def _tell(self, datagram: bytes) -> None:
         for callback in tuple(self._callbacks):
