@@ -26,7 +26,11 @@ class PromptSection(Section):
     gather_idle_s: float = Field(default=2.0, ge=0, description="Wait this long for more messages of a burst.")
     gather_max_s: float = Field(default=8.0, ge=0, description="Never wait longer than this in all.")
     history_messages: int = Field(default=20, ge=0, le=500)
-    queue_limit: int = Field(default=8, ge=1, description="Prompts that may wait in one session.")
+    queue_limit: int = Field(
+        default=8,
+        ge=1,
+        description="Prompts that may wait in one session; when reading aloud, messages that may wait before read_backlog sets in.",
+    )
     acknowledge: str = Field(default="👂", description="Reaction on a prompt that was taken up; empty for none.")
     read_names: bool = Field(default=True, description="Reading aloud: say who wrote it.")
     read_backlog: Literal["all", "newest", "faster"] = Field(

@@ -20,7 +20,7 @@ import aiohttp
 from core.errors import StudioError
 from core.studio.comfyui_http import GARBAGE, ComfyServer, EndedError
 from core.studio.outputs import chosen, table
-from core.studio.refusals import execution_error
+from core.studio.refusals import execution_error, refusal
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 POLL_S = 0.5  # how often the history is asked once the WebSocket is gone
+SILENCE_S = 5.0  # after this long without a word the history is asked, in case that the WebSocket does not tell all
 ABORT_TIMEOUT_S = 5.0
 PICTURE_LIMIT = 64 * 2**20
 
@@ -41,6 +42,8 @@ NO_PICTURE = "The workflow ended without a picture; it needs a node that saves o
 FAILED = "The drawing failed; the log of ComfyUI says why."
 LOST = "ComfyUI forgot the drawing; perhaps it was restarted."
 TOO_LARGE = "The drawing is too large to fetch."
+
+_CLOSED = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
 
 Line = list[list[Any]]  # of a server's queue
 
@@ -95,7 +98,8 @@ class ComfyUI:
                 finished = True  # the server refused or ended it; there is nothing to stop
                 raise
             finally:
-                await socket.close()
+                if socket is not None:
+                    await socket.close()
                 if not finished:
                     await asyncio.shield(self._tasks.start(self._abort(client_id), f"abort {client_id}"))
 
@@ -131,6 +135,8 @@ class ComfyUI:
         if isinstance(answer, StudioError):
             raise answer
         prompt_id = answer.get("prompt_id")
+        if not prompt_id and (answer.get("error") or answer.get("node_errors")):
+            raise EndedError(refusal(answer))
         if not isinstance(prompt_id, str):
             raise StudioError(GARBAGE.format(address=self.address))
         return prompt_id
@@ -143,13 +149,21 @@ class ComfyUI:
             raise StudioError(TOO_LONG.format(timeout=self._section.timeout_s)) from error
 
     async def _follow(
-        self, http: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse, prompt_id: str
+        self, http: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse | None, prompt_id: str
     ) -> AsyncGenerator[Progress]:
         """Progress until the workflow has ended well and is in the history, which the server writes last.
 
-        If the WebSocket goes, the history alone is asked.
+        If the WebSocket goes, says nothing or was never there, the history is asked.
         """
-        async for message in socket:
+        while socket is not None:
+            try:
+                message = await socket.receive(SILENCE_S)
+            except TimeoutError:
+                if await self._is_done(http, prompt_id):
+                    return
+                continue
+            if message.type in _CLOSED:
+                break
             if message.type is not aiohttp.WSMsgType.TEXT:
                 continue  # previews
             kind, data = _parse(message.data)
@@ -159,8 +173,6 @@ class ComfyUI:
                 yield _progress(data)
             elif _ends(kind, data):
                 break
-        else:
-            _log.info("drawing %s: the WebSocket is gone; asking the history", prompt_id)
         while not await self._is_done(http, prompt_id):  # noqa: ASYNC110 - the server has no other way to tell
             await asyncio.sleep(POLL_S)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from core.config.studio import ComfySection
 
+_log = logging.getLogger(__name__)
+
+NO_SOCKET = (200, 400, 404, 405, 426, 501)  # statuses of what takes the request for a common one
 MESSAGE_LIMIT = 64 * 2**20
 
 DOWN = "I cannot draw right now: ComfyUI at {address} cannot be reached."
@@ -67,11 +71,17 @@ class ComfyServer:
             raise StudioError(BAD_URL) from error
         return place.with_query(base.query)
 
-    async def socket(self, http: aiohttp.ClientSession, client_id: str) -> aiohttp.ClientWebSocketResponse:
-        """The WebSocket that tells of a client's drawings."""
-        url = self.at("ws")
+    async def socket(self, http: aiohttp.ClientSession, client_id: str) -> aiohttp.ClientWebSocketResponse | None:
+        """The WebSocket that tells of a client's drawings; None if there is none, as behind a proxy that passes none on."""
+        url = self.at("ws").update_query(clientId=client_id)
         async with self.reaching():
-            return await http.ws_connect(url.update_query(clientId=client_id), max_msg_size=MESSAGE_LIMIT)
+            try:
+                return await http.ws_connect(url, max_msg_size=MESSAGE_LIMIT)
+            except aiohttp.WSServerHandshakeError as error:
+                if error.status not in NO_SOCKET:
+                    raise
+                _log.info("ComfyUI at %s has no WebSocket (status %d); asking the history", self.address, error.status)
+        return None
 
     async def json(self, http: aiohttp.ClientSession, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """One request; an empty answer, or null, is an empty object."""

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MASK = "mask"
+KINDS = ("images", "gifs", "videos", "video")  # nodes of other people file animations under names of their own
+ANIMATED = (".mp4", ".webm", ".mov", ".mkv")
 
 
 def pictures(entry: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -15,7 +17,8 @@ def pictures(entry: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [
         (str(node_id), table(image))
         for node_id, output in table(entry.get("outputs")).items()
-        for image in _list(table(output).get("images"))
+        for kind in KINDS
+        for image in _list(table(output).get(kind))
         if table(image).get("filename")
     ]
 
@@ -23,8 +26,8 @@ def pictures(entry: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 def chosen(entry: Mapping[str, Any], workflow: Mapping[str, Any], output_node: str = "") -> dict[str, Any] | None:
     """The picture to show; None if there is none.
 
-    With `output_node` it is that node's first. Otherwise what was saved goes before previews, pictures before masks, and
-    a later node's before an earlier one's, whose picture it usually goes on from.
+    With `output_node` it is that node's first. Otherwise what was saved goes before previews, pictures before videos and
+    masks, and a later node's before an earlier one's, whose picture it usually goes on from.
     """
     found = [(node, image) for node, image in pictures(entry) if output_node in ("", node)]
     if not found:
@@ -33,6 +36,7 @@ def chosen(entry: Mapping[str, Any], workflow: Mapping[str, Any], output_node: s
         range(len(found)),
         key=lambda place: (
             found[place][1].get("type") == "output",
+            not str(found[place][1]["filename"]).lower().endswith(ANIMATED),
             not _is_mask(found[place][0], found[place][1], workflow),
             place,
         ),

@@ -32,6 +32,8 @@ class ComfyBehaviour(Behaviour):
     nulls: bool = (
         False  # null in the history and the queue wherever there is nothing, as nodes of other people leave it
     )
+    mute: bool = False  # nothing is told on the WebSocket
+    gives: str = "images"  # under which name the files of a node stand; those of other people's have their own
     history: Any = None  # written into the history instead of the truth
 
 
@@ -111,7 +113,7 @@ async def _execute(server: WorkflowServer, job: Job, node_id: str) -> None:
     if node["class_type"] == "KSampler":
         await _sample(server, job, node_id, steps=max(1, int(node["inputs"]["steps"])))
     elif NODES[node["class_type"]].gives_files:
-        output = {"images": [] if job.behaviour.no_picture else [_save(server, job, node)]}
+        output = {job.behaviour.gives: [] if job.behaviour.no_picture else [_save(server, job, node)]}
         job.outputs[node_id] = output
         await _tell(server, job, "executed", {"node": node_id, "display_node": node_id, "output": output})
 
@@ -183,7 +185,8 @@ async def _tell(
     if timed:  # these are kept in the history too
         message["timestamp"] = int(time.time() * 1000)
         job.messages.append([kind, message])
-    await server.tell(job.client_id, kind, message)
+    if not job.behaviour.mute:
+        await server.tell(job.client_id, kind, message)
 
 
 def _order(workflow: dict[str, Any]) -> list[str]:

@@ -80,6 +80,30 @@ async def test_nulls_in_history_and_queue() -> None:
             await draw(client(server))
 
 
+@pytest.mark.parametrize("status", [200, 400, 404, 426])
+async def test_a_server_whose_socket_cannot_be_reached_draws_all_the_same(status: int) -> None:
+    async with Server() as server:
+        server.script(on="/ws", status=status)
+        await drawn(client(server))
+
+
+async def test_a_socket_that_says_nothing_does_not_keep_anybody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.studio.comfyui.SILENCE_S", 0.2)
+    async with Server() as server:
+        server.script(on="/prompt", mute=True)
+        await drawn(client(server))
+        server.script(on="/prompt", mute=True, fails="boom")
+        with pytest.raises(StudioError, match=r"failed in node 3 \(KSampler\): RuntimeError"):
+            await draw(client(server))
+
+
+@pytest.mark.parametrize("name", ["gifs", "videos"])
+async def test_an_animation_is_a_picture_too(name: str) -> None:
+    async with Server() as server:
+        server.script(on="/prompt", gives=name)
+        await drawn(client(server))
+
+
 @pytest.mark.parametrize("mask_last", [False, True])
 async def test_a_mask_that_is_saved_too_is_not_the_picture(mask_last: bool) -> None:
     nodes = fill(WORKFLOW, WISH)
@@ -102,6 +126,8 @@ def saved(*names: str, kind: str = "output") -> dict[str, Any]:
         ({"1": saved("small"), "2": saved("upscaled")}, "upscaled"),
         ({"1": saved("kept"), "2": saved("preview", kind="temp")}, "kept"),
         ({"1": saved("first", "second")}, "first"),
+        ({"1": saved("a.png"), "2": {"gifs": saved("b.mp4")["images"]}}, "a.png"),
+        ({"1": {"gifs": saved("b.mp4")["images"]}}, "b.mp4"),
         ({"1": None, "2": {"images": None}, "3": {"images": [None, {"filename": None}]}}, None),
         (None, None),
     ],
