@@ -164,6 +164,7 @@ async def test_a_broken_cog_leaves_the_old_one_running_and_shows_its_fault(scene
     await grace.join(scene.voice)
     assert "I am in" in await scene.run(grace, "voice join")
     session, menu = scene.session, grace.menu(scene.text)
+    commands = sorted(command.name for command in scene.bot.tree.get_command("voice").commands)
     add(cogs_folder / "voice.py", source)
     said = await scene.run(grace, "reload", cog="voice")
     assert said.startswith("`voice` has a fault, so the old one goes on running:\n```\n")
@@ -171,7 +172,7 @@ async def test_a_broken_cog_leaves_the_old_one_running_and_shows_its_fault(scene
     assert shown in said
     for folder in (cogs_folder, CHECKOUT, Path.home(), Path("/nowhere")):
         assert f"{folder}" not in said
-    assert len(scene.bot.tree.get_command("voice").commands) == 9
+    assert sorted(command.name for command in scene.bot.tree.get_command("voice").commands) == commands
     assert scene.bot.extensions["cogs.voice"] is sys.modules["cogs.voice"]
     assert grace.menu(scene.text) == menu
     assert scene.session is session
