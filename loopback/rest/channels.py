@@ -167,7 +167,7 @@ def _new_thread(
     request: web.Request, parent: Channel, body: dict[str, Any], *, thread_id: int | None = None
 ) -> Channel:
     guild = _guild_of(parent)
-    if parent.kind is not ChannelKind.TEXT:
+    if parent.kind not in (ChannelKind.TEXT, ChannelKind.FORUM):
         raise ApiError(400, 50024, "Cannot execute action on this channel type")
     name = channel_attributes({"name": body.get("name") or ""}, guild)["name"]
     thread = Channel(

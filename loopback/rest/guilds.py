@@ -50,7 +50,7 @@ async def create_channel(request: web.Request) -> web.Response:
     errors = FormErrors()
     kind = body.get("type") or 0
     if kind not in set(ChannelKind) - {ChannelKind.DIRECT, ChannelKind.THREAD}:
-        errors.add(("type",), "BASE_TYPE_CHOICES", "Value must be one of (0, 2, 4, 13).")
+        errors.add(("type",), "BASE_TYPE_CHOICES", "Value must be one of (0, 2, 4, 13, 15).")
         raise invalid_form(errors.tree)
     attributes = channel_attributes(body, guild)
     if not attributes.get("name"):

@@ -94,6 +94,7 @@ class ChannelKind(IntEnum):
     CATEGORY = 4
     THREAD = 11
     STAGE = 13
+    FORUM = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +165,13 @@ class Channel:
 
     @property
     def is_thread(self) -> bool:
-        """Whether it hangs below a text channel."""
+        """Whether it hangs below a text channel, or is a post of a forum."""
         return self.kind is ChannelKind.THREAD
 
     @property
     def holds_messages(self) -> bool:
-        """Whether people can write in it; only categories cannot be written in."""
-        return self.kind is not ChannelKind.CATEGORY
+        """Whether people can write in it; in categories they cannot, and of a forum only in its posts."""
+        return self.kind not in (ChannelKind.CATEGORY, ChannelKind.FORUM)
 
     @property
     def last_message_id(self) -> int | None:
@@ -206,7 +207,11 @@ class Channel:
                 "video_quality_mode": 1,
                 "status": self.status,
             }
-        return shared | {"topic": self.topic, "default_auto_archive_duration": 1440}
+        shared |= {"topic": self.topic, "default_auto_archive_duration": 1440}
+        if self.kind is ChannelKind.FORUM:
+            shared |= {"available_tags": [], "default_sort_order": None, "default_forum_layout": 0}
+            shared |= {"default_reaction_emoji": None, "default_thread_rate_limit_per_user": 0}
+        return shared
 
     def _thread_json(self) -> dict[str, Any]:
         return {
