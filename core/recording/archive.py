@@ -375,8 +375,8 @@ class Archive:
             try:
                 await self.delete(record.id)
                 _log.info("recording %s was older than %s", record.id, age)
-            except RecordingError:
-                _log.exception("recording %s is too old but stays", record.id)
+            except (RecordingError, StoreError):
+                _log.exception("recording %s is too old, but not all of it could be deleted", record.id)
 
     def _clear(self, older_than_s: float = 0.0) -> None:
         """Delete what dead work left behind, and exports of yesterday; what cannot be deleted is tried again later."""

@@ -253,8 +253,8 @@ class Recordings:
         live = self.required(guild_id)
         await self._end(live, reason, render=False)
         await self._settled(live.id)  # somebody else may have ended it at the same moment, to keep it
-        await self.archive.forget(live.id)
         await asyncio.to_thread(delete_folder, live.folder, self._root)
+        await self.archive.forget(live.id)
 
     async def rendered(self, recording_id: str) -> Metadata:
         """Wait until a recording's files are finished.

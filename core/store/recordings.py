@@ -10,6 +10,7 @@ from sqlalchemy import ForeignKey, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from core.store.base import Base
+from core.store.word_index import forget_words, things_said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,13 +153,22 @@ class RecordingsRepository:
             return {row.user_id: row.name for row in await session.scalars(query)}
 
     async def delete(self, recording_id: str) -> None:
-        """Forget a recording."""
+        """Forget a recording, and every byte of what was said on it.
+
+        Raises:
+            StoreError: The database cannot be written; or it is forgotten, but bytes of it are still in the files.
+        """
         async with self._store.transaction() as session:
+            said = await things_said(session, recording_id)
             people = delete(RecordingPersonRow).where(RecordingPersonRow.recording_id == recording_id)
             await session.execute(people)
             channels = delete(RecordingChannelRow).where(RecordingChannelRow.recording_id == recording_id)
             await session.execute(channels)
             await session.execute(delete(RecordingRow).where(RecordingRow.id == recording_id))
+            if said:
+                await forget_words(session)
+        if said:
+            await self._store.scrub()
 
     async def add_person(self, recording_id: str, user_id: int, name: str) -> None:
         """Say that somebody is on a recording."""

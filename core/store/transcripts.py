@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from core.store.base import Base
 from core.store.recordings import RecordingRow
 from core.store.search_text import indexed
+from core.store.word_index import forget_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 # On SQLite an index of FTS5, which triggers keep as the table is.
 _MATCHING = "SELECT rowid FROM transcript_words WHERE transcript_words MATCH :asked"
-_REBUILD = "INSERT INTO transcript_words (transcript_words) VALUES ('rebuild')"
 _BATCH = 500
 MOST_RECORDINGS = 30_000  # that are searched at once: both databases take so many values
 
@@ -153,6 +153,7 @@ class TranscriptsRepository:
         """Forget what was said on a recording."""
         async with self._store.transaction() as session:
             await session.execute(delete(SpokenRow).where(SpokenRow.recording_id == recording_id))
+            await forget_words(session)
 
     async def delete_person(
         self, user_id: int, until: datetime, clean: Callable[[str], str], recording_ids: Iterable[str] = ()
@@ -180,7 +181,7 @@ class TranscriptsRepository:
             named = found | set(recording_ids)
             changed = await self._clean(session, named, clean)
             if gone or changed:
-                await _forget_words(session)
+                await forget_words(session)
             return gone
 
     async def _clean(self, session: AsyncSession, recording_ids: set[str], clean: Callable[[str], str]) -> int:
@@ -210,12 +211,6 @@ def _matches(session: AsyncSession, terms: Sequence[Term]) -> ColumnElement[bool
         " <-> ".join(f"'{word}'" for word in term.words) + (":*" if term.prefix else "") for term in terms
     )
     return func.to_tsvector(text("'simple'"), SpokenRow.indexed).op("@@")(func.to_tsquery(text("'simple'"), asked))
-
-
-async def _forget_words(session: AsyncSession) -> None:
-    """FTS5 marks words as deleted and drops them some day: here they are gone at once, with every copy in its tables."""
-    if session.get_bind().dialect.name == "sqlite":
-        await session.execute(text(_REBUILD))
 
 
 def _values(said: Spoken) -> dict[str, Any]:

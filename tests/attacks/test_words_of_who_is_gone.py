@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -96,7 +97,23 @@ async def test_what_one_said_is_handed_to_them_and_nobody_elses_words(library: L
 async def test_with_a_recording_its_words_go_from_every_byte(library: Library) -> None:
     await transcribed(library)
     await library.service.archive.delete("r1")
-    await library.store.scrub()
-    rows = await library.transcripts.repository.of_recording("r1")
-    assert rows == []
-    assert not list(library.root.glob("1/2/*"))
+    assert await library.transcripts.repository.of_recording("r1") == []
+    assert traces(library.root.parent, b"xylophone", b"Zebedee") == {}
+
+
+async def test_a_recording_that_is_too_old_goes_with_every_byte_of_its_words(library: Library) -> None:
+    folder = await transcribed(library)
+    library.clock.at_s += 3 * 24 * 3600.0
+    await library.service.archive._delete_older(timedelta(days=2))
+    assert not folder.exists()
+    assert traces(library.root.parent, b"xylophone", b"Zebedee") == {}
+
+
+async def test_words_of_other_recordings_are_found_after_one_is_deleted(library: Library) -> None:
+    library.lay("r2", bo=(2.0, FRIDAY))
+    await transcribed(library)
+    library.recogniser.lines = [FRIDAY]
+    await library.transcribed("r2")
+    await library.service.archive.delete("r1")
+    assert await library.found("friday") == [FRIDAY]
+    assert await library.found("xylophone") == []
