@@ -185,3 +185,36 @@ async def test_without_a_model_there_are_no_minutes_and_that_is_said(scene: Any)
     record = await say(scene, ada)
     await written(scene, record)
     assert "no model" in await scene.run(ada, "recordings summary", recording=record.id)
+
+
+async def test_minutes_are_written_by_themselves_where_that_is_set(scene: Any) -> None:
+    ada = await begin(scene, Scripted([FRIDAY]), model=True, transcripts={"summary": True})
+    point = {"text": "They meet on Friday.", "quote": "meet on friday at nine"}
+    scene.chat.script(text=json.dumps({"topics": [], "decisions": [point], "tasks": []}))
+    record = await say(scene, ada)
+    minutes = scene.runtime.recordings.archive.folder(record) / "minutes.md"
+    await scene.until(minutes.exists, 60)
+    assert "They meet on Friday" in minutes.read_text()
+
+
+async def test_what_was_said_on_a_recording_that_moved_is_found_by_who_may_see_all_its_channels(scene: Any) -> None:
+    ada = await begin(scene, Scripted([FRIDAY]))
+    recordings, guild = scene.runtime.recordings, scene.guild
+    board = scene.world.add_voice_channel(guild, "board room")
+    role = scene.world.add_role(guild, "recorders", Permission.MANAGE_CHANNELS)
+    cy = await scene.person("Cy", roles=[role])
+    await ada.play(stereo(FRIDAY))
+    await asyncio.sleep(0.3)
+    live = recordings.live(guild.id)
+    scene.world.voice.move(guild, scene.bot_user.id, board)
+    await scene.until(lambda: live.record.channel_ids == (scene.voice.id, board.id))
+    await scene.run(ada, "voice record", action="stop")
+    await recordings.rendered(live.id)
+    await written(scene, live.record)
+    assert "1 found" in await scene.run(cy, "recordings search", words="friday")
+    scene.world.set_overwrite(board, role, deny=Permission.VIEW_CHANNEL | Permission.MANAGE_CHANNELS)
+    known = scene.runtime.bot.get_guild(guild.id)
+    theirs = known.get_role(role.id)
+    await scene.until(lambda: not known.get_channel(board.id).permissions_for(theirs).view_channel)
+    assert "1 found" not in await scene.run(cy, "recordings search", words="friday")
+    assert "1 found" in await scene.run(ada, "recordings search", words="friday")
