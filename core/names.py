@@ -13,6 +13,9 @@ LONGEST = 100  # characters shown of a name; Discord's own are shorter
 NAMELESS = "someone"
 _MOST_MARKS = 3  # accents on one letter
 _JOINERS = "\u200c\u200d"  # shape letters of some scripts, and glue emoji
+_FILLERS = (
+    "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that nobody can see: Hangul fillers, an empty Braille cell
+)
 _FIRST_JOINED = "\u0590"
 _MARKUP = re.compile(r"([\\*_~|`\[\]()<>:/#=^])")
 _LINE_START = re.compile(r"^([-+.•]|\d{1,9}(?=[.)]))")
@@ -26,7 +29,7 @@ def plain(name: str, limit: int = LONGEST) -> str:
     kept: list[str] = []
     marks = 0
     for character in name[: 4 * limit]:
-        if character.isspace():
+        if character.isspace() or character in _FILLERS:
             kept.append(" ")
             continue
         kind = unicodedata.category(character)

@@ -17,6 +17,10 @@ BARS = "||"
 _MARK = re.compile(r"\\.|`++|\|\|", re.DOTALL)
 _LANGUAGE = re.compile(r"([a-zA-Z0-9_+\-.#]{1,200}+)\n")
 _BLANKS = {True: re.compile(r"\n*+"), False: re.compile(" *+")}
+_QUOTE, _LONGEST_QUOTE = re.compile(r"> ?"), 3
+# Discord's own in angle brackets: it must stay in one piece.
+_TOKEN = re.compile(r"<(?:a?:\w{1,40}:|@[!&]?|#|t:-?|id:|/[^<>\n:]{1,100}:)\w{1,24}(?::\w)?>")
+_LONGEST_TOKEN = 140
 _LONGEST_INLINE = 1000
 _HALVES = re.compile("[\ud800-\udfff]")
 _MASKED = re.compile(r"\](?=\(\s*+<?[A-Za-z][A-Za-z0-9+.-]{1,30}:)")  # the middle of [words](https://elsewhere)
@@ -35,6 +39,7 @@ class _Span:
     opening: str
     closing: str
     exact: bool = False  # white space counts
+    quote: str = ""  # stands before each of its lines
 
 
 def split(text: str, limit: int = MESSAGE_LIMIT, *, growing: bool = False) -> list[str]:
@@ -65,6 +70,8 @@ def split(text: str, limit: int = MESSAGE_LIMIT, *, growing: bool = False) -> li
         if page.strip() or opening:
             pages.append(f"{opening}{page}{closing}")
         opening = "".join(span.opening for span in around)
+        if code and text[cut] != "\n":
+            opening += around[-1].quote
         at = cut + (text[cut] == "\n") if code else _BLANKS[text[cut] == "\n"].match(text, cut).end()  # pyright: ignore[reportOptionalMemberAccess] - always matches
     return [page for page in pages if page.strip()]
 
@@ -84,7 +91,7 @@ def without_masked_links(text: str) -> str:
 class _Spans:
     """Code blocks, code inside lines, and spoilers of a text, as Discord finds them."""
 
-    longest_closing = 10
+    longest_closing = 16
 
     def __init__(self, text: str, *, growing: bool) -> None:
         self._text = text
@@ -124,7 +131,11 @@ class _Spans:
         inner = language.end() if language else start + 3 + newline
         close = self._text.find(FENCE, start + 3, end)
         close, after = (end, end) if close < 0 else (close, close + 3)
-        spans.append(_Span(start, inner, close, after, f"{FENCE}{name}\n", f"\n{FENCE}", exact=True))
+        line = self._text.rfind("\n", max(0, start - _LONGEST_QUOTE), start) + 1
+        found = _QUOTE.fullmatch(self._text, line, start)
+        quote = found[0] if found else ""
+        marks = f"{quote}{FENCE}{name}\n", f"\n{quote}{FENCE}"
+        spans.append(_Span(start, inner, close, after, *marks, exact=True, quote=quote))
         return after
 
     def _inline(self, start: int, mark: str, end: int, spans: list[_Span]) -> int:
@@ -168,8 +179,11 @@ def _cut(text: str, at: int, room: int, spans: _Spans) -> int:
 
 
 def _between_characters(text: str, at: int, room: int) -> int:
-    """`room`, or a little before, so that accents and joined emoji stay with their letter."""
+    """`room`, or a little before, so that accents and joined emoji stay with their letter, and mentions whole."""
     end = room
+    for token in _TOKEN.finditer(text, max(at, room - _LONGEST_TOKEN), room + _LONGEST_TOKEN):
+        if at < token.start() < room < token.end():
+            return token.start()
     while end > max(at + 1, room - _MOST_GLUED) and (_glued(text[end]) or text[end - 1] in "\u200c\u200d\\"):
         end -= 1
     return end if end > max(at + 1, room - _MOST_GLUED) else room

@@ -9,7 +9,9 @@ MOST_REPEATS = 3
 _EMOJI = re.compile(
     "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\u2190-\u21ff\u25a0-\u25ff\u20e3\ufe00-\ufe0f\U000e0000-\U000e01ef\u3030\u303d\u3297\u3299]"
 )
-_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffd\U00013430-\U0001345f]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u115f\u1160\u2800\u3164\uffa0\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffd\U00013430-\U0001345f]"
+)
 _JOINERS = "\u200c\u200d"  # they shape letters in Persian and Indic scripts, and glue emoji elsewhere
 _FIRST_JOINED_SCRIPT = "\u0590"
 _DIGITS = frozenset("0123456789")

@@ -103,3 +103,24 @@ def test_accents_and_joined_emoji_are_not_torn() -> None:
 
 def test_half_characters_are_replaced() -> None:
     assert split("a\ud83d\ude00 \ud83d b") == ["a😀 \ufffd b"]
+
+
+@pytest.mark.parametrize("line", ["x = 1", "y" * 2500])
+def test_code_in_a_quote_stays_in_its_quote(line: str) -> None:
+    text = "> ```py\n" + f"> {line}\n" * (700 if len(line) < 10 else 2) + "> ```\nafter"
+    pages = split(text)
+    assert len(pages) > 2
+    for page in pages[:-1]:
+        assert len(page) <= 2000
+        assert page.startswith("> ```py\n> ")
+        assert page.endswith("\n> ```")
+        assert all(line.startswith("> ") for line in page.split("\n"))
+    code = "".join(page.partition("\n")[2].rpartition("\n> ```")[0].replace("> ", "") for page in pages)
+    assert code.replace("\n", "").startswith(line * 2)
+
+
+@pytest.mark.parametrize("token", ["<:kekw:123456789012345678>", "<a:x:123456789012345678>", "<@123456789012345678>"])
+def test_mentions_and_emoji_are_never_cut(token: str) -> None:
+    pages = split(token * 200)
+    assert all(page.count(token) * len(token) == len(page) <= 2000 for page in pages)
+    assert "".join(pages) == token * 200

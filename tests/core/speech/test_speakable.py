@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.speech.speakable import Names, Speakable
+from core.names import sayable
+from core.speech.speakable import Names, Speakable, is_sayable
 
 NAMES = Names(user=lambda user_id: f"Ann{user_id}", role=lambda _: "Mods", channel=lambda _: "general")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -151,3 +152,11 @@ def test_a_name_is_said_as_words_whatever_it_is() -> None:
     for name, words in [("🔥", "someone"), ("```", "someone"), ("||Bob|| <@3>", "Bob 3"), ("# Ann", "Ann")]:
         speakable = Speakable(Names(user=lambda _, name=name: name))
         assert speakable.push("Hi <@1>, you") == f"Hi {words}, you"
+
+
+@pytest.mark.parametrize("filler", ["\u3164", "\u115f\u1160", "\uffa0", "\u2800", "\u200b\u2060"])
+def test_letters_that_nobody_can_see_say_nothing(filler: str) -> None:
+    assert not is_sayable(filler)
+    assert said(f"Hello{filler} <@1>") == "Hello Ann1"
+    assert sayable(filler) == "someone"
+    assert sayable(f"{filler}Ada{filler}") == "Ada"
