@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from core.bot.closing import ClosingStack
     from core.bot.hearing_session import HearingParts
+    from core.bot.live_transcripts import LiveTranscripts
     from core.bot.presence_line import PresenceLine
     from core.bot.recording_minutes import RecordingMinutes
     from core.bot.sent_sound import SentSounds
@@ -208,6 +209,35 @@ async def open_transcripts(
     ground.closing.close_later("transcripts", transcripts.close)
     await transcripts.open()
     return transcripts
+
+
+def open_live_transcripts(
+    ground: Ground,
+    transcripts: Transcripts,
+    recordings: Recordings,
+    hearing: Hearing,
+    voice: VoiceService,
+    privacy: Privacy,
+) -> LiveTranscripts:
+    """What is said on recordings, written down while they run."""
+    from core.bot.live_transcripts import LiveTranscripts
+
+    live = LiveTranscripts(
+        ground.config.hearing.transcripts,
+        recordings,
+        transcripts.repository,
+        hearing=hearing,
+        voice=voice,
+        consent=privacy.consent,
+        hub=ground.hub,
+        clock=ground.clock,
+    )
+    privacy.register("live transcripts", live, first=True)  # before the words that are searched: none come after
+    for kind in ("recorded", "heard"):
+        privacy.respect(kind, live.decided, first=True)
+    transcripts.before.append(live.settled)
+    ground.closing.close_later("live transcripts", live.close)
+    return live
 
 
 def open_minutes(ground: Ground, recordings: Recordings, transcripts: Transcripts, models: Models) -> RecordingMinutes:

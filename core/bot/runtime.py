@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from discord.ext import commands
 
     from core.bot.interactions import InteractionRouter
+    from core.bot.live_transcripts import LiveTranscripts
     from core.bot.messages import MessageRouter
     from core.bot.openers import Ground
     from core.bot.recording_minutes import RecordingMinutes
@@ -79,6 +80,7 @@ class Runtime:
     transcriber: Transcriber | None
     transcripts: Transcripts
     minutes: RecordingMinutes
+    live_transcripts: LiveTranscripts
     conversation: Conversation
     intake: Intake
     hearing: Hearing
@@ -318,7 +320,7 @@ class Runtime:
 
     def _open_hearing(self, ground: Ground) -> None:
         from core.bot.hearing_session import HearingParts
-        from core.bot.openers import create_hearing, open_voice_hearing
+        from core.bot.openers import create_hearing, open_live_transcripts, open_voice_hearing
 
         self.hearing = create_hearing(ground, self.transcriber)
         parts = HearingParts(
@@ -329,6 +331,9 @@ class Runtime:
             self.privacy.consent,
             self.hub,
             self.clock,
+        )
+        self.live_transcripts = open_live_transcripts(
+            ground, self.transcripts, self.recordings, self.hearing, self.voice, self.privacy
         )
         self.voice_hearing = open_voice_hearing(ground, parts, self.voice)
 

@@ -99,7 +99,10 @@ class TranscribedPeople:
             except (ParleyError, OSError):
                 _log.exception("somebody could not be taken out of the transcripts in %s", folder.name)
                 failed += 1
-        ids = [record.id for record in records]
+        running = [
+            record for record in archive.everywhere() if record.state == "recording" and record.started_at <= until
+        ]
+        ids = [record.id for record in (*records, *running)]
         await self._repository.delete_person(user_id, until, clean or (lambda text: text), ids)
         if failed:
             raise HearingError(NOT_ALL.format(count=failed))

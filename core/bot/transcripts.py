@@ -20,7 +20,7 @@ from core.recording.files import file_in
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from core.clock import Clock
@@ -91,6 +91,7 @@ class Transcripts:
         self.searches = Searches(repository, clock)
         self._index = TranscriptIndex(repository, recordings.archive)
         self.after: list[Callable[[RecordingRecord, Transcript], None]] = []  # told of each finished transcript
+        self.before: list[Callable[[str], Awaitable[None]]] = []  # waited for before a recording is begun with
         self.voices = RecordingVoices(recordings.archive, self._index, lane, models)
         self._section = section
         self._recordings = recordings
@@ -221,6 +222,8 @@ class Transcripts:
         try:
             if before is not None:
                 await asyncio.wait({before})
+            for settled in self.before:
+                await settled(recording_id)
             while True:
                 record = self._archive.find(recording_id)
                 if record is None or record.state != "finished":

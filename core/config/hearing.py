@@ -54,6 +54,11 @@ class TranscriptsSection(Section):
     auto: bool = Field(
         default=True, description="Write a transcript of every recording when it is over; else when somebody asks."
     )
+    live: Literal["heard", "always", "off"] = Field(
+        default="heard",
+        description="What is written down while a recording runs, to be found before its end. heard: what the bot hears "
+        "anyway, at no further cost; always: everybody, also where it answers nobody; off: nothing.",
+    )
     model: str = Field(
         default="", description="Model for recordings, of the same engine; empty takes that of `[hearing]`."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from core.errors import HearingError
 from core.events import SpeechBegan, UtteranceEnded, WordsHeard
@@ -62,6 +62,18 @@ Notice = Began | WentOn | Ended | Heard | NotUnderstood | Forgotten
 _Outcome = tuple[Transcription, float] | HearingError
 
 
+class HearingFollower(Protocol):
+    """Who follows what is heard in all sessions. Called on the loop; must not wait."""
+
+    def heard(self, guild_id: int, heard: Heard) -> None:
+        """Somebody said something, and may be heard still."""
+        ...
+
+    def listening_changed(self, guild_id: int) -> None:
+        """Somebody began or ceased to listen in a guild."""
+        ...
+
+
 class HeardSession:
     """One session that is listened to. `tell` gets everything, in order for each person, on the event loop.
 
@@ -71,6 +83,7 @@ class HeardSession:
         tell: Called with every notice; must not wait.
         bias: The names to listen for, asked for every utterance.
         language: The language that a person speaks, if they said so.
+        captions: Whether nobody waits for an answer: others go first, and times of words are wanted.
     """
 
     def __init__(
@@ -80,7 +93,11 @@ class HeardSession:
         tell: Callable[[Notice], None],
         bias: Callable[[], Bias],
         language: Callable[[int], str | None],
+        *,
+        captions: bool = False,
     ) -> None:
+        self.guild_id = room.guild_id
+        self._captions = captions
         self._hearing = hearing
         self._room = room
         self._tell = tell
@@ -225,6 +242,8 @@ class HeardSession:
                     heard.transcription.language,
                 )
             )
+            for follower in tuple(self._hearing.followers):
+                follower.heard(self._room.guild_id, heard)
         self._tell(heard)
 
     async def _understand(self, utterance: Utterance, purpose: Purpose) -> _Outcome:
@@ -234,7 +253,8 @@ class HeardSession:
                 utterance.samples,
                 language=self._language(utterance.user_id),
                 bias=self._bias(),
-                purpose=purpose,
+                words=self._captions,
+                purpose="captions" if self._captions else purpose,
                 replaces=utterance.key,
             )
             return understood, self._hearing.clock.monotonic() - begun_s
@@ -268,6 +288,7 @@ class Hearing:
         self._opened = False
         self._opening = asyncio.Lock()
         self._sessions: list[HeardSession] = []
+        self.followers: list[HearingFollower] = []
 
     @property
     def transcriber(self) -> Transcriber:
@@ -305,6 +326,7 @@ class Hearing:
         *,
         bias: Callable[[], Bias] = lambda: NO_BIAS,
         language: Callable[[int], str | None] = lambda _: None,
+        captions: bool = False,
     ) -> HeardSession:
         """Hear a session from now on; see `HeardSession`.
 
@@ -312,14 +334,20 @@ class Hearing:
             HearingError: There is no recogniser.
         """
         await self.open()
-        session = HeardSession(self, room, tell, bias, language)
+        session = HeardSession(self, room, tell, bias, language, captions=captions)
         self._sessions.append(session)
+        self._changed(room.guild_id)
         return session
 
     def gone(self, session: HeardSession) -> None:
         """A session is not listened to any more."""
         if session in self._sessions:
             self._sessions.remove(session)
+            self._changed(session.guild_id)
+
+    def _changed(self, guild_id: int) -> None:
+        for follower in tuple(self.followers):
+            follower.listening_changed(guild_id)
 
     async def close(self) -> None:
         """Hear nobody any more."""

@@ -110,13 +110,14 @@ class Privacy:
 
     # Decisions --------------------------------------------------------------------------------------------------------
 
-    def respect(self, kind: Kind, reaction: Reaction) -> Handle:
+    def respect(self, kind: Kind, reaction: Reaction, *, first: bool = False) -> Handle:
         """Have a room told of each decision as it is made, after it holds.
 
         `reaction` gets the person and the decision (None: taken back), undoes what is under way, and gives a sentence
-        about what it deleted, or an empty string. What it cannot do it raises as a `ParleyError`.
+        about what it deleted, or an empty string. What it cannot do it raises as a `ParleyError`. `first`: before others.
         """
-        self._reactions[kind].append(reaction)
+        reactions = self._reactions[kind]
+        reactions.insert(0 if first else len(reactions), reaction)
         return Handle(lambda: self._reactions[kind].remove(reaction), f"reaction to decisions on being {kind}")
 
     async def decide(self, user_id: int, decision: Decision | None, kinds: Iterable[Kind] = ("recorded",)) -> Settled:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -102,6 +103,7 @@ class Recorder:
             on_opened=self._opened,
         )
         self.log = LiveLog(metadata, source, clock, self.commands, self.tracks, self.packets.may_write, start_s)
+        self._pauses: list[tuple[float, float]] = []  # since the start; the last one may be open
         self._clock = clock
         self._limits = limits or RecordingLimits()
         self._on_ended, self._on_heard = on_ended, on_heard
@@ -125,6 +127,7 @@ class Recorder:
         """Let packets go by; time runs on, so tracks are silent meanwhile."""
         if not self.packets.paused:
             self.packets.paused = True
+            self._pauses.append((self._clock.monotonic() - self.started_s, math.inf))
             self.log.gap_started(reason, "pause", by)
 
     def resume(self) -> None:
@@ -132,6 +135,11 @@ class Recorder:
         if self.packets.paused:
             self.log.gap_ended("pause")
             self.packets.paused = False
+            self._pauses[-1] = (self._pauses[-1][0], self._clock.monotonic() - self.started_s)
+
+    def was_paused(self, from_s: float, until_s: float) -> bool:
+        """Whether any moment between these, in seconds since the start, is in a pause."""
+        return any(began_s <= until_s and from_s <= ended_s for began_s, ended_s in self._pauses)
 
     def forget(self, user_id: int) -> Future[None]:
         """Delete what was written of a person; done when the future is. Whether more comes, consent decides."""
