@@ -44,7 +44,7 @@ class Undecryptable(Exception):
 def is_encrypted(payload: bytes) -> bool:
     """Whether a payload ends as DAVE frames do. About one plain Opus frame in ten million does so by chance."""
     size = len(payload)
-    if size <= SMALLEST_TRAILER or payload[-2:] != MARKER:
+    if payload[-2:] != MARKER or size <= SMALLEST_TRAILER:
         return False
     trailer = payload[-3]
     if not SMALLEST_TRAILER <= trailer <= LARGEST_TRAILER or trailer >= size:
@@ -77,7 +77,7 @@ class FrameDecryptor:
         """
         # `davey` tells plain from encrypted by the same marker, but in passthrough mode, which discord.py switches on
         # and which never expires, it lets everything pass that has none. So the marker is looked at here, first.
-        if payload[-2:] != MARKER or not is_encrypted(payload):
+        if not is_encrypted(payload):
             self._require_plain_allowed(user_id, at_s)
             return payload, True
         try:

@@ -38,8 +38,9 @@ _HEADER = struct.Struct(">BBHII")
 _VERSION, _VERSION_2, _PADDING, _EXTENSION, _CSRC_COUNT = 0xC0, 0x80, 0x20, 0x10, 0x0F
 _PREAMBLE_SIZE = 4
 # Version 2, no padding, no contributing sources; with an extension as Discord's server sends it, or without; marked or not.
-_EXTENDED = frozenset({b"\x90\x78", b"\x90\xf8"})
-_USUAL = _EXTENDED | {b"\x80\x78", b"\x80\xf8"}
+_USUAL_HEADER = struct.Struct(">HHII")
+_EXTENDED, _PLAIN = (0x9078, 0x90F8), (0x8078, 0x80F8)
+_USUAL = frozenset((*_EXTENDED, *_PLAIN))
 _LEAST_USUAL = _HEADER.size + _PREAMBLE_SIZE + OVERHEAD
 
 
@@ -150,31 +151,33 @@ class Receiver:
         This is what the process does most. So the usual packet, the next one of a stream whose person is known, takes a
         short way; `_take` is the whole one, and does the same for every packet.
         """
-        if len(datagram) > _LEAST_USUAL and (header := datagram[:2]) in _USUAL:
-            _, _, sequence, timestamp, ssrc = _HEADER.unpack_from(datagram)
+        if len(datagram) > _LEAST_USUAL:
+            kind, sequence, timestamp, ssrc = _USUAL_HEADER.unpack_from(datagram)
             stream, link, decrypt = self._streams.get(ssrc), self._link, self._decrypt
             if (
                 stream is not None
                 and decrypt is not None
                 and link.secret_key is self._key
-                and stream.user_id is not None
-                and stream.user_id == self._users.get(ssrc)
+                and (user_id := stream.user_id) is not None
+                and user_id == self._users.get(ssrc)
                 and (sequence - stream.window.top) & 0xFFFF == 1
+                and kind in _USUAL
                 and not stream.sealed.packets
                 and stream.before is None
                 and link.mode == self._mode
             ):
-                clear, skipped = _HEADER.size, 0
-                if header in _EXTENDED:
-                    clear, skipped = clear + _PREAMBLE_SIZE, 4 * (datagram[14] << 8 | datagram[15])
                 try:
-                    payload = decrypt(datagram[-4:] + AES_NONCE_REST, datagram[clear:-4], datagram[:clear])[skipped:]
+                    if kind in _EXTENDED:
+                        body = decrypt(datagram[-4:] + AES_NONCE_REST, datagram[16:-4], datagram[:16])
+                        payload = body[4 * (datagram[14] << 8 | datagram[15]) :]
+                    else:
+                        payload = decrypt(datagram[-4:] + AES_NONCE_REST, datagram[12:-4], datagram[:12])
                 except FORGED:
                     self._dropped["forged"] += 1
                     return
                 if payload:
                     stream.window.accept(sequence)
-                    self._decrypt_and_deliver(ssrc, stream, stream.user_id, (sequence, timestamp, arrival_s, payload))
+                    self._decrypt_and_deliver(ssrc, stream, user_id, (sequence, timestamp, arrival_s, payload))
                     return
         self._take(datagram, arrival_s)
 
@@ -294,20 +297,24 @@ class Receiver:
         self._decrypt_and_deliver(ssrc, stream, user_id, packet)
 
     def _decrypt_and_deliver(self, ssrc: int, stream: Stream, user_id: int, packet: Packet) -> None:
-        payload = packet[3]
+        sequence, timestamp, arrival_s, payload = packet
+        heard = stream.heard
         if payload == OPUS_SILENCE:
-            stream.heard.silent += 1
+            heard.silent += 1
         else:
             try:
-                payload, plain = self._dave.open(user_id, payload, packet[2])
+                payload, plain = self._dave.open(user_id, payload, arrival_s)
             except Undecryptable as failure:
                 cause = failure.args[0]
-                stretch = stream.heard.refuse(cause, packet[2])
+                stretch = heard.refuse(cause, arrival_s)
                 if cause in KEY_MAY_COME:
                     stream.sealed.keep(packet, stretch)
                 return
-            stream.heard.plain += plain
-        self._deliver(ssrc, stream, user_id, packet, payload)
+            if plain:
+                heard.plain += 1
+        heard.packets += 1
+        self._delivered += 1
+        self._send(OpusFrame(user_id, ssrc, timestamp, sequence, arrival_s, payload))
 
     def _deliver(self, ssrc: int, stream: Stream, user_id: int, packet: Packet, opus: bytes) -> None:
         stream.heard.packets += 1
