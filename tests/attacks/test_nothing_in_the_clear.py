@@ -199,3 +199,38 @@ async def test_without_dave_plain_is_right(scene: Any) -> None:
     await said_whole(scene, turn)
     assert sealed(scene) == 0
     assert plain(scene) > 20
+
+
+async def test_moved_between_channels_in_mid_sentence_it_sends_nothing_in_the_clear(scene: Any) -> None:
+    other = scene.world.add_voice_channel(scene.guild, "Attic")
+    empty = scene.world.add_voice_channel(scene.guild, "Cellar")
+    await scene.start()
+    ada = await scene.joined()
+    bob = await scene.person("Bob")
+    await bob.join(other)
+    scene.discord.voice.faults.proposal_delay_s = 0.5
+    turn = scene.runtime.conversation.say(scene.session, " ".join([STORY] * 4))
+    await ada.ears.wait_for_voice(scene.bot_user.id)
+    for place in (other, empty, scene.voice, other):
+        scene.world.voice.move(scene.guild, scene.bot_user.id, place)
+        await asyncio.sleep(1.0)
+    await bob.ears.wait_for_voice(scene.bot_user.id)
+    await said_whole(scene, turn)
+    assert plain(scene) == 0
+    assert ada.ears.plain_frames == bob.ears.plain_frames == 0
+
+
+async def test_people_who_come_and_go_while_it_speaks_hear_nothing_in_the_clear(scene: Any) -> None:
+    await scene.start()
+    ada = await scene.joined()
+    bob = await scene.person("Bob")
+    turn = scene.runtime.conversation.say(scene.session, " ".join([STORY] * 3))
+    await ada.ears.wait_for_voice(scene.bot_user.id)
+    for _ in range(3):
+        await bob.join(scene.voice)
+        await asyncio.sleep(0.6)
+        await bob.leave()
+        await asyncio.sleep(0.3)
+    await said_whole(scene, turn)
+    assert plain(scene) == 0
+    assert ada.ears.plain_frames == bob.ears.plain_frames == 0
