@@ -9,6 +9,7 @@ import random
 import tempfile
 import time
 import traceback
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,11 +34,11 @@ class Fuzzed:
     slowest_ms: float
 
 
-def fuzz(target: Callable[[Path], Callable[[random.Random], None]], count: int, *, seed: int = 1) -> Fuzzed:
+def fuzz(target: Callable[[Path, ExitStack], Callable[[random.Random], None]], count: int, *, seed: int = 1) -> Fuzzed:
     """Try `count` damaged inputs; each has a seed of its own, which a fault names, so that it can be had again."""
     process, faults, times_s = psutil.Process(), dict[str, str](), list[float]()
-    with tempfile.TemporaryDirectory(prefix="parley-fuzz-") as name, _quiet():
-        attempt = target(Path(name))
+    with tempfile.TemporaryDirectory(prefix="parley-fuzz-") as name, _quiet(), ExitStack() as closing:
+        attempt = target(Path(name), closing)
         before = 0
         for number in range(count):
             if number == int(count * WARM_UP):

@@ -43,6 +43,7 @@ from loopback.voice.transport import MODES
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
+    from contextlib import ExitStack
     from pathlib import Path
 
 AES = "aead_aes256_gcm_rtpsize"
@@ -62,7 +63,7 @@ def _metadata() -> Metadata:
     return metadata
 
 
-def datagrams(folder: Path) -> Callable[[random.Random], None]:
+def datagrams(folder: Path, closing: ExitStack) -> Callable[[random.Random], None]:
     """UDP: damaged on the way, and sealed anew around what is damaged inside, as a server could; through to a journal."""
     voices = crowd(2, 4.0, mode=AES, dave=True, loss=0.0)
     client = offline_client(ParleyVoiceClient, asyncio.new_event_loop(), 9, AES)
@@ -78,6 +79,7 @@ def datagrams(folder: Path) -> Callable[[random.Random], None]:
         consent=RecordingConsent("announce"),
         clock=SystemClock(),
     )
+    closing.callback(recorder.stop, "enough")
     receiver.subscribe(recorder.write, owner="fuzz")
     seeds = [datagram for _, datagram in voices.datagrams]
     seal = MODES[AES](bytes(KEY)).seal
@@ -129,7 +131,7 @@ class _Socket:
         _ = code
 
 
-def gateway(_folder: Path) -> Callable[[random.Random], None]:
+def gateway(_folder: Path, _closing: ExitStack) -> Callable[[random.Random], None]:
     """The voice gateway's JSON and binary messages to a connection that stands; it may ask to be made anew, no more."""
     loop = asyncio.new_event_loop()
     client = offline_client(ParleyVoiceClient, loop, 9, AES)
@@ -180,7 +182,7 @@ def gateway(_folder: Path) -> Callable[[random.Random], None]:
     return attempt
 
 
-def journals(folder: Path) -> Callable[[random.Random], None]:
+def journals(folder: Path, _closing: ExitStack) -> Callable[[random.Random], None]:
     """Ogg journals: read, and every so often rendered."""
     path = folder / "anna.ogg"
     writer = JournalWriter(path, 7, {"TITLE": "Anna"})
@@ -207,7 +209,7 @@ def journals(folder: Path) -> Callable[[random.Random], None]:
     return attempt
 
 
-def metadata(folder: Path) -> Callable[[random.Random], None]:
+def metadata(folder: Path, _closing: ExitStack) -> Callable[[random.Random], None]:
     """`metadata.json` of a recording that was brought in."""
     write_metadata(folder, _metadata())
     seed = (folder / FILE).read_bytes()
@@ -221,7 +223,7 @@ def metadata(folder: Path) -> Callable[[random.Random], None]:
     return attempt
 
 
-def uploads(_folder: Path) -> Callable[[random.Random], None]:
+def uploads(_folder: Path, _closing: ExitStack) -> Callable[[random.Random], None]:
     """Sound files and pictures that people send."""
     sounds = [_sound("wav", "pcm_s16le"), _sound("mp3", "libmp3lame"), _sound("ogg", "libopus"), _sound("flac", "flac")]
     pictures = [_picture(kind) for kind in ("PNG", "JPEG", "GIF", "WEBP")]

@@ -12,6 +12,7 @@ from bench._targets import journals, metadata, uploads
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
+    from contextlib import ExitStack
     from pathlib import Path
 
 GROWTH_MB = 30.0
@@ -19,7 +20,7 @@ GROWTH_MB = 30.0
 
 @pytest.mark.parametrize(("target", "count"), [(journals, 300), (metadata, 400), (uploads, 120)])
 def test_damaged_files_never_raise_what_nobody_expects(
-    target: Callable[[Path], Callable[[random.Random], None]], count: int
+    target: Callable[[Path, ExitStack], Callable[[random.Random], None]], count: int
 ) -> None:
     found = fuzz(target, count)
     assert found.faults == ()
@@ -27,7 +28,7 @@ def test_damaged_files_never_raise_what_nobody_expects(
 
 
 def test_a_fault_is_found_named_and_had_again() -> None:
-    def target(_folder: Path) -> Callable[[random.Random], None]:
+    def target(_folder: Path, _closing: ExitStack) -> Callable[[random.Random], None]:
         def attempt(rng: random.Random) -> None:
             if rng.random() < 0.1:
                 raise KeyError("seq")
