@@ -38,6 +38,8 @@ VOLUME = "Volume is {volume:.0%}."
 VOICE_SET = "Your messages are read with {how}."
 LISTENS = "I listen to what is said in the channel."
 LISTENS_NOT = "I do not listen to what is said in the channel."
+CAPTIONS = "What is said is written down in {channel}."
+CAPTIONS_OFF = "What is said here is not written down."
 LISTENS_NO_MORE = "I do not listen to what is said here any more."
 SERVER_ONLY = "This works in a server only."
 NOT_YOURS = "You may not join {channel}, so you cannot send me there."
@@ -103,6 +105,20 @@ class VoiceCog(ParleyCog, name="Voice"):
             elif await hearing.stop(session):
                 await session.notice(LISTENS_NO_MORE)
         await answer(interaction, LISTENS if hearing.hears(session) else LISTENS_NOT)
+
+    @subcommand("voice", "captions", "Show or set whether I write down what is said here, as it is said.")
+    @app_commands.describe(on="Whether to write captions; everybody in the channel is told")
+    async def captions(self, interaction: discord.Interaction, on: bool | None = None) -> None:
+        """Begin or end captions, for this session."""
+        session, captions = self._session(interaction), self.runtime.captions
+        if on is not None:
+            self._require_say(interaction, session)
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            await (captions.start(session) if on else captions.stop(session))
+        place = captions.place(session)
+        await answer(
+            interaction, CAPTIONS_OFF if place is None else CAPTIONS.format(channel=f"<#{getattr(place, 'id', 0)}>")
+        )
 
     # Sound ------------------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from core.names import sayable, shown
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from core.clock import Clock
     from core.config.hearing import HearingSection
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+CAPTIONS_EVERY_S = 1.0
 ECHO_S = 10.0  # how long what the bot said may come back out of somebody's loudspeakers
 MISSED = "I did not understand what {name} said. {why}"
 
@@ -57,9 +58,12 @@ class HearingParts:
 class HearingSession:
     """Made by `VoiceHearing.start`."""
 
-    def __init__(self, parts: HearingParts, session: VoiceSession) -> None:
+    def __init__(self, parts: HearingParts, session: VoiceSession, *, answers: bool = True) -> None:
+        """Takes whether what is said is answered; it may change."""
         section = parts.section
         self.session = session
+        self.answers = answers
+        self._watcher: Callable[[Notice], None] | None = None
         self._parts = parts
         self._bots: dict[int, bool] = {}  # who was seen here, also if they have left since
         self._said: deque[tuple[float, str]] = deque(maxlen=8)  # by the bot, and when it ended
@@ -91,6 +95,8 @@ class HearingSession:
         session, parts = self.session, self._parts
         room = HeardRoom(session.guild.id, lambda: session.channel.id, session.receiver, self._allows)
         self._heard = await parts.hearing.listen(room, self._tell, bias=self._bias)
+        if self._watcher is not None:
+            self.watch(self._watcher)
         parts.hub.subscribe(TurnEnded, self._turn_ended, owner=self)
 
     async def close(self) -> None:
@@ -101,6 +107,21 @@ class HearingSession:
         await self._floor.close()
         await self.barge_in.close()
         await self._tasks.cancel_all()
+
+    def watch(self, watcher: Callable[[Notice], None] | None) -> None:
+        """Tell somebody what is heard, also while it is said; None ends that."""
+        self._watcher = watcher
+        if self._heard is None:
+            return
+        if watcher is not None:
+            self._heard.show("captions", CAPTIONS_EVERY_S, "captions")
+        else:
+            self._heard.hide("captions")
+
+    async def answer_no_more(self) -> None:
+        """Listen on for whoever watches."""
+        self.answers = False
+        await self.barge_in.close()
 
     def left(self, user_id: int) -> None:
         """Somebody left the channel; what they said so far counts."""
@@ -146,6 +167,10 @@ class HearingSession:
     # What was heard ---------------------------------------------------------------------------------------------------
 
     def _tell(self, notice: Notice) -> None:
+        if self._watcher is not None and not (isinstance(notice, Heard) and self._is_own(notice.transcription.text)):
+            self._watcher(notice)
+        if not self.answers:
+            return
         self.barge_in.tell(notice)
         self._floor.tell(notice)
         if isinstance(notice, NotUnderstood):
@@ -173,7 +198,8 @@ class HearingSession:
             turn.decided_s,
             turn.recogniser_s,
         )
-        self._tasks.start(self._take(turn.lines))
+        if self.answers:
+            self._tasks.start(self._take(turn.lines))
 
     async def _take(self, said: Sequence[SpokenLine]) -> None:
         """Hand what was said to the intake, which decides whether and how it is answered."""

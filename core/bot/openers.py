@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import discord
 
+    from core.bot.captions import LiveCaptions
     from core.bot.closing import ClosingStack
     from core.bot.hearing_session import HearingParts
     from core.bot.live_transcripts import LiveTranscripts
@@ -174,6 +175,15 @@ def open_voice_hearing(ground: Ground, parts: HearingParts, voice: VoiceService)
     voice_hearing = VoiceHearing(parts, voice)
     ground.closing.close_later("voice hearing", voice_hearing.close)
     return voice_hearing
+
+
+def open_captions(ground: Ground, hearing: VoiceHearing) -> LiveCaptions:
+    """Captions of sessions."""
+    from core.bot.captions import LiveCaptions
+
+    captions = LiveCaptions(hearing, ground.hub, ground.clock)
+    ground.closing.close_later("captions", captions.close)
+    return captions
 
 
 async def open_transcripts(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import discord
     from discord.ext import commands
 
+    from core.bot.captions import LiveCaptions
     from core.bot.interactions import InteractionRouter
     from core.bot.live_transcripts import LiveTranscripts
     from core.bot.messages import MessageRouter
@@ -85,6 +86,7 @@ class Runtime:
     intake: Intake
     hearing: Hearing
     voice_hearing: VoiceHearing
+    captions: LiveCaptions
     messages: MessageRouter
     interactions: InteractionRouter
     studio: Studio
@@ -320,7 +322,7 @@ class Runtime:
 
     def _open_hearing(self, ground: Ground) -> None:
         from core.bot.hearing_session import HearingParts
-        from core.bot.openers import create_hearing, open_live_transcripts, open_voice_hearing
+        from core.bot.openers import create_hearing, open_captions, open_live_transcripts, open_voice_hearing
 
         self.hearing = create_hearing(ground, self.transcriber)
         parts = HearingParts(
@@ -336,6 +338,7 @@ class Runtime:
             ground, self.transcripts, self.recordings, self.hearing, self.voice, self.privacy
         )
         self.voice_hearing = open_voice_hearing(ground, parts, self.voice)
+        self.captions = open_captions(ground, self.voice_hearing)
 
     def _open_routers(self, ground: Ground) -> None:
         """What Discord tells goes to the rooms, and to the cogs that are loaded."""

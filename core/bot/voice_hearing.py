@@ -11,7 +11,10 @@ from core.events import PersonLeft, SessionEnded, SessionStarted
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from core.bot.hearing_session import HearingParts
+    from core.hearing.hearing import Notice
     from core.voice.service import VoiceService
     from core.voice.session import VoiceSession
 
@@ -37,6 +40,7 @@ class VoiceHearing:
         self._parts = parts
         self._voice = voice
         self._sessions: dict[str, HearingSession] = {}
+        self._watched: set[str] = set()
         self._tasks = Tasks("voice hearing")
         hub = parts.hub
         hub.subscribe(SessionStarted, self._started, owner=self)
@@ -44,8 +48,9 @@ class VoiceHearing:
         hub.subscribe(PersonLeft, self._left, owner=self)
 
     def hears(self, session: VoiceSession) -> bool:
-        """Whether a session is listened to."""
-        return session.id in self._sessions
+        """Whether a session is listened to, to be answered."""
+        hearing = self._sessions.get(session.id)
+        return hearing is not None and hearing.answers
 
     async def start(self, session: VoiceSession) -> None:
         """Listen to a session from now on, and tell everybody there.
@@ -53,34 +58,86 @@ class VoiceHearing:
         Raises:
             HearingError: It is switched off, or there is no recogniser; says why, and what to do.
         """
-        if session.id in self._sessions:
+        if self.hears(session):
             return
-        hearing = self._sessions[session.id] = HearingSession(self._parts, session)
-        try:
-            await hearing.open()
-        except BaseException:
-            self._sessions.pop(session.id, None)
-            await hearing.close()
-            raise
-        if session.ended.is_set():
-            await self.stop(session)
+        hearing = await self._open(session, answers=True)
+        if hearing is None:
             return
+        hearing.answers = True
         section = self._parts.section
         await session.notice(LISTENING.format(how=HOW[section.answer].format(name=self._parts.intake.wake_names[0])))
 
     async def stop(self, session: VoiceSession) -> bool:
-        """Listen to a session no more; gives whether it was listened to."""
-        hearing = self._sessions.pop(session.id, None)
+        """Answer nothing of what is said in a session any more; gives whether it was listened to for that."""
+        hearing = self._sessions.get(session.id)
+        if hearing is None or not hearing.answers:
+            return False
+        if session.id in self._watched:
+            await hearing.answer_no_more()
+        else:
+            await self._shut(session.id)
+        return True
+
+    async def open_recogniser(self) -> None:
+        """See that there is one.
+
+        Raises:
+            HearingError: There is none; says why, and what to do.
+        """
+        await self._parts.hearing.open()
+
+    async def watch(self, session: VoiceSession, watcher: Callable[[Notice], None]) -> None:
+        """Listen to a session, answered or not, and tell `watcher` what is heard, until `unwatch`.
+
+        Raises:
+            HearingError: There is no recogniser.
+        """
+        self._watched.add(session.id)
+        try:
+            hearing = await self._open(session, answers=False)
+        except BaseException:
+            self._watched.discard(session.id)
+            raise
+        if hearing is not None:
+            hearing.watch(watcher)
+
+    async def unwatch(self, session: VoiceSession) -> None:
+        """Tell nobody any more; who is not answered is not listened to either."""
+        self._watched.discard(session.id)
+        hearing = self._sessions.get(session.id)
+        if hearing is None:
+            return
+        hearing.watch(None)
+        if not hearing.answers:
+            await self._shut(session.id)
+
+    async def _open(self, session: VoiceSession, *, answers: bool) -> HearingSession | None:
+        """The hearing of a session, begun if it is not there yet; None if the session ended meanwhile."""
+        hearing = self._sessions.get(session.id)
+        if hearing is None:
+            hearing = self._sessions[session.id] = HearingSession(self._parts, session, answers=answers)
+            try:
+                await hearing.open()
+            except BaseException:
+                self._sessions.pop(session.id, None)
+                await hearing.close()
+                raise
+        if session.ended.is_set():
+            await self._shut(session.id)
+            return None
+        return hearing
+
+    async def _shut(self, session_id: str) -> None:
+        hearing = self._sessions.pop(session_id, None)
         if hearing is not None:
             await hearing.close()
-        return hearing is not None
 
     async def close(self) -> None:
         """Listen to nobody any more."""
         self._parts.hub.drop(self)
         await self._tasks.cancel_all()
-        for hearing in list(self._sessions.values()):
-            await self.stop(hearing.session)
+        for session_id in list(self._sessions):
+            await self._shut(session_id)
 
     def _started(self, event: SessionStarted) -> None:
         section, session = self._parts.section, self._voice.session(event.guild_id)
@@ -96,9 +153,8 @@ class VoiceHearing:
             await session.notice(DEAF.format(why=error.sentence))
 
     async def _ended(self, event: SessionEnded) -> None:
-        hearing = self._sessions.pop(event.session_id, None)
-        if hearing is not None:
-            await hearing.close()
+        self._watched.discard(event.session_id)
+        await self._shut(event.session_id)
 
     def _left(self, event: PersonLeft) -> None:
         for hearing in self._sessions.values():
