@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from core.audio.frames import FRAME_SAMPLES, OPUS_SILENCE, RATE_HZ
 from core.audio.opus import MAX_PACKET_SAMPLES, packet_samples
 from core.audio.sender_clock import JUMP, SenderClock, Waiting
+from core.audio.sequence import SequenceWindow, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +29,6 @@ HOLD_S = 0.3  # how long a missing packet is waited for, and how much of a spurt
 
 _PAUSE = 0.1 * RATE_HZ  # packets further apart than this on arrival may belong to different spurts
 _RESTART = 300 * RATE_HZ  # after so long nothing of a sender's clock is worth keeping
-_TOO_OLD = 1000  # packets behind; a sender that goes on like that has started anew
-_RESTART_AFTER = 10  # that many packets in a row
 _SLEW_BEGIN, _SLEW_END = 0.002 * RATE_HZ, 0.0002 * RATE_HZ
 _PUSH_LIMIT = RATE_HZ // 2  # by which a clock that jumped back may push packets behind their time
 _LATE_KEPT = 512
@@ -64,15 +63,15 @@ class Placed(NamedTuple):
 class _Stream:
     """The packets of one SSRC that wait for their place, in the sender's order."""
 
-    newest_sequence: int
-    newest_timestamp: int
+    window: SequenceWindow
+    newest_timestamp: int  # of the packet with the newest sequence number
     newest_arrival: float
     waiting: dict[int, Waiting] = field(default_factory=lambda: dict[int, Waiting]())
     order: list[int] = field(default_factory=lambda: list[int]())
     given_up: set[int] = field(default_factory=lambda: set[int]())
     last: Waiting | None = None  # placed last
     clock: SenderClock | None = None
-    too_old: int = 0
+    stale: OpusFrame | None = None  # the last packet from far behind: perhaps the sender begins anew
 
     def next(self) -> Waiting:
         return self.waiting[self.order[0]]
@@ -112,31 +111,46 @@ class Timeline:
         stream = self._streams.get(frame.ssrc)
         if stream is not None and self._push_next(stream, frame, arrival, samples):
             return True
-        if stream is None or self._restarted(stream, frame, arrival):
-            stream = self._streams[frame.ssrc] = self._renewed(frame, arrival, stream)
-        sequence = _unwrap(frame.sequence, stream.newest_sequence, 16)
-        timestamp = _unwrap(frame.rtp_timestamp, stream.newest_timestamp, 32)
-        if sequence in stream.waiting or (stream.last is not None and sequence <= stream.last.sequence):
+        if stream is None or arrival - stream.newest_arrival > _RESTART:
+            self._take(self._renewed(frame, stream), frame, samples)
+            return True
+        restarts = stream.window.restarts
+        refused = stream.window.accept(frame.sequence)
+        if refused == "stale":
+            stream.stale = frame
+            self.counts.duplicate += 1
+            return False
+        if stream.window.restarts != restarts and (first := stream.stale) is not None:
+            self.counts.duplicate -= 1  # for which the first was taken
+            stream = self._renewed(first, stream)
+            self._take(stream, first, packet_samples(first.payload))
+            stream.window.accept(frame.sequence)
+        sequence = stream.window.number(frame.sequence)
+        if refused is not None or (stream.last is not None and sequence <= stream.last.sequence):
             self._count_unwanted(stream, sequence)
             return False
+        self._take(stream, frame, samples)
+        return True
+
+    def _take(self, stream: _Stream, frame: OpusFrame, samples: int) -> None:
         self.counts.received += 1
-        stream.too_old = 0
-        if sequence >= stream.newest_sequence:
-            stream.newest_sequence, stream.newest_timestamp = sequence, timestamp
+        arrival = (frame.arrival_s - self._start_s) * RATE_HZ
+        sequence = stream.window.number(frame.sequence)
+        timestamp = unwrap(frame.rtp_timestamp, stream.newest_timestamp, 32)
+        if sequence == stream.window.newest:
+            stream.newest_timestamp = timestamp
         stream.newest_arrival = max(stream.newest_arrival, arrival)
         stream.waiting[sequence] = Waiting(sequence, timestamp, arrival, samples, frame.payload)
         heapq.heappush(stream.order, sequence)
-        return True
 
     def _push_next(self, stream: _Stream, frame: OpusFrame, arrival: float, samples: int) -> bool:
         """Take the usual packet, the next of its stream; False if it is another, which `push` takes the long way."""
-        sequence, newest = stream.newest_sequence + 1, stream.newest_arrival
+        sequence, newest = stream.window.newest + 1, stream.newest_arrival
         ahead = (frame.rtp_timestamp - stream.newest_timestamp) & 0xFFFFFFFF
         if (frame.sequence - sequence) & 0xFFFF or arrival - newest > _RESTART or ahead >= _HALF_CLOCK:
             return False
         self.counts.received += 1
-        stream.too_old = 0
-        stream.newest_sequence = sequence
+        stream.window.accept(frame.sequence)
         stream.newest_timestamp = timestamp = stream.newest_timestamp + ahead
         if arrival > newest:
             stream.newest_arrival = arrival
@@ -271,21 +285,15 @@ class Timeline:
         else:
             self.counts.duplicate += 1
 
-    def _restarted(self, stream: _Stream, frame: OpusFrame, arrival: float) -> bool:
-        """Whether nothing of this SSRC's counting holds any more: a long silence, or a sender that began anew."""
-        if arrival - stream.newest_arrival > _RESTART:
-            return True
-        behind = stream.newest_sequence - _unwrap(frame.sequence, stream.newest_sequence, 16)
-        if behind <= _TOO_OLD:
-            return False
-        stream.too_old += 1
-        return stream.too_old >= _RESTART_AFTER
-
-    def _renewed(self, frame: OpusFrame, arrival: float, before: _Stream | None) -> _Stream:
+    def _renewed(self, frame: OpusFrame, before: _Stream | None) -> _Stream:
+        """Begin anew with a packet: nothing of its SSRC's counting holds any more, if it was known."""
         if before is not None and before.waiting:
             self.counts.late += len(before.waiting)
         self._streams.pop(frame.ssrc, None)  # a renewed stream goes behind the others
-        return _Stream(frame.sequence + (1 << 16), frame.rtp_timestamp + (1 << 32), arrival)
+        arrival = (frame.arrival_s - self._start_s) * RATE_HZ
+        stream = _Stream(SequenceWindow(frame.sequence), frame.rtp_timestamp + (1 << 32), arrival)
+        self._streams[frame.ssrc] = stream
+        return stream
 
 
 def _follows(last: Waiting, packet: Waiting) -> bool:
@@ -322,9 +330,3 @@ def _beginning(stream: _Stream, first: Waiting) -> list[Waiting]:
             break
         window.append(packet)
     return window
-
-
-def _unwrap(value: int, near: int, bits: int) -> int:
-    """The number congruent to `value` that is nearest to `near`."""
-    half = 1 << (bits - 1)
-    return near + ((value - near + half) & ((1 << bits) - 1)) - half

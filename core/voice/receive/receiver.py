@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from core.audio.frames import OPUS_SILENCE, OpusFrame
+from core.audio.sequence import SequenceWindow
 from core.fanout import Fanout
 from core.voice.receive.dave import FrameDecryptor, Undecryptable, is_encrypted
 from core.voice.receive.pending import UndecryptedFrames, UnmappedPackets
-from core.voice.receive.sequence import SequenceWindow
 from core.voice.receive.stats import ReceiveStats, UserStats
 from core.voice.receive.streams import ReceiveLink, Stream
 from core.voice.receive.transport import AES256_GCM, AES_NONCE_REST, FORGED, OVERHEAD, opener
@@ -160,7 +160,7 @@ class Receiver:
                 and link.secret_key is self._key
                 and (user_id := stream.user_id) is not None
                 and user_id == self._users.get(ssrc)
-                and (sequence - stream.window.top) & 0xFFFF == 1
+                and (sequence - stream.window.newest) & 0xFFFF == 1
                 and kind in _USUAL
                 and not stream.sealed.packets
                 and stream.before is None

@@ -9,8 +9,8 @@ from core.voice.receive.dave import DaveLink
 from core.voice.receive.pending import UndecryptedFrames
 
 if TYPE_CHECKING:
+    from core.audio.sequence import SequenceWindow
     from core.voice.receive.pending import Packet
-    from core.voice.receive.sequence import SequenceWindow
     from core.voice.receive.stats import UserStats
 
 

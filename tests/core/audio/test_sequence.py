@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from core.voice.receive.sequence import WINDOW, SequenceWindow
+from core.audio.sequence import WINDOW, SequenceWindow
 
 
 @pytest.mark.parametrize("seed", range(10))
