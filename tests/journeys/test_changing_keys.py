@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from core.bot.recording_messages import finished_text
 from tests.journeys.sounds import voice
 from tests.journeys.studio import assert_there
 
@@ -113,3 +114,26 @@ async def test_encryption_goes_off_and_on_in_the_middle_of_a_word(studio: Studio
     assert_there(recorded, spoken, likeness=0.9)
     check_counts(studio, recorded, spoken, most=24)
     assert studio.session.receiver.stats.users[ada.user.id].plain > 10
+
+
+async def test_what_was_encrypted_before_we_had_the_keys_stands_in_the_persons_line_and_in_nobody_elses(
+    studio: Studio,
+) -> None:
+    ada, ben = await asyncio.gather(studio.person("Ada", alone=True), studio.person("Ben", alone=True))
+    await studio.settled(2)
+    studio.faults.proposal_delay_s = 1.5  # the bot is let into their group so late
+    await studio.start()
+    await studio.record()
+    early = await studio.speak(ada, voice(0, 0.8))
+    await studio.until(lambda: studio.session.client.dave.ready)
+    await studio.settled(3)
+    late, other = await studio.speak(ada, voice(0, 0.6)), await studio.speak(ben, voice(1, 0.6))
+    recorded = await studio.stop()
+    assert_there(recorded, late, other)
+    assert recorded.person(ben.user.id).packets.undecryptable == {}
+    packets = recorded.person(ada.user.id).packets
+    unheard = sum(packets.undecryptable.values())
+    assert unheard >= len(early.sent_s)
+    assert packets.received + unheard == len(early.sent_s) + len(late.sent_s) + 10
+    (line,) = [line for line in finished_text(recorded.metadata).splitlines() if str(unheard) in line]
+    assert f"<@{ada.user.id}>" in line
