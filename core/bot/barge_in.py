@@ -21,6 +21,9 @@ _log = logging.getLogger(__name__)
 
 WORDS_S = 2.0  # within which words must come
 LOOK_EVERY_S = 0.5  # how often the interruption is looked at for words
+LEAST_LOOK_S = (
+    1.2  # of an utterance that goes on, pre-roll included: a recogniser makes words of the beginning of a hum
+)
 MOST_REMEMBERED = 100
 
 Mode = Literal["pause", "duck", "off"]
@@ -111,7 +114,8 @@ class BargeIn:
             self._echoing = (turn, {*(users if turn is known else ()), utterance.user_id})
             self._over(utterance.id)
         elif not is_filler(text):
-            self._cut(turn)
+            if heard.final or utterance.duration_s >= LEAST_LOOK_S:
+                self._cut(turn)
         elif heard.final and not utterance.goes_on:
             self._over(utterance.id)
 

@@ -50,13 +50,14 @@ class Scene:
     def began(self, user_id: int, name: str) -> None:
         self.barge_in.tell(Began(name, user_id, self.clock.monotonic()))
 
-    def utterance(self, user_id: int, name: str) -> Utterance:
-        return Utterance(name, 1, 2, user_id, 0.0, self.clock.now(), np.zeros(16, np.float32), 1.0, True)
+    def utterance(self, user_id: int, name: str, length_s: float = 1.5) -> Utterance:
+        samples = np.zeros(round(length_s * 16_000), np.float32)
+        return Utterance(name, 1, 2, user_id, 0.0, self.clock.now(), samples, 1.0, True)
 
-    def heard(self, user_id: int, name: str, text: str, *, final: bool = True) -> None:
+    def heard(self, user_id: int, name: str, text: str, *, final: bool = True, length_s: float = 1.5) -> None:
         segments = (Segment(text, 0, 1),) if text else ()
         understood = Transcription(segments, "en", "test", "test")
-        self.barge_in.tell(Heard(self.utterance(user_id, name), understood, final))
+        self.barge_in.tell(Heard(self.utterance(user_id, name, length_s), understood, final))
 
     @property
     def state(self) -> str:
@@ -80,6 +81,20 @@ async def test_words_end_the_turn_which_was_paused_at_once(scene: Scene) -> None
     assert scene.state == "paused" and scene.watched == [True]
     scene.heard(ADA, "a", "No, wait", final=False)
     assert scene.state == "cut" and scene.watched == [True, False]
+
+
+async def test_words_made_of_the_beginning_of_a_hum_are_not_believed_yet(scene: Scene) -> None:
+    scene.began(ADA, "a")
+    scene.heard(ADA, "a", "MMA cap.", final=False, length_s=0.6)
+    assert scene.state == "paused"
+    scene.heard(ADA, "a", "Mmhm, hmm.", length_s=0.9)
+    assert scene.state == "speaks"
+
+
+async def test_one_short_word_ends_the_turn_when_it_is_whole(scene: Scene) -> None:
+    scene.began(ADA, "a")
+    scene.heard(ADA, "a", "Stop.", length_s=0.6)
+    assert scene.state == "cut"
 
 
 @pytest.mark.parametrize("text", ["", "Mhm.", "Yeah.", "(coughing)"])
