@@ -9,6 +9,7 @@ import pytest
 
 from core.bot import transcript_files as files
 from core.hearing.transcripts.document import read_transcript
+from core.recording.metadata import read_metadata
 from tests.cogs.test_transcripts_cog import COGS, FRIDAY, stereo, written
 from tests.core.hearing.transcripts.speech import Scripted
 
@@ -77,7 +78,7 @@ async def test_without_a_final_transcript_the_live_one_stays(scene: Any) -> None
     running = scene.runtime.recordings.live(scene.guild.id)
     await scene.run(ada, "voice record", action="stop")
     await scene.runtime.recordings.rendered(running.id)
-    await scene.until((running.folder / "transcript.json").exists)
+    await scene.until(lambda: read_metadata(running.folder).transcripts)
     assert (await scene.runtime.transcripts.document(running.id)).state == "live"
 
 

@@ -81,7 +81,7 @@ async def test_the_pages_two_lines_are_enough(scene):
     message = await ada.type(scene.text, "look")
     found = await bot.get_channel(scene.text.id).fetch_message(message.id)
     register, ask = block("python").splitlines()
-    names = {"bot": bot, "self": object(), "Feature": Feature, "Block": BlockPolicy, "message": found, "seen": []}
+    names = {"bot": bot, "self": object(), "Feature": Feature, "BlockPolicy": BlockPolicy, "message": found, "seen": []}
     source = f"async def run():\n    {register}\n    {ask.removesuffix('...')}seen.append(1)"
     exec(source, names)  # noqa: S102 - the page's own lines
     await names["run"]()

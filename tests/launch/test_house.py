@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from launch.house import MAX_FILE_LINES, MAX_FUNCTION_LINES, House, main
+from launch.house import CHECKOUT, MAX_FILE_LINES, MAX_FUNCTION_LINES, House, main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,4 +142,9 @@ def test_the_command_names_faults_and_fails_on_any(tmp_path, capsys):
 
 
 def test_this_checkout_has_no_fault():
-    assert House().faults() == []
+    # In a process of its own: CPython 3.11 can parse nothing more where a test before has gone too deep.
+    run = subprocess.run(
+        [sys.executable, "-m", "launch.house"], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    assert run.stdout.splitlines()[:-1] == [], run.stderr
+    assert run.returncode == 0
