@@ -108,10 +108,9 @@ async def test_ten_reloads_of_every_cog_leave_nothing_behind_and_lose_no_frame(s
     await scene.until(lambda: read_metadata(folder).state == "finished", 60)
     found = read_metadata(folder)
     assert [person.packets.lost for person in found.people] == [0] * len(found.people)
-    speakers = {str(ada.user.id), str(scene.bot_user.id)}
-    assert {
-        segment.user_id for segment in found.segments
-    } == speakers  # a busy machine may let a talker pause; nothing was lost
+    segments = Counter(segment.user_id for segment in found.segments)
+    assert set(segments) == {str(ada.user.id), str(scene.bot_user.id)}
+    assert segments[str(scene.bot_user.id)] == 1, "the bot was not cut"  # Ada's own client may pause on a busy machine
 
 
 async def talk(person: Any) -> None:
