@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from core.bot.closing import ClosingStack
+from core.bot.rooms import Rooms
 from core.clock import SystemClock
 from core.errors import ParleyError
 from core.events import SessionStarted
@@ -24,38 +25,15 @@ if TYPE_CHECKING:
     import discord
     from discord.ext import commands
 
-    from core.bot.captions import LiveCaptions
-    from core.bot.interactions import InteractionRouter
-    from core.bot.live_transcripts import LiveTranscripts
     from core.bot.messages import MessageRouter
     from core.bot.openers import Ground
-    from core.bot.recording_minutes import RecordingMinutes
     from core.bot.recording_panels import RecordingPlaces
     from core.bot.session_status import Field
-    from core.bot.transcripts import Transcripts
-    from core.bot.voice_hearing import VoiceHearing
     from core.clock import Clock
     from core.config import Config, Environment
-    from core.conversation.intake import Intake
-    from core.conversation.service import Conversation
     from core.conversation.turn import Turn
-    from core.conversation.voice_preferences import VoicePreferences
-    from core.hearing.hearing import Hearing
-    from core.hearing.transcriber import Transcriber
-    from core.hub import Hub
-    from core.llm.models import Models
-    from core.lockdown.service import Lockdown
     from core.machine.usage import Usage
-    from core.machine.workers import Workers
-    from core.privacy.service import Privacy
-    from core.recording.service import Recordings
-    from core.store.history import HistoryRepository
-    from core.store.settings import SettingsRepository
-    from core.store.store import Store
-    from core.studio.studio import Studio
     from core.voice.media import Track
-    from core.voice.service import VoiceService
-    from core.voice.sounds import Sounds
 
 _log = logging.getLogger(__name__)
 
@@ -63,35 +41,8 @@ ATTRIBUTE = "parley"  # the runtime is `bot.parley`
 LINGER_S = 2.0  # a cog that is reloaded is away for a moment; after this long without any, the runtime closes
 
 
-class Runtime:
+class Runtime(Rooms):
     """Everything that lives longer than a command. Get it with `await Runtime.attach(bot)`."""
-
-    config: Config
-    environ: Environment
-    hub: Hub
-    store: Store
-    settings: SettingsRepository
-    history: HistoryRepository
-    workers: Workers
-    models: Models
-    voice: VoiceService
-    lockdown: Lockdown
-    privacy: Privacy
-    recordings: Recordings
-    transcriber: Transcriber | None
-    transcripts: Transcripts
-    minutes: RecordingMinutes
-    live_transcripts: LiveTranscripts
-    conversation: Conversation
-    intake: Intake
-    hearing: Hearing
-    voice_hearing: VoiceHearing
-    captions: LiveCaptions
-    messages: MessageRouter
-    interactions: InteractionRouter
-    studio: Studio
-    sounds: Sounds
-    voice_preferences: VoicePreferences
 
     def __init__(self, bot: commands.Bot, clock: Clock | None = None) -> None:
         self.bot = bot

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from core.character import Character
 from core.conversation import prompt_messages, reply
+from core.conversation.advice import Advice, unless_silent
+from core.conversation.advisers import Advisers
 from core.conversation.announcer import Announcer
 from core.conversation.backlog import Backlog
 from core.conversation.memory import ConversationMemory
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     from core.character import Mood, Voice
     from core.clock import Clock
     from core.config.prompt import PromptSection
+    from core.conversation.advisers import Adviser
     from core.conversation.voice_preferences import VoicePreferences
+    from core.handles import Handle
     from core.hub import Hub
     from core.llm.models import Models
     from core.store.history import HistoryRepository
@@ -85,6 +89,7 @@ class Conversation:
         self._backlog = Backlog(section.read_backlog, section.queue_limit)
         self.character = Character("", section.name)  # the bot itself: who answers if nobody else is named
         self.mood: Mood | None = None  # set by other code: the bot's own, at the moment of the answer
+        self.advisers = Advisers()
         self.recent: deque[Turn] = deque(maxlen=KEPT_TURNS)
         self.memory = ConversationMemory(history, clock)
         self.people = TurnsOfPeople(self._queues, self.recent, self.memory, self.aloud)
@@ -134,7 +139,7 @@ class Conversation:
         turn.put_off, turn.renew = put_off, renew
         turn.exchange = self.memory.begin(prompt.conversation_id, prompt.authors)
         try:
-            return self._enqueue(turn, session, self._answer)
+            return self._enqueue(turn, session, self._answer, advised=True)
         except ParleyError:
             self.memory.end(turn.exchange)
             raise
@@ -192,6 +197,10 @@ class Conversation:
 
         return self._enqueue(turn, session, recite)
 
+    def advise_with(self, adviser: Adviser) -> Handle:
+        """Ask `adviser` about each turn that a model answers, until the handle is ended."""
+        return self.advisers.add(adviser)
+
     def speaking(self, session: VoiceSession) -> Turn | None:
         """The turn of a session that is under way, for whoever pauses, resumes or stops it."""
         return next(iter(self._queues.of(session.guild.id)), None)
@@ -221,8 +230,10 @@ class Conversation:
         timings = Timings(self._clock.monotonic())
         return Turn(prompt, sink, timings, character=character or self.character, interruptible=interruptible)
 
-    def _enqueue(self, turn: Turn, session: VoiceSession | None, work: Work) -> Turn:
+    def _enqueue(self, turn: Turn, session: VoiceSession | None, work: Work, *, advised: bool = False) -> Turn:
         async def carry(turn: Turn, session: VoiceSession | None) -> None:
+            if advised:
+                await self._take_advice(turn)
             await self._carry(turn, session, work)
 
         self._queues.put(turn, session, carry)
@@ -263,22 +274,32 @@ class Conversation:
         finally:
             self._hub.publish(_ended(turn))
 
+    async def _take_advice(self, turn: Turn) -> None:
+        """Let others say who answers, and how; a turn that was given a character keeps it."""
+        turn.advice = await self.advisers.ask(turn)
+        if not turn.answering and turn.advice.character is not None:
+            turn.character = turn.advice.character
+
     async def _answer(self, turn: Turn, session: VoiceSession | None) -> None:
         """Ask the model, speak and write its answer, remember what was heard."""
         prompt, character = turn.prompt, turn.character or self.character
         history = await self.memory.recall(prompt.conversation_id, self._section.history_messages)
-        mood = self._mood(turn)
-        persona = "\n".join(
-            part for part in (await self._persona(prompt, character), mood.told if mood else "") if part
+        advice, mood = turn.advice or Advice(), self._mood(turn)
+        persona = [await self._persona(prompt, character), mood.told if mood else "", advice.told]
+        told = prompt_messages.messages(
+            "\n".join(part for part in persona if part), history, prompt, character_id=character.id
         )
-        source = self._models.stream(
-            prompt_messages.messages(persona, history, prompt, character_id=character.id),
-            # A session that needs the machine has chosen a route for everybody.
-            route=character.route if self._models.current == DEFAULT else None,
-            names=(character.name,),
-        )
+        # A session that needs the machine has chosen a route for everybody.
+        route = character.route if self._models.current == DEFAULT else None
+        turn.request = self._models.request(told, route=route, temperature=advice.temperature)
+        source = self._models.stream(told, route=route, temperature=advice.temperature, names=(character.name,))
         try:
-            await self._voiced(turn, session, source, _text_only)
+            answer = await unless_silent(source) if advice.may_stay_silent else source
+            if answer is None:
+                turn.outcome = "silent"
+                await turn.sink.finish("")
+            else:
+                await self._voiced(turn, session, answer, _text_only)
         finally:
             if turn.exchange is not None:
                 lines = prompt_messages.lines(turn, turn.exchange.asked_at)

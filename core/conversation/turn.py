@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from core.character import Character
+    from core.conversation.advice import Advice
     from core.conversation.memory import Exchange
+    from core.llm.messages import ModelRequest
     from core.speech.heard import HeardText
     from core.voice.playback.stream import PlaybackStream
 
@@ -194,6 +196,8 @@ class Turn:
     interruptible: bool = True  # whether somebody who speaks into it may pause or stop it
     paused: bool = False
     exchange: Exchange | None = None  # what is remembered of it, if anything
+    advice: Advice | None = None  # what others added to it
+    request: ModelRequest | None = None  # what the model was asked for it
 
     @property
     def heard_text(self) -> str:
@@ -238,6 +242,7 @@ class Turn:
         lines = tuple(replace(line, text=clean(line.text)) for line in self.prompt.lines)
         self.prompt = replace(self.prompt, text=clean(self.prompt.text), about=clean(self.prompt.about), lines=lines)
         self.reply_text = clean(self.reply_text)
+        self.request = self.advice = None
 
     def stop(self) -> None:
         """Cut the sound now, then cancel everything behind it."""

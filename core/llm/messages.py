@@ -46,3 +46,13 @@ class ChatMessage:
             url = f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"
             parts.append({"type": "image_url", "image_url": {"url": url}})
         return {"role": self.role, "content": parts}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """What exactly a model was asked: every message, the route and its model, and the temperature it was asked with."""
+
+    messages: tuple[ChatMessage, ...]
+    route: str
+    model: str
+    temperature: float | None = None

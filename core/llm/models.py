@@ -17,6 +17,7 @@ from core.llm.cleaner import Cleaner
 from core.llm.client import make_client
 from core.llm.deadline import Deadline
 from core.llm.failures import cut_short, empty, failure, missing_key, refusal, scrubbed, told
+from core.llm.messages import ModelRequest
 from core.llm.quirks import Quirks
 from core.llm.routes import Route
 from core.names import term
@@ -94,6 +95,18 @@ class Models:
         """Makes a route the current one and returns the name of the one before. Raises `ModelError` if there is none."""
         before, self._current = self._current, self._find(name).name
         return before
+
+    def request(
+        self, messages: Sequence[ChatMessage], *, route: str | None = None, temperature: float | None = None
+    ) -> ModelRequest:
+        """What `stream` would ask, as it is kept to be learned from.
+
+        Raises:
+            ModelError: There is no such route.
+        """
+        chosen = self._find(route or self._current)
+        asked = chosen.temperature if temperature is None else temperature
+        return ModelRequest(tuple(messages), chosen.name, chosen.model, asked)
 
     async def stream(
         self,

@@ -1,0 +1,63 @@
+"""What hangs on the runtime, room by room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.bot.captions import LiveCaptions
+    from core.bot.interactions import InteractionRouter
+    from core.bot.live_transcripts import LiveTranscripts
+    from core.bot.messages import MessageRouter
+    from core.bot.recording_minutes import RecordingMinutes
+    from core.bot.transcripts import Transcripts
+    from core.bot.voice_hearing import VoiceHearing
+    from core.config import Config, Environment
+    from core.conversation.intake import Intake
+    from core.conversation.service import Conversation
+    from core.conversation.voice_preferences import VoicePreferences
+    from core.hearing.hearing import Hearing
+    from core.hearing.transcriber import Transcriber
+    from core.hub import Hub
+    from core.llm.models import Models
+    from core.lockdown.service import Lockdown
+    from core.machine.workers import Workers
+    from core.privacy.service import Privacy
+    from core.recording.service import Recordings
+    from core.store.history import HistoryRepository
+    from core.store.settings import SettingsRepository
+    from core.store.store import Store
+    from core.studio.studio import Studio
+    from core.voice.service import VoiceService
+    from core.voice.sounds import Sounds
+
+
+class Rooms:
+    """The rooms that a runtime has opened; `Runtime._open` sets them."""
+
+    config: Config
+    environ: Environment
+    hub: Hub
+    store: Store
+    settings: SettingsRepository
+    history: HistoryRepository
+    workers: Workers
+    models: Models
+    voice: VoiceService
+    lockdown: Lockdown
+    privacy: Privacy
+    recordings: Recordings
+    transcriber: Transcriber | None
+    transcripts: Transcripts
+    minutes: RecordingMinutes
+    live_transcripts: LiveTranscripts
+    conversation: Conversation
+    intake: Intake
+    hearing: Hearing
+    voice_hearing: VoiceHearing
+    captions: LiveCaptions
+    messages: MessageRouter
+    interactions: InteractionRouter
+    studio: Studio
+    sounds: Sounds
+    voice_preferences: VoicePreferences
