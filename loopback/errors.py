@@ -49,6 +49,15 @@ def missing_permissions() -> ApiError:
     return ApiError(403, 50013, "Missing Permissions")
 
 
+class RateLimited(Exception):
+    """A bucket that several routes share is empty; `headers` describe it."""
+
+    def __init__(self, retry_after_s: float, headers: dict[str, str]) -> None:
+        super().__init__(f"rate limited for {retry_after_s:.3f} s")
+        self.retry_after_s = retry_after_s
+        self.headers = headers
+
+
 def invalid_form(errors: dict[str, Any]) -> ApiError:
     """A body with wrong fields."""
     return ApiError(400, 50035, "Invalid Form Body", errors)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
 
-from loopback.errors import ApiError, not_found, unauthorized
+from loopback.errors import ApiError, RateLimited, not_found, unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -86,6 +86,10 @@ async def _word_errors(request: web.Request, handler: Handler) -> web.StreamResp
         return await handler(request)
     except ApiError as error:
         return answer(error.to_json(), error.status)
+    except RateLimited as refusal:
+        response = _too_many(refusal.retry_after_s, is_global=False, headers=refusal.headers)
+        response.headers["X-RateLimit-Scope"] = "shared"
+        return response
     except web.HTTPRequestEntityTooLarge:
         return answer({"message": "Request entity too large", "code": 40005}, 413)
     except web.HTTPException as error:
@@ -106,7 +110,8 @@ async def _limit(request: web.Request, handler: Handler) -> web.StreamResponse:
     if window.exceeded:
         return _too_many(window.reset_after_s, is_global=False, headers=window.headers())
     response = await handler(request)
-    response.headers.update(window.headers())
+    if "X-RateLimit-Bucket" not in response.headers:
+        response.headers.update(window.headers())
     return response
 
 

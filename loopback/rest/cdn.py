@@ -25,9 +25,27 @@ async def attachment(request: web.Request) -> web.Response:
 
 @routes.get("/avatars/{user_id:\\d+}/{filename}")
 async def avatar(request: web.Request) -> web.Response:
-    """A user's avatar."""
-    user = request.app[LOOPBACK].world.users.get(int(request.match_info["user_id"]))
+    """The avatar of a user or a webhook."""
+    world, user_id = request.app[LOOPBACK].world, int(request.match_info["user_id"])
+    user = world.users.get(user_id) or world.webhooks.get(user_id)
     if user is None or not user.avatar_bytes or not request.match_info["filename"].startswith(user.avatar or "?"):
         raise web.HTTPNotFound
-    kind = next((kind for magic, kind in _PICTURES.items() if user.avatar_bytes.startswith(magic)), "image/png")
-    return web.Response(body=user.avatar_bytes, content_type=kind)
+    return _picture(user.avatar_bytes)
+
+
+@routes.get("/guilds/{guild_id:\\d+}/users/{user_id:\\d+}/{kind:avatars|banners}/{filename}")
+async def member_picture(request: web.Request) -> web.Response:
+    """The avatar or banner that a member has in one guild only."""
+    guild = request.app[LOOPBACK].world.guilds.get(int(request.match_info["guild_id"]))
+    member = None if guild is None else guild.members.get(int(request.match_info["user_id"]))
+    if member is None:
+        raise web.HTTPNotFound
+    name, data = member.avatar if request.match_info["kind"] == "avatars" else member.banner
+    if name is None or not request.match_info["filename"].startswith(name):
+        raise web.HTTPNotFound
+    return _picture(data)
+
+
+def _picture(data: bytes) -> web.Response:
+    kind = next((kind for magic, kind in _PICTURES.items() if data.startswith(magic)), "image/png")
+    return web.Response(body=data, content_type=kind)

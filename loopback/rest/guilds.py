@@ -110,7 +110,7 @@ async def webhooks(request: web.Request) -> web.Response:
     """Every webhook of the guild; needs MANAGE_WEBHOOKS."""
     guild = guild_of(request, Permission.MANAGE_WEBHOOKS)
     found = [webhook for webhook in world_of(request).webhooks.values() if webhook.channel.guild is guild]
-    return answer([webhook.to_json() for webhook in found])
+    return answer([webhook.to_json(user_of(request)) for webhook in found])
 
 
 @routes.get("/guilds/{guild_id}/threads/active")

@@ -12,6 +12,7 @@ from loopback.rest.access import guild_of, id_in, member_of, require, world_of
 from loopback.rest.app import answer, no_content, user_of
 from loopback.rest.forms import read_json
 from loopback.rest.guilds import check_below, highest_position
+from loopback.rest.profile_pictures import check_pace, picture_of
 from loopback.world.permissions import Permission
 from loopback.world.rights import in_channel, in_guild
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from loopback.world.world import World
 
 routes = web.RouteTableDef()
+
+BIO_LIMIT = 190
 
 _NEEDED = {
     "nick": Permission.MANAGE_NICKNAMES,
@@ -61,14 +64,25 @@ async def get(request: web.Request) -> web.Response:
 
 @routes.patch("/guilds/{guild_id}/members/@me")
 async def edit_self(request: web.Request) -> web.Response:
-    """Change the caller's own nickname; needs CHANGE_NICKNAME."""
+    """Change the caller's own profile in one guild: `avatar`, `banner`, `bio`, and with CHANGE_NICKNAME `nick`."""
     guild = guild_of(request)
     body = await read_json(request)
     if "nick" in body:
         require(in_guild(guild, user_of(request)), Permission.CHANGE_NICKNAME)
     member = guild.members[user_of(request).id]
+    errors = FormErrors()
+    pictures = {name: picture_of(body[name], name, errors) for name in ("avatar", "banner") if name in body}
+    if len(body.get("bio") or "") > BIO_LIMIT:
+        errors.length(("bio",), 0, BIO_LIMIT)
+    if "avatar" in pictures and not errors:
+        check_pace(request, (guild.id, member.user.id), errors)
+    if errors:
+        raise invalid_form(errors.tree)
     _apply(world_of(request), guild, member, {name: body[name] for name in body if name == "nick"})
-    return answer(member.to_json())
+    changes: dict[str, Any] = {"bio": body["bio"] or None} if "bio" in body else {}
+    if pictures or changes:
+        world_of(request).edit_member(guild, member, **changes, **pictures)
+    return answer(member.to_json() | {"bio": member.bio or ""})
 
 
 @routes.patch("/guilds/{guild_id}/members/{user_id:\\d+}")

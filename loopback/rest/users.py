@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-
 from aiohttp import web
 
 from loopback.errors import ApiError, FormErrors, invalid_form, missing_access, unknown
 from loopback.rest.access import id_in, world_of
 from loopback.rest.app import answer, no_content, user_of
 from loopback.rest.forms import read_json
+from loopback.rest.profile_pictures import check_pace, picture_of
 from loopback.world.guilds import ChannelKind
 from loopback.world.rights import in_guild
 
@@ -33,9 +30,9 @@ async def edit_own_user(request: web.Request) -> web.Response:
     name = body.get("username")
     if name is not None and not 2 <= len(name) <= 32:
         errors.length(("username",), 2, 32)
-    avatar = None
-    if "avatar" in body:
-        avatar = (None, b"") if body["avatar"] is None else _picture(body["avatar"], errors)
+    avatar = picture_of(body["avatar"], "avatar", errors) if "avatar" in body else None
+    if avatar is not None and not errors:
+        check_pace(request, user.id, errors)
     if errors:
         raise invalid_form(errors.tree)
     world_of(request).edit_user(user, name=name, avatar=avatar)
@@ -113,17 +110,3 @@ async def user(request: web.Request) -> web.Response:
     if found is None:
         raise unknown("User")
     return answer(found.to_json())
-
-
-def _picture(uri: object, errors: FormErrors) -> tuple[str, bytes] | None:
-    """Hash and bytes of a `data:image/...;base64,` URI; notes an error if it is none."""
-    head, _, body = str(uri).partition(",")
-    if head.startswith("data:image/") and head.endswith(";base64"):
-        try:
-            data = base64.b64decode(body, validate=True)
-        except binascii.Error:
-            data = b""
-        if data:
-            return hashlib.blake2s(data, digest_size=16).hexdigest(), data
-    errors.add(("avatar",), "IMAGE_INVALID", "Invalid image data")
-    return None

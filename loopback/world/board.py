@@ -45,10 +45,11 @@ class Board:
         *,
         webhook: Webhook | None = None,
         webhook_name: str | None = None,
+        webhook_avatar: str | None = None,
         application_id: int | None = None,
     ) -> Message:
         """A message made of the draft, not yet visible to anybody."""
-        mentions = find_mentions(draft, channel, author, self._users)
+        mentions = find_mentions(draft, channel, author, self._users, by_webhook=webhook is not None)
         moment = now()
         message = Message(
             self._ids.next(),
@@ -68,6 +69,7 @@ class Board:
             nonce=draft.nonce,
             webhook=webhook,
             webhook_name=webhook_name,
+            webhook_avatar=webhook_avatar,
             application_id=application_id,
             stickers=draft.stickers,
             forwards=draft.forwards,
@@ -83,7 +85,7 @@ class Board:
         return message
 
     def create(self, channel: Channel, author: User, draft: Draft | str, **origin: Any) -> Message:
-        """Compose and post. `origin`: `webhook`, `webhook_name` or `application_id` as for `compose`."""
+        """Compose and post. `origin`: who posts it, as for `compose`."""
         draft = Draft(draft) if isinstance(draft, str) else draft
         return self.post(self.compose(channel, author, draft, **origin))
 
@@ -108,7 +110,8 @@ class Board:
                 reply_to=message.reply_to,
                 flags=message.flags,
             )
-            message.mentions = find_mentions(draft, message.channel, message.author, self._users)
+            by_webhook = message.webhook is not None
+            message.mentions = find_mentions(draft, message.channel, message.author, self._users, by_webhook=by_webhook)
         message.edited_at = now()
         message.revisions.append(Revision(message.edited_at, message.content))
         self.publish_update(message)

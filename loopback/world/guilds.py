@@ -50,7 +50,10 @@ class Role:
 
 @dataclass(slots=True, eq=False)
 class Member:
-    """A user in a guild. `muted` and `deafened` are the server's, not the member's own."""
+    """A user in a guild. `muted` and `deafened` are the server's, not the member's own.
+
+    `avatar` and `banner` are the hash and the bytes of this guild's own pictures; without them the account's are shown.
+    """
 
     user: User
     nick: str | None = None
@@ -59,6 +62,9 @@ class Member:
     muted: bool = False
     deafened: bool = False
     timed_out_until: datetime.datetime | None = None
+    avatar: tuple[str | None, bytes] = field(default=(None, b""), repr=False)
+    banner: tuple[str | None, bytes] = field(default=(None, b""), repr=False)
+    bio: str | None = None
 
     @property
     def display_name(self) -> str:
@@ -73,7 +79,8 @@ class Member:
         """The member as messages carry it: without the user."""
         return {
             "nick": self.nick,
-            "avatar": None,
+            "avatar": self.avatar[0],
+            "banner": self.banner[0],
             "roles": [str(role_id) for role_id in self.role_ids],
             "joined_at": timestamp(self.joined_at),
             "premium_since": None,

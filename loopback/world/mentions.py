@@ -22,16 +22,18 @@ _EVERYONE = re.compile(r"@(everyone|here)\b")
 TEXT_DISPLAY = 10
 
 
-def find_mentions(draft: Draft, channel: Channel, author: User, users: Mapping[int, User]) -> Mentions:
+def find_mentions(
+    draft: Draft, channel: Channel, author: User, users: Mapping[int, User], *, by_webhook: bool = False
+) -> Mentions:
     """Whom the draft mentions with effect.
 
     Without `allowed_mentions` everything in the text counts, and a reply mentions its author. With it only what it
     lists counts (developer documentation, "Allowed Mentions Object"). Role and everyone mentions also need the
-    author's permission, or a mentionable role.
+    author's permission, or a mentionable role; webhooks have it always.
     """
     text = "\n".join(_texts(draft))
     allowed = draft.allowed_mentions
-    may_ping_all = bool(in_channel(channel, author) & Permission.MENTION_EVERYONE)
+    may_ping_all = by_webhook or bool(in_channel(channel, author) & Permission.MENTION_EVERYONE)
     found = Mentions()
     for user_id in _ids(_USER, text):
         if user_id in users and _allows(allowed, "users", user_id):

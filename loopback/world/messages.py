@@ -133,7 +133,10 @@ class Revision:
 
 @dataclass(slots=True, eq=False)
 class Webhook:
-    """An incoming webhook of one channel. Who knows id and token may post through it."""
+    """An incoming webhook of one channel. Who knows id and token may post through it.
+
+    Only the application that made it, or for a person's everybody who manages webhooks, is told its token.
+    """
 
     id: int
     token: str
@@ -141,6 +144,7 @@ class Webhook:
     channel: Channel
     creator: User
     avatar: str | None = None
+    avatar_bytes: bytes = field(default=b"", repr=False)
 
     def author_json(self) -> dict[str, Any]:
         """The author of its messages: a bot user with the webhook's id."""
@@ -153,9 +157,9 @@ class Webhook:
             "bot": True,
         }
 
-    def to_json(self) -> dict[str, Any]:
-        """Discord's webhook object with its token."""
-        return {
+    def to_json(self, viewer: User | None = None) -> dict[str, Any]:
+        """Discord's webhook object, with its token unless `viewer` is another than the bot that made it."""
+        shown: dict[str, Any] = {
             "id": str(self.id),
             "type": 1,
             "guild_id": str(self.channel.guild_id),
@@ -163,9 +167,10 @@ class Webhook:
             "user": self.creator.to_json(),
             "name": self.name,
             "avatar": self.avatar,
-            "token": self.token,
-            "application_id": None,
+            "application_id": str(self.creator.id) if self.creator.bot else None,
         }
+        hidden = self.creator.bot and viewer is not None and viewer is not self.creator
+        return shown if hidden else shown | {"token": self.token}
 
 
 @dataclass(slots=True, eq=False)
@@ -197,6 +202,7 @@ class Message:
     deleted: bool = False
     webhook: Webhook | None = None
     webhook_name: str | None = None
+    webhook_avatar: str | None = None
     application_id: int | None = None
     interaction_metadata: dict[str, Any] | None = None
     thread: Channel | None = None
@@ -251,6 +257,8 @@ class Message:
         if self.webhook is None:
             return self.author.to_json()
         shown = self.webhook.author_json()
+        if self.webhook_avatar is not None:
+            shown["avatar"] = self.webhook_avatar
         return shown | ({"username": self.webhook_name} if self.webhook_name else {})
 
     def _mentioned_json(self, user: User, *, for_gateway: bool) -> dict[str, Any]:

@@ -147,7 +147,7 @@ class World:
         self._events.publish("GUILD_DELETE", {"id": str(guild.id)}, Audience(user_ids=frozenset({user.id})))
 
     def edit_member(self, guild: Guild, member: Member, **changes: Any) -> None:
-        """Set attributes of a member: `nick`, `role_ids`, `muted`, `deafened`, `timed_out_until`."""
+        """Set attributes of a member: such as `nick`, `role_ids`, `muted`, `timed_out_until`, `avatar` or `bio`."""
         for name, value in changes.items():
             setattr(member, name, value)
         self._member_changed(guild, member)
@@ -196,6 +196,8 @@ class World:
             self.delete_channel(thread)
         for state in guild.in_voice(channel):
             self.voice.leave(guild, state.member.user.id)
+        for webhook in [one for one in self.webhooks.values() if one.channel is channel]:
+            del self.webhooks[webhook.id]
         del guild.channels[channel.id], self.channels[channel.id]
         self._channel_event("DELETE", channel)
 
@@ -225,12 +227,23 @@ class World:
             self._events.publish("CHANNEL_CREATE", channel.to_json(user), Audience(user_ids=frozenset({user.id})))
         return channel
 
-    def add_webhook(self, channel: Channel, creator: User, name: str) -> Webhook:
-        """A new webhook of a channel."""
-        webhook = Webhook(self.ids.next(), secrets.token_urlsafe(48), name, channel, creator)
+    def add_webhook(
+        self, channel: Channel, creator: User, name: str, avatar: tuple[str | None, bytes] = (None, b"")
+    ) -> Webhook:
+        """A new webhook of a channel; `avatar` is hash and picture."""
+        webhook = Webhook(self.ids.next(), secrets.token_urlsafe(48), name, channel, creator, *avatar)
         self.webhooks[webhook.id] = webhook
         self._webhooks_changed(channel)
         return webhook
+
+    def edit_webhook(self, webhook: Webhook, **changes: Any) -> None:
+        """Set attributes of a webhook: `name`, `channel`, `avatar` and `avatar_bytes`."""
+        left = webhook.channel
+        for name, value in changes.items():
+            setattr(webhook, name, value)
+        if left is not webhook.channel:
+            self._webhooks_changed(left)
+        self._webhooks_changed(webhook.channel)
 
     def delete_webhook(self, webhook: Webhook) -> None:
         """Take a webhook away; its messages stay."""
