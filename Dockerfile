@@ -13,6 +13,7 @@ COPY cogs cogs
 COPY launch launch
 COPY loopback loopback
 COPY migrations migrations
+COPY characters characters
 
 RUN useradd --system --uid 10001 --no-create-home parley && install -d -o parley -g parley data
 USER parley

@@ -67,6 +67,10 @@ class StudioError(ParleyError):
     """A picture cannot be looked at or drawn."""
 
 
+class PersonaError(ParleyError):
+    """A character, card, mood or picture of one cannot be used."""
+
+
 class WorkerError(ParleyError):
     """Work in another process was refused or did not come to its end."""
 

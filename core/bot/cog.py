@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 GROUPS = {
     "voice": "Join, speak, play and record in voice channels.",
     "prompt": "What the bot answers, where, and as whom.",
+    "persona": "Who the bot is, how it feels, and whom it knows.",
     "recordings": "What was recorded here, and what was said.",
 }
 

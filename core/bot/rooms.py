@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from core.bot.interactions import InteractionRouter
     from core.bot.live_transcripts import LiveTranscripts
     from core.bot.messages import MessageRouter
+    from core.bot.persona_room import Persona
     from core.bot.recording_minutes import RecordingMinutes
     from core.bot.transcripts import Transcripts
     from core.bot.voice_hearing import VoiceHearing
@@ -61,3 +62,4 @@ class Rooms:
     studio: Studio
     sounds: Sounds
     voice_preferences: VoicePreferences
+    persona: Persona

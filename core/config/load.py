@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from core.config.hearing import HearingSection
 from core.config.lockdown import LockdownSection
 from core.config.model import ModelSection
+from core.config.persona import PersonaSection
 from core.config.prompt import PromptSection
 from core.config.recording import RecordingSection
 from core.config.speech import SpeechSection
@@ -97,6 +98,7 @@ class Config(BaseSettings):
     recording: RecordingSection = RecordingSection()
     lockdown: LockdownSection = LockdownSection()
     studio: StudioSection = StudioSection()
+    persona: PersonaSection = PersonaSection()
     store: StoreSection = StoreSection()
     workers: WorkersSection = WorkersSection()
     log: LogSection = LogSection()

@@ -80,6 +80,7 @@ def test_the_container_has_all_that_the_launcher_imports():
     names = {name for line in copied for name in line.split()}
     assert names == {
         "requirements.txt", "launcher.py", "config.toml", "core", "cogs", "launch", "loopback", "migrations",
+        "characters",
     }  # fmt: skip
     assert all((CHECKOUT / name).exists() for name in names)
     assert names == {line[1:] for line in read(".dockerignore").splitlines() if line.startswith("!")}

@@ -1,0 +1,61 @@
+"""`[persona]`: the characters as whom the bot answers, and what it does by itself."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from core.config.section import Section
+
+NAME = r"^[^/\\\x00-\x1f]*$"
+
+
+class MoodsSection(Section):
+    """`[persona.moods]`: how a character feels, on each server and in direct messages."""
+
+    enabled: bool = Field(default=True, description="Whether characters have moods at all.")
+    by_words: bool = Field(default=True, description="Whether what is said to a character changes its mood.")
+    show_status: bool = Field(default=True, description="Show the mood in the line under the bot's name.")
+    nickname_emoji: bool = Field(
+        default=False, description="Put the mood's emoji behind the bot's name on the server; never during a session."
+    )
+    nickname_interval_s: float = Field(
+        default=600, ge=60, description="The name is not changed more often than this, a server."
+    )
+
+
+class AvatarsSection(Section):
+    """`[persona.avatars]`: pictures of characters and moods."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Whether the bot shows its character's picture on a server; never changed in a session.",
+    )
+    by_mood: bool = Field(default=True, description="Whether a mood's own picture is shown.")
+    max_file_mb: int = Field(default=8, ge=1, le=50, description="Larger pictures are refused.")
+    max_megapixels: int = Field(
+        default=40, ge=1, le=80, description="Larger pictures are refused before they are unpacked."
+    )
+    side_px: int = Field(default=512, ge=128, le=1024, description="Pictures are made this small.")
+
+
+class PersonaSection(Section):
+    """Who the bot is."""
+
+    characters: str = Field(default="characters", min_length=1, description="Folder of characters, for every server.")
+    imported: str = Field(
+        default="data/characters", min_length=1, description="Folder of those that servers imported, each for itself."
+    )
+    default: str = Field(
+        default="", pattern=NAME, description="Character of servers that chose none, by its id; empty: the bot itself."
+    )
+    direct_messages: str = Field(default="", pattern=NAME, description="Character of direct messages, by its id.")
+    max_imported: int = Field(default=25, ge=0, le=500, description="Characters that one server may import.")
+    max_card_mb: int = Field(default=8, ge=1, le=50, description="Larger character cards are refused.")
+    description_tokens: int = Field(
+        default=1200, ge=50, le=20_000, description="Of a character's description the model is told at most this much."
+    )
+    example_tokens: int = Field(
+        default=400, ge=0, le=20_000, description="And of its example dialogue at most this much."
+    )
+    moods: MoodsSection = MoodsSection()
+    avatars: AvatarsSection = AvatarsSection()

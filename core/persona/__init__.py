@@ -1,0 +1,1 @@
+"""Who the bot is: characters, their moods and their pictures."""
