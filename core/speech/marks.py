@@ -11,6 +11,7 @@ import re
 LONGEST_LABEL, LONGEST_ADDRESS = 300, 1000
 LONGEST_TAG, LONGEST_LABELLED = 300, 9000  # nothing longer is still a tag, or a link with a label
 LONGEST_LINE_OF_MARKS = 300  # more marks than this at the start of a line are decoration, whatever follows
+SHORTEST_LINE_OF_MARKS = 3
 LONGEST_ROW = 2000
 LONGEST_CODE = 500
 LONGEST_FORMULA = 300

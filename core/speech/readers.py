@@ -112,11 +112,12 @@ def _wave(scan: Scan, start: int) -> Said:
 
 def _angle(scan: Scan, start: int) -> Said:
     text = scan.text
-    if (found := marks.COMMENT.match(text, start)) is not None:
+    following = text[start + 1 : start + 2]
+    if following == "!" and (found := marks.COMMENT.match(text, start)) is not None:
         return "", found.end()
-    if (found := marks.MENTION.match(text, start)) is not None:
+    if following in _MENTIONING and (found := marks.MENTION.match(text, start)) is not None:
         return _mention(scan, found), found.end()
-    sigil = text[start + 1 : start + 2] in ("@", "#", ":")  # of a mention or an emoji, and of nothing else
+    sigil = following in ("@", "#", ":")  # of a mention or an emoji, and of nothing else
     if not sigil and (found := marks.TAG.match(text, start)) is not None:
         return ("\n" if found["break"] else ""), found.end()
     if not sigil and (found := marks.QUIET_LINK.match(text, start)) is not None:
@@ -160,7 +161,7 @@ def _backslash(scan: Scan, start: int) -> Said:
         return None
     found = marks.COMMAND.match(text, start)
     if found is not None and formula.is_known(found[0][1:].partition("{")[0]):
-        return f"{formula.words(found[0])}{' ' if text[found.end() : found.end() + 1].isalnum() else ''}", found.end()
+        return f"{_formula(scan, found[0])}{' ' if text[found.end() : found.end() + 1].isalnum() else ''}", found.end()
     return "\\", start + 1
 
 
@@ -236,7 +237,20 @@ def _www(scan: Scan, start: int) -> Said:
 
 
 def _mention(scan: Scan, match: re.Match[str]) -> str:
-    """Somebody's or something's name."""
+    """Somebody's or something's name; the same one is looked up once a text."""
+    if (known := scan.read.get(match[0])) is None:
+        known = scan.remember(match[0], _looked_up(scan, match))
+    return known
+
+
+def _formula(scan: Scan, written: str) -> str:
+    """How a formula is said; the same one is read once a text."""
+    if (known := scan.read.get(written)) is None:
+        known = scan.remember(written, formula.words(written))
+    return known
+
+
+def _looked_up(scan: Scan, match: re.Match[str]) -> str:
     kind, value = next((kind, value) for kind, value in match.groupdict().items() if value and kind != "style")
     if kind == "user":
         return sayable(scan.names.user(int(value)), "someone")
@@ -254,7 +268,7 @@ def _formula_within(scan: Scan, start: int, closing: str, place: int) -> Said:
     end = scan.text.find(closing, place, place + marks.LONGEST_FORMULA)
     if end < 0:
         return None if len(scan.text) - place < marks.LONGEST_FORMULA else (scan.text[start], start + 1)
-    return formula.words(scan.text[place:end]), end + len(closing)
+    return _formula(scan, scan.text[place:end]), end + len(closing)
 
 
 def spoken_time(timestamp: int, style: str, now: datetime) -> str:
@@ -285,6 +299,7 @@ def _code(text: str) -> str:
     return re.sub(r"(?<=\d)\s?\*\*\s?(?=\d)", " to the power of ", text)
 
 
+_MENTIONING = ("@", "#", "a", ":", "t", "/", "i")  # what follows the bracket of a mention, an emoji, a time, a command
 _NEW_LINES = re.compile(r"\n++")
 _RUNS = {sign: re.compile(f"{re.escape(sign)}++") for sign in "`*_~"}
 READERS: dict[str, Callable[[Scan, int], Said]] = {

@@ -35,6 +35,9 @@ class Names:
     channel: Callable[[int], str] = _a_channel
 
 
+_MOST_READ = 200
+
+
 class Scan:
     """Where in a text the reader is.
 
@@ -45,7 +48,7 @@ class Scan:
     """
 
     __slots__ = (
-        "address", "at", "bold", "final", "hurried", "in_code", "in_link", "in_row", "line_start", "link_tail", "names", "now", "spoiled",
+        "address", "at", "bold", "final", "hurried", "in_code", "in_link", "in_row", "line_start", "link_tail", "names", "now", "read", "spoiled",
         "sure", "text", "within",
     )  # fmt: skip
 
@@ -66,8 +69,15 @@ class Scan:
         self.address: int | None = None  # where a link begins whose first word was taken for one
         self.spoiled: list[str] | None = None  # a spoiler that is not closed yet; kept in case that it is none
         self.sure = False  # it is one, closed or not
+        self.read: dict[str, str] = {}  # how mentions and formulas of this text are said
 
     def begin_link(self, end: int, said: str = LINK) -> tuple[str, int]:
         """A link goes on from `end`; returns what is said for it, and where to go on."""
         self.in_link, self.link_tail = True, ""
         return said, end
+
+    def remember(self, written: str, said: str) -> str:
+        """Keep how something is said, for when it comes again in this text; few such things, so that it stays small."""
+        if len(self.read) < _MOST_READ:
+            self.read[written] = said
+        return said

@@ -153,6 +153,9 @@ class Speakable:
         if text[start] in "| \t" and (empty := marks.EMPTY_ROWS.match(text, start)) is not None:
             scan.at = empty.end()
             return scan.at < len(text)
+        if text[start].isalnum():  # nothing that leads a line begins so
+            scan.line_start = False
+            return True
         run = marks.MARKS_OF_A_LINE.match(text, start, start + marks.LONGEST_LINE_OF_MARKS)
         end = run.end() if run else start
         if end - start == marks.LONGEST_LINE_OF_MARKS:
@@ -160,9 +163,10 @@ class Speakable:
             return True
         if end == len(text) and not scan.final and end > start:
             return False
-        if (rule := marks.LINE_OF_MARKS.match(text, start, end + 1)) is not None and (
-            rule.end() == len(text) or text[rule.end()] == "\n"
-        ):
+        rule = None
+        if end - start >= marks.SHORTEST_LINE_OF_MARKS and (end == len(text) or text[end] == "\n"):
+            rule = marks.LINE_OF_MARKS.match(text, start, end + 1)
+        if rule is not None and rule.end() == end:
             scan.at, scan.line_start = rule.end(), False
             return True
         opening = marks.LINE_START.match(text, start)
