@@ -1,4 +1,4 @@
-"""`launcher.py demo`: a conversation on a Discord on localhost, heard by a person in the channel."""
+"""`launcher.py demo`: a conversation on a Discord on localhost, written and spoken, heard by a person in the channel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from launch import demo_recording
+from launch import demo_heard, demo_recording
 from launch.listening import spurts
 from launch.recognition import heard_sentences
 from launch.story import Stage, StoryError, stage
@@ -35,7 +35,8 @@ WIDTH = 100
 INTRODUCTION = """\
 A whole Discord runs on this machine for a few seconds, with a bot and two people in an end-to-end encrypted voice
 channel. Bot, Discord and people are real programs that talk over real sockets; the language model is a stand-in that
-answers from a script, token by token, and the voice is espeak-ng. Nothing leaves this machine.
+answers from a script, token by token, and all voices are espeak-ng. The bot understands what is said with the small
+Whisper that it comes with. Nothing leaves this machine.
 """
 FIRST = (
     "Good evening! What makes a good conversation?",
@@ -44,7 +45,11 @@ FIRST = (
         "The rest is tea."
     ),
 )
-SECOND = "And if you could ask us one question?", "What did you hear today that made you smile?"
+
+REMEMBERED = """
+SELECT content FROM history WHERE role = 'assistant'
+AND turn_id IN (SELECT turn_id FROM history WHERE role = 'user' AND content = ?) ORDER BY id
+"""
 
 
 class Story:
@@ -101,12 +106,20 @@ async def _tell(out: Path, story: Story) -> int:
     with tempfile.TemporaryDirectory(prefix="parley-demo-") as temporary:
         folder = Path(temporary)
         try:
-            async with stage(folder, {"recording": {"folder": (folder / demo_recording.FOLDER).as_posix()}}) as scene:
+            settings = {
+                "recording": {"folder": (folder / demo_recording.FOLDER).as_posix()},
+                "hearing": {"engine": "embedded"},
+            }
+            async with stage(folder, settings) as scene:
                 story.tell(f"The bot starts in a process of its own; it was ready after {scene.ready_s:.2f} s.")
                 report = await _converse(scene, story, out)
                 code = await scene.stop_bot()
                 story.tell(f"The bot is asked to stop, and ends with exit code {code}.")
-            report["remembered_text"] = await asyncio.to_thread(_remembered, folder / "parley.db")
+            database = folder / "parley.db"
+            report["remembered_text"] = await asyncio.to_thread(_remembered, database, FIRST[0])
+            if interrupted := report["interrupted"]:
+                remembered = await asyncio.to_thread(_remembered, database, interrupted["prompt"])
+                interrupted["remembered_text"] = remembered
         finally:
             if (folder / "bot.log").exists():
                 shutil.copy(folder / "bot.log", out / "bot.log")
@@ -116,7 +129,7 @@ async def _tell(out: Path, story: Story) -> int:
         f"Listen to {out / 'heard.wav'}; the recording is in {out / 'recording'}. All measurements are in "
         f"{out / 'report.json'}."
     )
-    return 0 if code == 0 and report["heard_text"] else FAILED
+    return 0 if code == 0 and report["heard_text"] and report["heard_words"] else FAILED
 
 
 async def _converse(scene: Stage, story: Story, out: Path) -> dict[str, Any]:
@@ -131,9 +144,10 @@ async def _converse(scene: Stage, story: Story, out: Path) -> dict[str, Any]:
         story.tell("Ada and Bob join the voice channel “Lounge”.")
         joining = await ada.slash(text, "voice join")
         story.tell(f"Ada runs /voice join. The bot: {_readable(scene, (await joining.answered(20)).content)}")
-        turns = [await _ask(scene, story, ada, *FIRST)]
-        folder = await _record(scene, story, ada, bob)
-        turns.append(await _ask(scene, story, ada, *SECOND))
+        turn, sounds = await asyncio.gather(_ask(scene, story, ada, *FIRST), demo_heard.synthesised())
+        folder = await _record(scene, story, ada, bob, sounds)
+        heard = await demo_heard.converse(scene, story, (ada, bob), sounds)
+        transcript = await demo_heard.read_transcript(story, folder)
         status = await (await ada.slash(text, "voice status")).answered()
         story.tell("Ada runs /voice status. The bot shows:")
         for field in status.embeds[0]["fields"]:
@@ -143,21 +157,22 @@ async def _converse(scene: Stage, story: Story, out: Path) -> dict[str, Any]:
         leaving = await ada.slash(text, "voice leave")
         story.tell(f"Ada runs /voice leave. The bot: {_readable(scene, (await leaving.answered(10)).content)}")
         await asyncio.to_thread(ada.ears.write_wav, out / "heard.wav", [scene.bot_id])
-        report = _measured(scene, ada.ears, turns, sent)
+        report = _measured(scene, ada.ears, [turn], sent) | await heard.report() | transcript
+        report["speech_s"] = round(report["speech_s"] + sum(spurt.duration_s for spurt in heard.spurts), 2)
         listeners = {ada.user.id: bob, bob.user.id: ada}
         report["tracks"] = await asyncio.to_thread(demo_recording.tracks, folder, listeners)
         report["recording_files"] = await asyncio.to_thread(demo_recording.keep, folder, out)
         return report
 
 
-async def _record(scene: Stage, story: Story, ada: Person, bob: Person) -> Path:
+async def _record(scene: Stage, story: Story, ada: Person, bob: Person, sounds: demo_heard.Sounds) -> Path:
     """Ada has the call recorded while she and Bob talk; returns the recording's folder."""
     text = scene.standard.text
     started = await ada.slash(text, "voice record")
     story.tell(f"Ada runs /voice record. The bot: {_readable(scene, (await started.answered(10)).content)}")
     for name, words in demo_recording.WORDS:
         story.tell(f"{name} says: {words}")
-    await demo_recording.talk(ada, bob)
+    await demo_recording.talk(ada, bob, sounds.recorded)
     stopped = await ada.slash(text, "voice record", action="stop")
     story.tell(f"Ada stops the recording. The bot: {_readable(scene, (await stopped.answered(10)).content)}")
     begun_s = time.monotonic()
@@ -232,6 +247,9 @@ def _summarise(report: dict[str, Any], story: Story) -> None:
         "longest gap in speech": f"{report['max_gap_ms']:.0f} ms (20 is even), ran dry {report['underruns']} times",
     }.items():
         story.detail(f"{name:<27}{value}")
+    if report["voice_to_voice_ms"] is not None:
+        story.detail(f"{'end of speech to answer':<27}{report['voice_to_voice_ms']:.0f} ms")
+        story.detail(f"{'interruption to silence':<27}{report['barge_in_ms']:.0f} ms")
     for track in report["tracks"]:
         story.detail(
             f"{'track of ' + track['name']:<27}{track['rms_dbfs']:.0f} dBFS, {track['offset_error_ms']} ms from where it was "
@@ -258,8 +276,8 @@ async def until_quiet(ears: Ears, user_id: int, quiet_s: float = QUIET_S) -> Non
         await asyncio.sleep(0.05)
 
 
-def _remembered(database: Path) -> str:
-    """What the bot remembers having said: the text of the frames that it sent."""
+def _remembered(database: Path, prompt: str) -> str:
+    """What the bot remembers having answered to a prompt: the text of the frames that it sent."""
     with closing(sqlite3.connect(database)) as connection:
-        rows = connection.execute("SELECT content FROM history WHERE role = 'assistant' ORDER BY id").fetchall()
+        rows = connection.execute(REMEMBERED, [prompt]).fetchall()
     return " ".join(row[0] for row in rows)

@@ -38,15 +38,21 @@ WORDS = (
 )
 
 
-async def talk(ada: Person, bob: Person) -> None:
-    """Both speak, one after the other and a little at once, as people do."""
-    (_, ada_says), (_, bob_says) = WORDS
+async def talk(ada: Person, bob: Person, sounds: Sequence[bytes]) -> None:
+    """Both speak, one after the other and a little at once, as people do.
+
+    Args:
+        ada: Speaks first.
+        bob: Speaks then.
+        sounds: `WORDS`, synthesised.
+    """
+    ada_says, bob_says = sounds
 
     async def interrupt() -> None:
         await asyncio.sleep(2.5)
-        await bob.say(bob_says)
+        await bob.play(bob_says)
 
-    await asyncio.gather(ada.say(ada_says), interrupt())
+    await asyncio.gather(ada.play(ada_says), interrupt())
 
 
 async def finished(scene: Stage) -> Path:

@@ -17,7 +17,7 @@ from loopback.people.espeak import synthesise
 
 NUMBERS = (
     "first_audio_ms", "first_audio_after_text_ms", "frames_sent", "frames_heard", "dave_frames", "plain_frames",
-    "underruns", "max_gap_ms",
+    "underruns", "max_gap_ms", "voice_to_voice_ms", "barge_in_ms",
 )  # fmt: skip
 FRAME_S = 0.02
 
@@ -44,6 +44,24 @@ async def test_the_demo_speaks_and_what_it_reports_is_what_was_heard(desk):
     assert not re.search(r"<[@#t]", ended.out), "mentions are shown as a client shows them"
     assert "ERROR" not in (desk.folder / "demo" / "bot.log").read_text(encoding="utf-8")
     assert_recorded(desk.folder / "demo" / "recording", report)
+    assert_heard(desk.folder / "demo", report)
+
+
+def assert_heard(out: Path, report: dict) -> None:
+    """Ada's question was understood and answered aloud, Bob's interruption heeded, and the recording written down."""
+    understood = report["heard_words"].lower()
+    assert understood.startswith("parley")
+    assert {"weather", "tomorrow"} <= set(re.findall(r"[a-z]+", understood))
+    assert report["voice_to_voice_ms"] > 500, "a turn is over after 0.6 s of silence"
+    assert report["barge_in_ms"] >= 200, "so long somebody must speak before it counts"
+    spoken = report["interrupted"]
+    assert spoken["reply_text"].startswith(spoken["remembered_text"]), "what it remembers is what was heard"
+    assert 0 < len(spoken["remembered_text"]) < 0.8 * len(spoken["reply_text"])
+    assert spoken["heard_text"] in spoken["remembered_text"]
+    assert (out / report["transcript"]).read_text(encoding="utf-8") == report["transcript_text"]
+    lines = report["transcript_text"].lower().splitlines()
+    assert [re.search(r"\] (\w+):", line)[1] for line in lines] == ["ada", "bob"]
+    assert "cake" in lines[0] and "tea" in lines[1]
 
 
 def assert_recorded(folder: Path, report: dict) -> None:
