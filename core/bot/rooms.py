@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from core.llm.models import Models
     from core.lockdown.service import Lockdown
     from core.machine.workers import Workers
+    from core.persona.occasions import Occasions
     from core.privacy.service import Privacy
     from core.recording.service import Recordings
     from core.store.history import HistoryRepository
@@ -63,3 +64,4 @@ class Rooms:
     sounds: Sounds
     voice_preferences: VoicePreferences
     persona: Persona
+    occasions: Occasions

@@ -214,6 +214,7 @@ class Runtime(Rooms):
 
     async def _open(self, config: Config | None, environ: Environment | None) -> None:
         from core.bot import openers
+        from core.bot.people_openers import open_occasions
         from core.bot.persona_openers import open_persona
         from core.store.history import HistoryRepository
         from core.store.settings import SettingsRepository
@@ -238,6 +239,7 @@ class Runtime(Rooms):
         self._open_hearing(ground)
         await self.intake.open()
         self._open_routers(ground)
+        self.occasions = await open_occasions(self, ground, servers=lambda: len(self.bot.guilds))
         self.persona = await open_persona(self, ground)
         self._close_with_bot()
         self.voice.begin()

@@ -39,7 +39,17 @@ class AvatarsSection(Section):
 
 
 class PersonaSection(Section):
-    """Who the bot is."""
+    """Who the bot is, and what it does by itself."""
+
+    route: str = Field(
+        default="", description="Model route that is asked what nobody asked for; empty takes the current one."
+    )
+    tokens_per_day: int = Field(
+        default=100_000, ge=0, le=10**9, description="Tokens that may be spent on that in a day (UTC); 0 is none."
+    )
+    server_share: float = Field(
+        default=0.5, gt=0, le=1, description="Part of them that one server may spend, if the bot is on several."
+    )
 
     characters: str = Field(default="characters", min_length=1, description="Folder of characters, for every server.")
     imported: str = Field(

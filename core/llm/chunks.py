@@ -15,6 +15,7 @@ THOUGHTS = (
     "thinking_blocks",
 )
 TEXT_PARTS = ("text", "output_text")
+MOST_TOKENS = 10**9  # more than that no answer has cost
 UNFINISHED = ("null", "None", "none", "not_stop", "FINISH_REASON_UNSPECIFIED")  # finish reasons that are none
 COMPLAINTS = ("detail", "message", "msg", "errors", "error_msg", "error_message")  # of gateways, in place of an answer
 
@@ -38,6 +39,7 @@ class Piece:
     finish_reason: str | None = None
     refusal: str = ""
     thought: bool = False
+    spent: int = 0  # tokens of prompt and answer together, where the server tells
 
 
 def read_piece(chunk: Any) -> Piece:
@@ -59,8 +61,9 @@ def read_piece(chunk: Any) -> Piece:
     if said is not None and not _has_text(choices):
         raise ServerSaidError(said)
     choice = _first(choices)
+    spent = _spent(given)
     if not choice:
-        return Piece()
+        return Piece(spent=spent)
     delta: Any = choice.get("delta") or choice.get("message") or {}
     if not isinstance(delta, dict):
         raise TypeError("a delta is no object")
@@ -71,7 +74,7 @@ def read_piece(chunk: Any) -> Piece:
     if text and _is_thought(brought):
         text, thought = "", True
     reason = _reason(choice)
-    return Piece(text, bool(text or thought or refusal), reason, refusal, thought)
+    return Piece(text, bool(text or thought or refusal), reason, refusal, thought, spent)
 
 
 def whole_answer(body: Any) -> Piece:
@@ -91,7 +94,7 @@ def whole_answer(body: Any) -> Piece:
         if any(isinstance(given.get(name), str | list) for name in COMPLAINTS):
             raise ServerSaidError(given, surely=False)
         raise ValueError("no chat completion")
-    return Piece(piece.text, True, piece.finish_reason or "stop", piece.refusal, piece.thought)
+    return Piece(piece.text, True, piece.finish_reason or "stop", piece.refusal, piece.thought, piece.spent)
 
 
 def error_in(given: dict[str, Any]) -> Any:
@@ -116,6 +119,23 @@ def _first(choices: Any) -> dict[str, Any] | None:
         if given.get("index") in (None, 0, "0"):
             return given
     return None
+
+
+def _spent(given: dict[str, Any]) -> int:
+    """The tokens that a server counted; 0 if it tells none, or what is no number of them."""
+    usage: Any = given.get("usage")
+    if not isinstance(usage, dict):
+        return 0
+    counts = cast("dict[str, Any]", usage)
+    parts: list[Any] = [counts.get("prompt_tokens"), counts.get("completion_tokens")]
+    total: Any = counts.get("total_tokens")
+    if not _is_count(total):
+        total = sum(part for part in parts if _is_count(part))
+    return int(total)
+
+
+def _is_count(number: Any) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < MOST_TOKENS
 
 
 def _reason(choice: dict[str, Any]) -> str | None:

@@ -24,7 +24,7 @@ from core.names import term
 from core.surrogates import mended
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
     from openai import AsyncOpenAI
 
@@ -116,12 +116,15 @@ class Models:
         temperature: float | None = None,
         names: Sequence[str] = (),
         stop: Sequence[str] = (),
+        max_tokens: int | None = None,
+        spent: Callable[[int], object] | None = None,
     ) -> AsyncGenerator[str]:
         """The answer as pieces of clean text, as they come.
 
         Thoughts, role prefixes (also those of `names`), leading blanks and everything from a stop string on are left
         out. Messages that do not fit the route's context are left out from the oldest on. Close the generator
-        (`contextlib.aclosing`) or cancel its reader to end the request at the server.
+        (`contextlib.aclosing`) or cancel its reader to end the request at the server. `max_tokens` holds where the route
+        allows more; `spent` is told how many tokens prompt and answer cost, if the server tells.
 
         Raises:
             ModelError: One sentence for the person; the cause is in `__cause__`. Text that came before stays valid.
@@ -135,9 +138,9 @@ class Models:
         cleaner = Cleaner(
             (*self._names, *names), stops, starts_inside=sure or quirks.starts_inside, unless_unended=not sure
         )
-        answer = _Answer(chosen)
+        answer = _Answer(chosen, spent)
         problem: ModelError | None = None
-        asked = _Asked(messages, temperature, stops)
+        asked = _Asked(messages, temperature, stops, max_tokens, usage=spent is not None)
         try:
             async with aclosing(self._pieces(chosen, asked)) as pieces:
                 async for piece in pieces:
@@ -215,7 +218,9 @@ class Models:
         patience = Deadline(route)
         budget, shortened, tries = quirks.budget(route), False, 0
         while True:
-            body = quirks.body(route, asked.messages, budget, asked.temperature, asked.stops)
+            body = quirks.body(
+                route, asked.messages, budget, asked.temperature, asked.stops, asked.max_tokens, usage=asked.usage
+            )
             begun = False
             try:
                 async with aclosing(ask(client, body, patience)) as pieces:
@@ -273,13 +278,16 @@ class _Asked:
     messages: Sequence[ChatMessage]
     temperature: float | None
     stops: Sequence[str]
+    max_tokens: int | None
+    usage: bool
 
 
 class _Answer:
     """What is known of an answer, to tell at its end whether it is one."""
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route, spent: Callable[[int], object] | None) -> None:
         self._route = route
+        self._spent = spent
         self._reason: str | None = None
         self._refusal: list[str] = []
         self.thought = False
@@ -291,6 +299,8 @@ class _Answer:
         if piece.refusal:
             self._refusal.append(piece.refusal)
         self.thought = self.thought or piece.thought
+        if piece.spent and self._spent is not None:
+            self._spent(piece.spent)
 
     def problem(self, *, complete: bool) -> ModelError | None:
         """What the person has to be told, if anything. `complete`: a stop string ended it."""

@@ -28,6 +28,7 @@ class Quirks:
     limit_settled: bool = False  # nothing else is tried
     temperature: bool = True
     stop: bool = True
+    usage: bool = True  # tells what an answer cost, if asked to
     system_role: bool = True
     prompt_tokens: int | None = None  # the server takes no more
     starts_inside: bool = False  # the last answer began inside a thought that was not marked
@@ -52,6 +53,8 @@ class Quirks:
             self.temperature = False
         elif named == "stop":
             self.stop = False
+        elif named == "stream_options":
+            self.usage = False
         elif self.limit_settled:
             return False
         else:
@@ -81,15 +84,21 @@ class Quirks:
         budget: int,
         temperature: float | None,
         stops: Sequence[str],
+        max_tokens: int | None = None,
+        *,
+        usage: bool = False,
     ) -> dict[str, Any]:
-        """The request."""
+        """The request. `max_tokens` holds if the route allows more; `usage`: the server is to tell what it cost."""
         told = alternate(trim(system_first(messages), None, budget), system_role=self.system_role)
         body: dict[str, Any] = {"model": route.model, "messages": [message.payload() for message in told]}
         chosen = route.temperature if temperature is None else temperature
         if chosen is not None and self.temperature:
             body["temperature"] = chosen
-        if route.max_tokens is not None:
-            body[self.limit_key] = route.max_tokens
+        limits = [limit for limit in (route.max_tokens, max_tokens) if limit is not None]
+        if limits:
+            body[self.limit_key] = min(limits)
+        if usage and self.usage:
+            body["stream_options"] = {"include_usage": True}
         if stops and self.stop:
             body["stop"] = list(stops[:SERVER_STOPS])
         if route.extra_body:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LONGEST_S = 7 * 24 * 3600.0  # nobody waits longer, whatever a server asks
 
-Parameter = Literal["max_tokens", "max_completion_tokens", "temperature", "stop"]
+Parameter = Literal["max_tokens", "max_completion_tokens", "temperature", "stop", "stream_options"]
 
 QUOTA = re.compile(
     r"insufficient[_ -](?:quota|balance|credit|fund)|billing_(?:hard_limit|not_active)|exceeded your current quota"
@@ -29,7 +29,7 @@ UNSUPPORTED = re.compile(
     r"unsupported|not supported|does not support|doesn't support|unknown[_ ]param|unrecognized|not permitted|not allowed"
     r"|extra_forbidden|deprecated"
 )
-PARAMETER = re.compile(r"(?<![\w-])(max_tokens|max_completion_tokens|temperature|stop)(?![\w-])")
+PARAMETER = re.compile(r"(?<![\w-])(max_tokens|max_completion_tokens|temperature|stop|stream_options)(?![\w-])")
 TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|context (?:length|window|size)|prompt is too long|too many tokens"
     r"|token limit exceeded|input is too long|exceeds? (?:the )?context limit"

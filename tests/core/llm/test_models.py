@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 from contextlib import aclosing
 from typing import Any
@@ -227,3 +228,29 @@ def test_importing_the_room_does_not_import_the_sdk() -> None:
 
     code = "import sys, core.llm.models; sys.exit('openai' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+async def test_a_question_may_set_a_lower_limit_and_is_told_what_it_cost(chat: Chat) -> None:
+    models = Models({"default": route(chat, max_tokens=50)}, environ={})
+    spent: list[int] = []
+    chat.script(text="Good.")
+    await answer(models, max_tokens=20, spent=spent.append)
+    chat.script(text="Good.")
+    await answer(models, max_tokens=500)
+    await models.close()
+    first, second = (recorded.json for recorded in chat.requests)
+    assert (first["max_tokens"], second["max_tokens"]) == (20, 50)
+    assert first["stream_options"] == {"include_usage": True}
+    assert "stream_options" not in second
+    assert spent == [len(json.dumps(first["messages"])) // 4 + 1]  # as the stand-in counts
+
+
+@pytest.mark.parametrize(
+    "usage", [None, "much", {"total_tokens": "7"}, {"total_tokens": -3}, {"total_tokens": True}, []]
+)
+async def test_a_count_that_is_none_is_not_believed(chat: Chat, models: Models, usage: Any) -> None:
+    chunk = {"choices": [{"index": 0, "delta": {"content": "Good."}, "finish_reason": "stop"}], "usage": usage}
+    chat.script(body=f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode(), answer_type="text/event-stream")
+    spent: list[int] = []
+    assert await answer(models, spent=spent.append) == "Good."
+    assert spent == []
