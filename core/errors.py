@@ -71,6 +71,10 @@ class PersonaError(ParleyError):
     """A character, card, mood or picture of one cannot be used."""
 
 
+class ScheduleError(ParleyError):
+    """A time is not understood, or something cannot be done at one."""
+
+
 class WorkerError(ParleyError):
     """Work in another process was refused or did not come to its end."""
 
