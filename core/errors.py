@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+FetchFault = Literal[
+    "address",  # no address, or one with credentials or of a scheme or port that is not opened
+    "refused",  # a private, local or otherwise special address
+    "dead",  # nobody answers, or not in HTTP
+    "slow",
+    "large",
+    "redirects",
+    "status",  # the server says no
+    "type",  # something else than was wanted
+]
+
 
 class ParleyError(Exception):
     """Something went wrong that a person can understand.
@@ -73,6 +86,23 @@ class PersonaError(ParleyError):
 
 class ScheduleError(ParleyError):
     """A time is not understood, or something cannot be done at one."""
+
+
+class FetchError(ParleyError):
+    """An address cannot be fetched, or may not be.
+
+    `kind` is why, `host` where (safe to show), `status` what the server answered if it refused, `retry_after_s` when it
+    wants to be asked again, if it said so.
+    """
+
+    def __init__(
+        self, sentence: str, *, kind: FetchFault, host: str = "", status: int = 0, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(sentence)
+        self.kind: FetchFault = kind
+        self.host = host
+        self.status = status
+        self.retry_after_s = retry_after_s
 
 
 class WorkerError(ParleyError):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from core.config import Config, Environment
     from core.conversation.intake import Intake
     from core.conversation.service import Conversation
+    from core.fetch import Fetcher
     from core.hearing.hearing import Hearing
     from core.hearing.transcriber import Transcriber
     from core.hub import Hub
@@ -107,6 +108,15 @@ def open_workers(ground: Ground) -> Workers:
     workers = Workers(ground.config.workers, roots=roots)
     ground.closing.close_later("workers", workers.close)
     return workers
+
+
+def open_fetcher(ground: Ground) -> Fetcher:
+    """The one way to addresses that people give."""
+    from core.fetch import Fetcher
+
+    fetcher = Fetcher(ground.config.fetch, ground.clock)
+    ground.closing.close_later("fetches", fetcher.close)
+    return fetcher
 
 
 def open_models(ground: Ground) -> Models:

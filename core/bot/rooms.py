@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from core.conversation.intake import Intake
     from core.conversation.service import Conversation
     from core.conversation.voice_preferences import VoicePreferences
+    from core.fetch import Fetcher
     from core.hearing.hearing import Hearing
     from core.hearing.transcriber import Transcriber
     from core.hub import Hub
@@ -44,6 +45,7 @@ class Rooms:
     settings: SettingsRepository
     history: HistoryRepository
     workers: Workers
+    fetcher: Fetcher
     models: Models
     voice: VoiceService
     lockdown: Lockdown

@@ -225,6 +225,7 @@ class Runtime(Rooms):
         self.settings, self.history = SettingsRepository(self.store), HistoryRepository(self.store)
         self.privacy = await openers.open_privacy(ground, self.store)
         self.workers = openers.open_workers(ground)
+        self.fetcher = openers.open_fetcher(ground)
         self.models = openers.open_models(ground)
         self.lockdown = await openers.open_lockdown(ground, self.store, self.models)
         self.recordings = await openers.open_recordings(ground, self.store, self.workers, self.privacy)

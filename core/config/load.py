@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from core.config.fetch import FetchSection
 from core.config.hearing import HearingSection
 from core.config.lockdown import LockdownSection
 from core.config.model import ModelSection
@@ -99,6 +100,7 @@ class Config(BaseSettings):
     lockdown: LockdownSection = LockdownSection()
     studio: StudioSection = StudioSection()
     persona: PersonaSection = PersonaSection()
+    fetch: FetchSection = FetchSection()
     store: StoreSection = StoreSection()
     workers: WorkersSection = WorkersSection()
     log: LogSection = LogSection()

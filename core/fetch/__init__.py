@@ -1,0 +1,9 @@
+"""The one guarded fetch: whatever is at an address that somebody gave is asked for here and nowhere else."""
+
+from __future__ import annotations
+
+from core.fetch.answers import Downloaded, Fetched, Head, Validators
+from core.fetch.fetcher import Fetcher, FetchStream
+from core.fetch.limits import FetchLimits
+
+__all__ = ["Downloaded", "FetchLimits", "FetchStream", "Fetched", "Fetcher", "Head", "Validators"]
