@@ -311,18 +311,19 @@ class VoiceService:
             return
         if session is None or session.ended.is_set() or after.channel is None:
             return  # being thrown out is seen by the session's own watch, and being away between two attempts too
-        session.impaired(after)
+        was_suppressed, was_muted = session.suppressed, session.muted
+        session.impaired(after)  # discord.py changes `after` in place: of two updates the first may look like both
         if after.channel.id != session.channel.id:
             await session.moved(after.channel)
             self._mind_company(session)
         if before.channel != after.channel:
             self._mind_stage(session)
-        elif before.suppress != after.suppress and isinstance(after.channel, discord.StageChannel):
-            await session.notice(OFF_STAGE if after.suppress else ON_STAGE)
-        elif before.suppress != after.suppress:
-            await session.notice(SUPPRESSED if after.suppress else UNSUPPRESSED)
-        if before.channel is not None and before.mute != after.mute:
-            await session.notice(MUTED if after.mute else UNMUTED)
+        elif was_suppressed != session.suppressed and isinstance(after.channel, discord.StageChannel):
+            await session.notice(OFF_STAGE if session.suppressed else ON_STAGE)
+        elif was_suppressed != session.suppressed:
+            await session.notice(SUPPRESSED if session.suppressed else UNSUPPRESSED)
+        if before.channel is not None and was_muted != session.muted:
+            await session.notice(MUTED if session.muted else UNMUTED)
 
     async def _on_channel_delete(self, channel: discord.abc.GuildChannel | discord.Thread) -> None:
         session = self._sessions.get(channel.guild.id)

@@ -108,6 +108,7 @@ class VoiceSession:
         self._clock = clock
         self._absence = Absence()
         self._over = False
+        self.muted = self.suppressed = False  # by the server, for good or on a stage
         self.deafened = self.silenced = False  # by the server
         self._rejoin_now = False
         self._keys = KeyWatch()
@@ -187,6 +188,7 @@ class VoiceSession:
 
     def impaired(self, state: discord.VoiceState) -> None:
         """Take in what the server keeps the bot from, and tell when that changes."""
+        self.muted, self.suppressed = state.mute, state.suppress
         deafened, silenced = state.deaf, state.mute or state.suppress
         if (deafened, silenced) == (self.deafened, self.silenced):
             return

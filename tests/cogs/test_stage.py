@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from core.events import SessionImpaired
+from core.voice.service import SUPPRESSED, UNSUPPRESSED
 from loopback.world.guilds import ChannelKind
 from loopback.world.permissions import Permission
 
@@ -70,3 +72,25 @@ async def test_moved_to_a_stage_it_comes_up_there(scene, stage):
     await scene.joined("Bob")
     scene.world.voice.move(scene.guild, scene.bot_user.id, channel)
     await scene.until(lambda: state_of(scene).channel is channel and not state_of(scene).suppress)
+
+
+async def test_in_a_channel_whose_speak_is_taken_it_says_that_nobody_hears_it_and_when_that_is_over(scene):
+    await scene.start()
+    ada = await scene.joined()
+    scene.strip_bot()
+    everyone = scene.guild.roles[scene.guild.id]
+    usual = everyone.permissions
+    impaired = scene.events(SessionImpaired)
+    for permissions, silenced in ((usual & ~Permission.SPEAK, True), (usual, False)):
+        told = len(scene.notices())
+        scene.world.edit_role(scene.guild, everyone, permissions=permissions)
+        scene.world.voice.refresh(scene.guild, scene.bot_user.id)
+        await scene.until(lambda told=told: len(scene.notices()) > told)
+        assert scene.session.silenced is silenced
+        assert scene.notices()[told:] == [SUPPRESSED if silenced else UNSUPPRESSED]
+        trouble = {field.title: field.value for field in scene.runtime.status(scene.guild.id)}.get("Trouble", "")
+        assert bool(trouble) is silenced
+        assert "audience" not in trouble, "that is a stage's word"
+    assert [(event.deafened, event.silenced) for event in impaired] == [(False, True), (False, False)]
+    scene.runtime.say(scene.guild.id, "Good evening.")
+    await ada.ears.wait_for_voice(scene.bot_user.id)
