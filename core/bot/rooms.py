@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from core.store.settings import SettingsRepository
     from core.store.store import Store
     from core.studio.studio import Studio
+    from core.training.training import Training
     from core.voice.service import VoiceService
     from core.voice.sounds import Sounds
 
@@ -67,3 +68,4 @@ class Rooms:
     voice_preferences: VoicePreferences
     persona: Persona
     occasions: Occasions
+    training: Training

@@ -23,12 +23,14 @@ class Advice:
         notes: Told to the model below its standing instruction.
         temperature: How freely it speaks, 0 to 2, as the model's server takes it.
         may_stay_silent: Whether the model may choose not to answer; nothing is shown or said then.
+        route: Which model route answers, where the character has none of its own.
     """
 
     character: Character | None = None
     notes: str = ""
     temperature: float | None = None
     may_stay_silent: bool = False
+    route: str | None = None
 
     def joined(self, later: Advice) -> Advice:
         """This advice with another's behind it: the later one decides, notes of both are told."""
@@ -37,6 +39,7 @@ class Advice:
             "\n".join(notes for notes in (self.notes, later.notes) if notes),
             self.temperature if later.temperature is None else later.temperature,
             self.may_stay_silent or later.may_stay_silent,
+            later.route or self.route,
         )
 
     @property
