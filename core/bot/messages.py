@@ -28,6 +28,7 @@ class MessageRouter:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self.is_own: Callable[[Any], bool] = _is_nobodys  # our own voice under another name: it is handed to nobody
         self._taker: Taker | None = None
         self._kept: deque[Any] = deque(maxlen=LIMIT)
         self._left_at_s: float | None = None
@@ -36,6 +37,8 @@ class MessageRouter:
 
     async def put(self, message: Any) -> None:
         """A message came."""
+        if self.is_own(message):
+            return
         if self._taker is not None:
             await self._taker(message)
         elif self._waits:
@@ -94,6 +97,10 @@ class MessageRouter:
     @property
     def _waits(self) -> bool:
         return self._left_at_s is not None and self._clock.monotonic() - self._left_at_s < KEEP_S
+
+
+def _is_nobodys(_: Any) -> bool:
+    return False
 
 
 async def _call(taker: Taker, message: Any) -> None:

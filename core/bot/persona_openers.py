@@ -7,15 +7,37 @@ from typing import TYPE_CHECKING
 from core.bot.persona_room import Persona
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import discord
+
     from core.bot.openers import Ground
     from core.bot.rooms import Rooms
+    from core.bot.webhooks import Webhooks
+
+    Listen = Callable[[str, Callable[..., Awaitable[None]]], object]
 
 
 async def open_persona(rooms: Rooms, ground: Ground) -> Persona:
     """Every part of the persona, in this order; `rooms` has everything but the persona by then."""
     persona = Persona()
     await _open_characters(persona, rooms, ground)
+    _open_arguments(persona, rooms, ground)
     return persona
+
+
+async def open_webhooks(rooms: Rooms, ground: Ground, bot: discord.Client, listen: Listen) -> Webhooks:
+    """The webhooks that other characters speak through; what comes through them is handed to nobody as a message."""
+    from core.bot.webhooks import Webhooks
+    from core.store.webhooks import WebhookRepository
+
+    webhooks = Webhooks(bot, WebhookRepository(rooms.store))
+    await webhooks.open()
+    ground.closing.close_later("webhooks", webhooks.close)
+    for name, listener in webhooks.listeners().items():
+        listen(name, listener)
+    rooms.messages.is_own = webhooks.is_own
+    return webhooks
 
 
 async def _open_characters(persona: Persona, rooms: Rooms, ground: Ground) -> None:
@@ -26,3 +48,36 @@ async def _open_characters(persona: Persona, rooms: Rooms, ground: Ground) -> No
     section = ground.config.persona
     persona.shelf = Shelf(ground.config.path(section.characters))
     await persona.shelf.look()
+
+
+def _open_arguments(persona: Persona, rooms: Rooms, ground: Ground) -> None:
+    """The second self, and its arguments with the bot."""
+    from core.bot.persona_arguments import PersonaArguments, remembering
+    from core.bot.persona_second_self import SecondSelf
+    from core.llm.messages import ChatMessage
+    from core.persona.arguments import Arguments, Side
+
+    section, conversation = ground.config.persona.arguments, rooms.conversation
+    second = SecondSelf(section, persona.shelf, rooms.webhooks, ground.clock)
+    arguments = Arguments(
+        section,
+        occasions=rooms.occasions,
+        clock=ground.clock,
+        message=ChatMessage,
+        ended=remembering(conversation.memory),
+    )
+    ground.closing.close_later("arguments", arguments.end_all)
+
+    async def first(guild_id: int) -> Side:
+        """Who the bot itself is on a server."""
+        kept = await rooms.settings.guild(guild_id)
+        return Side(conversation.character, kept.persona or ground.config.prompt.persona)
+
+    persona.arguments = PersonaArguments(
+        section,
+        arguments=arguments,
+        second=second,
+        webhooks=rooms.webhooks,
+        first=first,
+        consent=rooms.privacy.consent,
+    )

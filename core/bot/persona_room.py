@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from core.bot.persona_arguments import PersonaArguments
     from core.persona.shelf import Shelf
 
 
@@ -12,3 +13,4 @@ class Persona:
     """The parts of the persona, one attribute each; `core/bot/persona_openers.py` sets them."""
 
     shelf: Shelf
+    arguments: PersonaArguments

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from core.bot.recording_minutes import RecordingMinutes
     from core.bot.transcripts import Transcripts
     from core.bot.voice_hearing import VoiceHearing
+    from core.bot.webhooks import Webhooks
     from core.config import Config, Environment
     from core.conversation.intake import Intake
     from core.conversation.service import Conversation
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from core.store.settings import SettingsRepository
     from core.store.store import Store
     from core.studio.studio import Studio
-    from core.training.training import Training
     from core.voice.service import VoiceService
     from core.voice.sounds import Sounds
 
@@ -66,6 +66,6 @@ class Rooms:
     studio: Studio
     sounds: Sounds
     voice_preferences: VoicePreferences
+    webhooks: Webhooks
     persona: Persona
     occasions: Occasions
-    training: Training

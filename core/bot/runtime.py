@@ -215,8 +215,7 @@ class Runtime(Rooms):
     async def _open(self, config: Config | None, environ: Environment | None) -> None:
         from core.bot import openers
         from core.bot.people_openers import open_occasions
-        from core.bot.persona_openers import open_persona
-        from core.bot.training_openers import open_training
+        from core.bot.persona_openers import open_persona, open_webhooks
         from core.store.history import HistoryRepository
         from core.store.settings import SettingsRepository
 
@@ -242,8 +241,8 @@ class Runtime(Rooms):
         await self.intake.open()
         self._open_routers(ground)
         self.occasions = await open_occasions(self, ground, servers=lambda: len(self.bot.guilds))
+        self.webhooks = await open_webhooks(self, ground, self.bot, self.listen)
         self.persona = await open_persona(self, ground)
-        self.training = await open_training(self, ground, self.bot)
         self._close_with_bot()
         self.voice.begin()
         self.tasks.start(asyncio.to_thread(openers.warm_up, bool(self.config.model.routes)), "warm up")

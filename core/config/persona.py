@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from core.config.section import Section
@@ -38,6 +40,32 @@ class AvatarsSection(Section):
     side_px: int = Field(default=512, ge=128, le=1024, description="Pictures are made this small.")
 
 
+class ArgumentsSection(Section):
+    """`[persona.arguments]`: the second self, and when it argues with the bot."""
+
+    second: str = Field(
+        default="", pattern=NAME, description="Character that contradicts, by its id; empty: one that comes along."
+    )
+    lines: int = Field(default=6, ge=2, le=20, description="Lines of an argument, of both together.")
+    threshold: float = Field(
+        default=6,
+        ge=0,
+        le=100,
+        description="How heated a talk with the bot must be for one to begin by itself; 0 never.",
+    )
+    half_life_s: float = Field(default=240, ge=10, le=86400, description="After this long it is half as heated.")
+    rest_s: float = Field(
+        default=1800, ge=0, le=7 * 86400, description="How long none begins by itself after one, a channel."
+    )
+    characters_per_s: float = Field(default=14, ge=0, le=1000, description="How fast the two type; 0 does not pause.")
+    longest_pause_s: float = Field(default=12, ge=0, le=120, description="No line takes longer to be typed.")
+    max_tokens: int = Field(default=160, ge=20, le=2000, description="Tokens of one line at most.")
+    without_webhook: Literal["prefix", "refuse"] = Field(
+        default="prefix",
+        description="Where there can be no webhook: the bot says the lines with a name in front, or does not argue.",
+    )
+
+
 class PersonaSection(Section):
     """Who the bot is, and what it does by itself."""
 
@@ -69,3 +97,4 @@ class PersonaSection(Section):
     )
     moods: MoodsSection = MoodsSection()
     avatars: AvatarsSection = AvatarsSection()
+    arguments: ArgumentsSection = ArgumentsSection()

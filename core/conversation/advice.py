@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from core.character import Character
+    from core.conversation.text_sink import TextSink
 
 SILENT = "[silent]"
 MAY_STAY_SILENT = f"You need not answer. If there is nothing to say, reply with exactly {SILENT} and nothing else."
@@ -23,14 +24,14 @@ class Advice:
         notes: Told to the model below its standing instruction.
         temperature: How freely it speaks, 0 to 2, as the model's server takes it.
         may_stay_silent: Whether the model may choose not to answer; nothing is shown or said then.
-        route: Which model route answers, where the character has none of its own.
+        sink: Where the reply is written instead.
     """
 
     character: Character | None = None
     notes: str = ""
     temperature: float | None = None
     may_stay_silent: bool = False
-    route: str | None = None
+    sink: TextSink | None = None
 
     def joined(self, later: Advice) -> Advice:
         """This advice with another's behind it: the later one decides, notes of both are told."""
@@ -39,7 +40,7 @@ class Advice:
             "\n".join(notes for notes in (self.notes, later.notes) if notes),
             self.temperature if later.temperature is None else later.temperature,
             self.may_stay_silent or later.may_stay_silent,
-            later.route or self.route,
+            later.sink or self.sink,
         )
 
     @property

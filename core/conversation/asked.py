@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from core.conversation.turn import Prompt, TextSink
+    from core.conversation.text_sink import TextSink
+    from core.conversation.turn import Prompt
     from core.voice.session import VoiceSession
 
 Kind = Literal["written", "heard"]

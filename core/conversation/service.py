@@ -17,7 +17,7 @@ from core.conversation.backlog import Backlog
 from core.conversation.memory import ConversationMemory
 from core.conversation.pages import without_masked_links
 from core.conversation.people import TurnsOfPeople
-from core.conversation.turn import Prompt, TextSink, Timings, Turn
+from core.conversation.turn import Prompt, Timings, Turn
 from core.conversation.turn_queue import TurnQueues, Work
 from core.errors import ParleyError
 from core.events import TurnEnded, TurnStarted
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.config.prompt import PromptSection
     from core.conversation.advisers import Adviser
+    from core.conversation.text_sink import TextSink
     from core.conversation.voice_preferences import VoicePreferences
     from core.handles import Handle
     from core.hub import Hub
@@ -279,6 +280,7 @@ class Conversation:
         turn.advice = await self.advisers.ask(turn)
         if not turn.answering and turn.advice.character is not None:
             turn.character = turn.advice.character
+        turn.sink = turn.advice.sink or turn.sink
 
     async def _answer(self, turn: Turn, session: VoiceSession | None) -> None:
         """Ask the model, speak and write its answer, remember what was heard."""
@@ -290,9 +292,8 @@ class Conversation:
             "\n".join(part for part in persona if part), history, prompt, character_id=character.id
         )
         # A session that needs the machine has chosen a route for everybody.
-        route = (character.route or advice.route) if self._models.current == DEFAULT else None
+        route = character.route if self._models.current == DEFAULT else None
         turn.request = self._models.request(told, route=route, temperature=advice.temperature)
-        turn.read = prompt_messages.people(history, prompt)
         source = self._models.stream(told, route=route, temperature=advice.temperature, names=(character.name,))
         try:
             answer = await unless_silent(source) if advice.may_stay_silent else source

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable
 
     from core.character import Character
     from core.conversation.advice import Advice
     from core.conversation.memory import Exchange
+    from core.conversation.text_sink import TextSink
     from core.llm.messages import ModelRequest
     from core.speech.heard import HeardText
     from core.voice.playback.stream import PlaybackStream
@@ -20,18 +21,6 @@ if TYPE_CHECKING:
 KINDS = {"image": "a picture", "video": "a video", "audio": "a sound", "sticker": "a sticker", "file": "a file"}
 
 Outcome = Literal["spoken", "text", "stopped", "failed", "silent"]
-
-
-class TextSink(Protocol):
-    """Where the written reply appears, as it grows."""
-
-    async def update(self, text: str) -> None:
-        """Show the whole reply so far; called often, must return soon."""
-        ...
-
-    async def finish(self, text: str) -> None:
-        """Show the final text."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +187,6 @@ class Turn:
     exchange: Exchange | None = None  # what is remembered of it, if anything
     advice: Advice | None = None  # what others added to it
     request: ModelRequest | None = None  # what the model was asked for it
-    read: Mapping[int, str] = field(default_factory=dict[int, str])  # whose words that was made of, with their names
 
     @property
     def heard_text(self) -> str:
@@ -206,11 +194,6 @@ class Turn:
         if self.line is None or self.heard is None or self.outcome in ("text", "spoken"):
             return self.reply_text
         return _without(self.heard.upto(self.line.heard_samples), self.note)
-
-    @property
-    def message_ids(self) -> tuple[int, ...]:
-        """The messages of Discord's that show the reply, in order; none if it is not shown."""
-        return tuple(getattr(self.sink, "message_ids", ()))
 
     @property
     def answering(self) -> str:
@@ -249,7 +232,6 @@ class Turn:
         self.prompt = replace(self.prompt, text=clean(self.prompt.text), about=clean(self.prompt.about), lines=lines)
         self.reply_text = clean(self.reply_text)
         self.request = self.advice = None
-        self.read = {}
 
     def stop(self) -> None:
         """Cut the sound now, then cancel everything behind it."""

@@ -1,0 +1,151 @@
+"""The second self: who contradicts on each server, how it is called, and how it speaks when somebody addresses it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from core.bot.reply_poster import ChannelPoster
+from core.bot.webhooks import Face, WebhookError, WebhookPoster
+from core.character import Character, Voice
+from core.conversation.advice import Advice
+from core.conversation.live_text import LiveText
+from core.hearing.addressed import after_name
+from core.names import shown
+from core.persona.arguments_words import CONTRARY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.bot.webhooks import Webhooks
+    from core.clock import Clock
+    from core.config.persona import ArgumentsSection
+    from core.conversation.live_text import Posted
+    from core.conversation.turn import Turn
+    from core.persona.sheet import Sheet
+    from core.persona.shelf import Shelf
+
+_log = logging.getLogger(__name__)
+
+BUILT_IN = "second self"  # the id in what is remembered; no file is called so
+NAME = "Nemesis"
+PREFIX = "**{name}:** "
+PICTURE_LIMIT_BYTES = 8 * 1024 * 1024
+
+_CONTRARY = Character(BUILT_IN, NAME, CONTRARY.format(name=NAME), Voice(pitch=-4.0, rate=1.05))
+
+
+class SecondSelf:
+    """The contrary character of each server; an adviser of turns that address it by name."""
+
+    def __init__(self, section: ArgumentsSection, shelf: Shelf, webhooks: Webhooks, clock: Clock) -> None:
+        """Takes `[persona.arguments]`, the characters there are, how it speaks in text, and time."""
+        self._section = section
+        self._shelf = shelf
+        self._webhooks = webhooks
+        self._clock = clock
+        self._pictures: dict[Path, tuple[tuple[int, int], bytes]] = {}
+
+    def character(self, guild_id: int | None) -> Character:
+        """Who contradicts on a server: the character of `[persona.arguments] second`, or the one that comes along."""
+        sheet = self._sheet(guild_id)
+        if sheet is None:
+            return _CONTRARY
+        table = sheet.table
+        voice = Voice(table.voice.name, table.voice.rate, table.voice.pitch)
+        return Character(sheet.id, sheet.name, instruction(sheet), voice, route=table.route or None)
+
+    def called(self, guild_id: int | None) -> tuple[str, ...]:
+        """What it is called by."""
+        sheet = self._sheet(guild_id)
+        return (NAME,) if sheet is None else (sheet.name, *sheet.table.triggers)
+
+    async def face(self, guild_id: int | None) -> Face:
+        """What a channel sees of it."""
+        sheet = self._sheet(guild_id)
+        picture = sheet.picture if sheet is not None else None
+        name = sheet.name if sheet is not None else NAME
+        return Face(name, await asyncio.to_thread(self._read, picture) if picture is not None else None)
+
+    async def advise(self, turn: Turn) -> Advice | None:
+        """Let it answer a turn that begins with its name: by its own voice in a session, and written through its webhook."""
+        guild_id = turn.prompt.guild_id
+        if guild_id is None or not any(
+            after_name(line.text, self.called(guild_id)) is not None for line in turn.prompt.spoken
+        ):
+            return None
+        channel = self._webhooks.channel(turn.prompt.channel_id)
+        sink = None
+        if channel is not None:
+            character = self.character(guild_id)
+            sink = LiveText(AsItself(self._webhooks, channel, await self.face(guild_id), character.name), self._clock)
+        return Advice(self.character(guild_id), sink=sink)
+
+    def _sheet(self, guild_id: int | None) -> Sheet | None:
+        return self._shelf.find(self._section.second, guild_id) if self._section.second else None
+
+    def _read(self, file: Path) -> bytes | None:
+        """Runs in a thread."""
+        try:
+            status = file.stat()
+            stamp = status.st_mtime_ns, status.st_size
+            known = self._pictures.get(file)
+            if known is not None and known[0] == stamp:
+                return known[1]
+            if status.st_size > PICTURE_LIMIT_BYTES:
+                _log.warning("%s is too large for the picture of a webhook", file.name)
+                return None
+            picture = file.read_bytes()
+        except OSError as error:
+            _log.warning("the picture %s cannot be read: %s", file.name, error.strerror)
+            return None
+        self._pictures[file] = stamp, picture
+        return picture
+
+
+class AsItself:
+    """A `Poster` for what the second self says: through its webhook, or by the bot with its name in front if there can be none."""
+
+    def __init__(self, webhooks: Webhooks, channel: object, face: Face, name: str) -> None:
+        self._spoken = WebhookPoster(webhooks, channel, face)
+        self._channel = channel
+        self._prefix = PREFIX.format(name=shown(name))
+        self._prefixed = False
+
+    async def post(self, text: str) -> Posted:
+        """Send a message.
+
+        Raises:
+            WebhookError: The channel is gone.
+            discord.HTTPException: Discord does not take it.
+        """
+        if not self._prefixed:
+            try:
+                return await self._spoken.post(text)
+            except WebhookError as error:
+                if error.gone:
+                    raise
+                _log.info("another character speaks without a webhook: %s", error.sentence)
+                self._prefixed = True
+        posted = await ChannelPoster(self._channel).post(self._prefix + text)  # pyright: ignore[reportArgumentType] - it holds messages, or there was no prompt in it
+        return _Prefixed(posted, self._prefix)
+
+
+class _Prefixed:
+    """A message of ours that keeps the name in front."""
+
+    def __init__(self, posted: Posted, prefix: str) -> None:
+        self._posted = posted
+        self._prefix = prefix
+
+    async def edit(self, text: str) -> None:
+        """Replace the text behind the name."""
+        await self._posted.edit(self._prefix + text)
+
+
+def instruction(sheet: Sheet) -> str:
+    """Who a character is, in the words of its file."""
+    table = sheet.table
+    parts = (CONTRARY.format(name=sheet.name), table.description, table.personality, table.instruction)
+    return "\n".join(part.strip() for part in parts if part.strip()).replace("{{char}}", sheet.name)

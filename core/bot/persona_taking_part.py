@@ -1,0 +1,27 @@
+"""What the persona does by itself takes part: it gives way to sessions, hears what is said, and ends with its cog."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.events import FeatureLocked, TurnEnded
+from core.lockdown import Feature, SilencePolicy
+from core.persona.arguments import FEATURE as ARGUMENT
+
+if TYPE_CHECKING:
+    from core.bot.cog import ParleyCog
+
+ARGUMENTS = "Arguments between me and my second self"
+
+
+def arguments(cog: ParleyCog) -> None:
+    """Let arguments start, be heated by what is said, give way to sessions, and end with the cog."""
+    room = cog.runtime.persona.arguments
+    cog.close_on_unload(room.arguments.end_all)
+    cog.give_way(Feature(ARGUMENT, ARGUMENTS, SilencePolicy()))
+    cog.subscribe(FeatureLocked, room.locked)
+    cog.subscribe(TurnEnded, room.turn_ended)
+    cog.until_unload(cog.runtime.conversation.advise_with(room))
+    for name in ("on_guild_channel_delete", "on_thread_delete"):
+        cog.until_unload(cog.runtime.listen(name, room.channel_gone))
+    cog.until_unload(cog.runtime.listen("on_guild_remove", room.server_left))
