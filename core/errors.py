@@ -105,6 +105,10 @@ class FetchError(ParleyError):
         self.retry_after_s = retry_after_s
 
 
+class TrainingError(ParleyError):
+    """Something of the trainer's cannot be stored, read, handed out, trained or tested."""
+
+
 class WorkerError(ParleyError):
     """Work in another process was refused or did not come to its end."""
 

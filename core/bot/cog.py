@@ -148,6 +148,21 @@ class ParleyCog(commands.Cog):
         """Let a feature take part in the lockdown."""
         return self.until_unload(self.runtime.lockdown.register(feature, owner=self))
 
+    def add_menu(self, name: str, callback: Callable[[discord.Interaction, Any], Coroutine[Any, Any, None]]) -> None:
+        """Offer a command in the menu of a message or a person, whichever `callback` takes, on servers.
+
+        Raises:
+            ParleyError: This bot has one of that name already.
+        """
+        menu = app_commands.ContextMenu(name=name, callback=callback)
+        if self.bot.tree.get_command(name, type=menu.type) is not None:
+            raise ParleyError(f"{type(self).__name__} cannot load: this bot already has the menu command “{name}”.")
+        menu.guild_only = True
+        menu.error(self.cog_app_command_error)
+        self.bot.tree.add_command(menu)
+        self._registered.callback(self.bot.tree.remove_command, name, type=menu.type)
+        self.runtime.interactions.know([name])
+
     # Commands ---------------------------------------------------------------------------------------------------------
 
     async def cog_app_command_error(

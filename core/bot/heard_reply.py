@@ -38,6 +38,11 @@ class HeardReply:
         self._text = LiveText(ChannelPoster(channel), clock)
         self._quote = quote
 
+    @property
+    def message_ids(self) -> tuple[int, ...]:
+        """The messages that show it, in order."""
+        return self._text.message_ids
+
     async def update(self, text: str) -> None:
         """Show the reply so far."""
         await self._text.update(self._above(text))

@@ -6,6 +6,8 @@ import logging
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from discord import AppCommandType
+
 from core.handles import Handle
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ _log = logging.getLogger(__name__)
 WAIT_S = 1.8  # Discord wants an answer within three seconds
 LOOK_S = 0.05
 COMMAND, COMPONENT, AUTOCOMPLETE, FORM = 2, 3, 4, 5  # Discord's types of interactions
+SLASH = 1  # Discord's type of commands that are typed
 SUBCOMMANDS = (1, 2)  # Discord's types of options: a subcommand, or a group of them
 BUTTONS = "parley:"  # what the ids of our buttons and forms begin with; then comes `owner:what`
 AWAY = "This part of me is not there right now. If it is being loaded anew, please try again in a moment."
@@ -105,10 +108,11 @@ class InteractionRouter:
     def _is_there(self, data: dict[str, Any]) -> bool:
         """Whether discord.py finds the command, looked for as it does: a server's own first."""
         tree, name, command = self._tree, data["name"], None
+        of_kind = {"type": AppCommandType(data.get("type", SLASH))}  # or of a message's or a person's menu
         if "guild_id" in data:
-            command = tree.get_command(name, guild=SimpleNamespace(id=int(data["guild_id"])))
+            command = tree.get_command(name, guild=SimpleNamespace(id=int(data["guild_id"])), **of_kind)
         if command is None and ("guild_id" not in data or tree.fallback_to_global):
-            command = tree.get_command(name)
+            command = tree.get_command(name, **of_kind)
         options: list[dict[str, Any]] = data.get("options") or []
         while command is not None and options and options[0].get("type") in SUBCOMMANDS:
             find = getattr(command, "get_command", None)

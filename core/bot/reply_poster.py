@@ -24,6 +24,11 @@ class ShownMessage:
     def __init__(self, message: discord.Message) -> None:
         self._message = message
 
+    @property
+    def id(self) -> int:
+        """Its id."""
+        return self._message.id
+
     async def edit(self, text: str) -> None:
         """Replace the text."""
         await self._message.edit(content=text, allowed_mentions=NO_PINGS)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from core.store.settings import SettingsRepository
     from core.store.store import Store
     from core.studio.studio import Studio
+    from core.training.training import Training
     from core.voice.service import VoiceService
     from core.voice.sounds import Sounds
 
@@ -69,3 +70,4 @@ class Rooms:
     webhooks: Webhooks
     persona: Persona
     occasions: Occasions
+    training: Training

@@ -22,6 +22,7 @@ from core.config.recording import RecordingSection
 from core.config.speech import SpeechSection
 from core.config.studio import StudioSection
 from core.config.system import LogSection, StoreSection
+from core.config.trainer import TrainerSection
 from core.config.voice import VoiceSection
 from core.config.workers import WorkersSection
 from core.errors import ConfigError
@@ -101,6 +102,7 @@ class Config(BaseSettings):
     studio: StudioSection = StudioSection()
     persona: PersonaSection = PersonaSection()
     fetch: FetchSection = FetchSection()
+    trainer: TrainerSection = TrainerSection()
     store: StoreSection = StoreSection()
     workers: WorkersSection = WorkersSection()
     log: LogSection = LogSection()

@@ -24,6 +24,7 @@ class Advice:
         notes: Told to the model below its standing instruction.
         temperature: How freely it speaks, 0 to 2, as the model's server takes it.
         may_stay_silent: Whether the model may choose not to answer; nothing is shown or said then.
+        route: Which model route answers, where the character has none of its own.
         sink: Where the reply is written instead.
     """
 
@@ -31,6 +32,7 @@ class Advice:
     notes: str = ""
     temperature: float | None = None
     may_stay_silent: bool = False
+    route: str | None = None
     sink: TextSink | None = None
 
     def joined(self, later: Advice) -> Advice:
@@ -40,6 +42,7 @@ class Advice:
             "\n".join(notes for notes in (self.notes, later.notes) if notes),
             self.temperature if later.temperature is None else later.temperature,
             self.may_stay_silent or later.may_stay_silent,
+            later.route or self.route,
             later.sink or self.sink,
         )
 

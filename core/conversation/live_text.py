@@ -52,6 +52,12 @@ class LiveText:
         self._final = False
         self._tasks = Tasks("live text")
 
+    @property
+    def message_ids(self) -> tuple[int, ...]:
+        """The messages that show it, in order, as far as the poster tells."""
+        ids = (getattr(each, "id", None) for each in self._posted)
+        return tuple(each for each in ids if each is not None)
+
     async def update(self, text: str) -> None:
         """Show this text soon; returns at once."""
         self._text = text

@@ -37,6 +37,12 @@ def _told(line: HistoryEntry, character_id: str) -> ChatMessage:
     return ChatMessage("user", line.content, line.name)
 
 
+def people(history: Sequence[HistoryEntry], prompt: Prompt) -> dict[int, str]:
+    """Everybody whose words `messages` tells the model, with the names that it knows them by."""
+    found = {line.user_id: line.name or "" for line in history if line.user_id}
+    return found | {user_id: name for user_id, name in prompt.names if user_id}
+
+
 def lines(turn: Turn, at: datetime) -> list[HistoryEntry]:
     """What to remember of a turn: the prompt, one line for each who spoke, and of the reply exactly what was heard."""
     prompt, character = turn.prompt, turn.character

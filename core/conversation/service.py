@@ -292,8 +292,9 @@ class Conversation:
             "\n".join(part for part in persona if part), history, prompt, character_id=character.id
         )
         # A session that needs the machine has chosen a route for everybody.
-        route = character.route if self._models.current == DEFAULT else None
+        route = (character.route or advice.route) if self._models.current == DEFAULT else None
         turn.request = self._models.request(told, route=route, temperature=advice.temperature)
+        turn.read = prompt_messages.people(history, prompt)
         source = self._models.stream(told, route=route, temperature=advice.temperature, names=(character.name,))
         try:
             answer = await unless_silent(source) if advice.may_stay_silent else source

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from core.character import Character
     from core.conversation.advice import Advice
@@ -187,6 +187,7 @@ class Turn:
     exchange: Exchange | None = None  # what is remembered of it, if anything
     advice: Advice | None = None  # what others added to it
     request: ModelRequest | None = None  # what the model was asked for it
+    read: Mapping[int, str] = field(default_factory=dict[int, str])  # whose words that was made of, with their names
 
     @property
     def heard_text(self) -> str:
@@ -194,6 +195,11 @@ class Turn:
         if self.line is None or self.heard is None or self.outcome in ("text", "spoken"):
             return self.reply_text
         return _without(self.heard.upto(self.line.heard_samples), self.note)
+
+    @property
+    def message_ids(self) -> tuple[int, ...]:
+        """The messages of Discord's that show the reply, in order; none if it is not shown."""
+        return tuple(getattr(self.sink, "message_ids", ()))
 
     @property
     def answering(self) -> str:
@@ -232,6 +238,7 @@ class Turn:
         self.prompt = replace(self.prompt, text=clean(self.prompt.text), about=clean(self.prompt.about), lines=lines)
         self.reply_text = clean(self.reply_text)
         self.request = self.advice = None
+        self.read = {}
 
     def stop(self) -> None:
         """Cut the sound now, then cancel everything behind it."""

@@ -59,6 +59,7 @@ MENTION_BEGUN = re.compile(
 )
 QUIET_LINK = re.compile(r"<(?!id:)(?=[a-z]{2,10}:[^<>\s]{2})", re.IGNORECASE)  # shown without a preview
 QUIET_LINK_BEGUN = re.compile(r"<[a-z]{0,10}(?::[^<>\s]{0,2})?\Z", re.IGNORECASE)
+ANGLED = re.compile(r"</?[a-z][a-z0-9]{0,10}[\s/>:]", re.IGNORECASE)  # without it, neither a tag nor a link
 _BREAKS = "br|p|li|ul|ol|div|tr|table|h[1-6]|hr|blockquote|pre|details|summary"
 _PLAIN = "b|i|u|s|em|strong|sub|sup|small|mark|del|ins|span|a|code|kbd|font|center|img|td|th|tbody|thead"
 TAG = re.compile(rf"</?(?:(?P<break>{_BREAKS})|{_PLAIN})(?:\s[^<>\n]{{0,200}}+)?\s?/?>", re.IGNORECASE)
@@ -77,6 +78,7 @@ BLOCK_BEGUN = re.compile(r"(?:`{4,9}+|~{3,9}+)[\w+#.-]{0,30}\Z")
 _BULLET = "[-*+•‣◦]"
 MARKS_OF_A_LINE = re.compile(r"[-*_=:|+ \t]*+")
 LINE_OF_MARKS = re.compile(r"[ \t]*+(?:[-*_=:|+][ \t]*+){3,}+(?=\n|\Z)")
+LEADING, BEHIND_LEADING = "-#>*+•‣◦ \t", "-#>*+•‣◦ \t"  # the first character of what leads a line, and the next
 LINE_START = re.compile(rf"(?:[ \t]*+(?:-#|#{{1,6}}|>{{1,3}}|{_BULLET}(?:[ \t]\[[ xX]\])?)(?=[ \t])[ \t]++){{0,60}}+")
 LINE_START_BEGUN = re.compile(
     rf"[ \t]*+(?:-#?|#{{1,6}}|>{{1,3}}|{_BULLET}|\|)?[ \t]*+\Z|(?<={_BULLET}[ \t])\[(?:[ xX]\]?)?\Z"

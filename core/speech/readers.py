@@ -115,13 +115,16 @@ def _angle(scan: Scan, start: int) -> Said:
     following = text[start + 1 : start + 2]
     if following == "!" and (found := marks.COMMENT.match(text, start)) is not None:
         return "", found.end()
-    if following in _MENTIONING and (found := marks.MENTION.match(text, start)) is not None:
+    if (following in _MENTIONING or text[start + 1 : start + 3] in _TIMES) and (
+        found := marks.MENTION.match(text, start)
+    ) is not None:
         return _mention(scan, found), found.end()
     sigil = following in ("@", "#", ":")  # of a mention or an emoji, and of nothing else
-    if not sigil and (found := marks.TAG.match(text, start)) is not None:
-        return ("\n" if found["break"] else ""), found.end()
-    if not sigil and (found := marks.QUIET_LINK.match(text, start)) is not None:
-        return scan.begin_link(found.end())
+    if not sigil and marks.ANGLED.match(text, start) is not None:
+        if (found := marks.TAG.match(text, start)) is not None:
+            return ("\n" if found["break"] else ""), found.end()
+        if (found := marks.QUIET_LINK.match(text, start)) is not None:
+            return scan.begin_link(found.end())
     if scan.final or len(text) - start > marks.LONGEST_TAG:
         return "<", start + 1
     begun = (marks.COMMENT_BEGUN, marks.MENTION_BEGUN, marks.TAG_BEGUN, marks.QUIET_LINK_BEGUN)
@@ -299,7 +302,8 @@ def _code(text: str) -> str:
     return re.sub(r"(?<=\d)\s?\*\*\s?(?=\d)", " to the power of ", text)
 
 
-_MENTIONING = ("@", "#", "a", ":", "t", "/", "i")  # what follows the bracket of a mention, an emoji, a time, a command
+_MENTIONING = ("@", "#", ":", "/")  # what follows the bracket of a mention, an emoji or a command ...
+_TIMES = ("a:", "t:", "id")  # ... an emoji that moves, a time, a guide
 _NEW_LINES = re.compile(r"\n++")
 _RUNS = {sign: re.compile(f"{re.escape(sign)}++") for sign in "`*_~"}
 READERS: dict[str, Callable[[Scan, int], Said]] = {

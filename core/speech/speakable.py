@@ -146,16 +146,17 @@ class Speakable:
         """Leave out what makes a line a heading, a quote, an item or a rule; False if more text is needed."""
         scan = self._scan
         text, start = scan.text, scan.at
-        if (plain := marks.PLAIN_LINES.match(text, start)) is not None:
-            said.append(plain[0])
-            scan.at = plain.end()
-            return scan.at < len(text)
-        if text[start] in "| \t" and (empty := marks.EMPTY_ROWS.match(text, start)) is not None:
-            scan.at = empty.end()
-            return scan.at < len(text)
-        if text[start].isalnum():  # nothing that leads a line begins so
+        first = text[start]
+        if first.isalnum():  # nothing that leads a line begins so
+            if (plain := marks.PLAIN_LINES.match(text, start)) is not None:
+                said.append(plain[0])
+                scan.at = plain.end()
+                return scan.at < len(text)
             scan.line_start = False
             return True
+        if first in "| \t" and (empty := marks.EMPTY_ROWS.match(text, start)) is not None:
+            scan.at = empty.end()
+            return scan.at < len(text)
         run = marks.MARKS_OF_A_LINE.match(text, start, start + marks.LONGEST_LINE_OF_MARKS)
         end = run.end() if run else start
         if end - start == marks.LONGEST_LINE_OF_MARKS:
@@ -169,14 +170,16 @@ class Speakable:
         if rule is not None and rule.end() == end:
             scan.at, scan.line_start = rule.end(), False
             return True
-        opening = marks.LINE_START.match(text, start)
-        begun = opening.end() if opening else start
+        begun = start
+        if first in marks.LEADING and text[start + 1 : start + 2] in marks.BEHIND_LEADING:
+            opening = marks.LINE_START.match(text, start)
+            begun = opening.end() if opening else start
         if not scan.final and marks.LINE_START_BEGUN.match(text, begun):
             return False
         if begun > start:
             scan.at = begun
             return begun < len(text)
-        row = marks.ROW.match(text, start, start + marks.LONGEST_ROW)
+        row = marks.ROW.match(text, start, start + marks.LONGEST_ROW) if first in "| \t" else None
         if row is not None and row.end() == len(text) < start + marks.LONGEST_ROW and not scan.final:
             return False
         scan.line_start = False

@@ -1,0 +1,257 @@
+"""TrainerCog: people judge answers; managers keep data sets of that, hand them out, and have models trained and tested."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Literal
+
+import core
+
+if getattr(core, "PARLEY", None) != "parley":
+    raise ImportError(f"Parley's cogs need Parley's package “core”, but Python found another: {core.__file__}.")
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.bot import training_panel as panel
+from core.bot import training_words as words
+from core.bot.cog import ParleyCog
+from core.bot.interactions import BUTTONS
+from core.bot.replies import NO_PINGS, answer, tell_error
+from core.bot.training_rights import judged_answer, message_id_of, require_manager
+from core.discord_limits import CHOICES
+from core.errors import ParleyError, TrainingError
+from core.training.sets import LONGEST_NAME
+
+if TYPE_CHECKING:
+    from core.training.training import Training
+
+_log = logging.getLogger(__name__)
+
+DELETE = "delete-"
+Name = app_commands.Range[str, 1, LONGEST_NAME]
+
+
+class TrainerCog(ParleyCog, name="Trainer"):
+    """Commands about judging, data sets, training and testing."""
+
+    needed_intents = ("guilds",)
+    trainer = app_commands.Group(
+        name="trainer", description="Judge answers, and keep data sets of that.", guild_only=True
+    )
+    dataset = app_commands.Group(name="dataset", description="Data sets of this server.", parent=trainer)
+
+    async def cog_load(self) -> None:
+        """Attach; offer the menu of messages, and listen to buttons and forms."""
+        await super().cog_load()
+        self.add_menu(panel.TITLE, self.correct)
+        self.take_presses(panel.OWNER, self.pressed)
+
+    @property
+    def training(self) -> Training:
+        """The trainer."""
+        return self.runtime.training
+
+    # Judging ----------------------------------------------------------------------------------------------------------
+
+    async def correct(self, interaction: discord.Interaction, message: discord.Message) -> None:
+        """Open a form with an answer to edit."""
+        await self._open_form(interaction, message.id)
+
+    async def _open_form(self, interaction: discord.Interaction, message_id: int) -> None:
+        found = await judged_answer(interaction, self.runtime, message_id)
+        await interaction.response.send_modal(panel.correction_form(found))
+
+    async def pressed(self, interaction: discord.Interaction, what: str) -> None:
+        """A button, or a form that was sent."""
+        try:
+            await self._pressed(interaction, what)
+        except Exception as error:  # noqa: BLE001 - shown as a sentence, and in the log with its cause
+            await tell_error(interaction, error)
+
+    async def _pressed(self, interaction: discord.Interaction, what: str) -> None:
+        user, judging = interaction.user, self.training.judging
+        if what.startswith(panel.FORM):
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            found = await judging.answer_by_id(int(what.removeprefix(panel.FORM)), interaction.guild_id or 0)
+            judged = await judging.correct(found, user.id, user.display_name, panel.corrected(interaction))
+            await answer(interaction, judged.told)
+        elif what.startswith(DELETE):
+            await self._delete(interaction, int(what.removeprefix(DELETE)))
+        elif interaction.message is not None and what == panel.CORRECT:
+            await self._open_form(interaction, interaction.message.id)
+        elif interaction.message is not None:
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            found = await judged_answer(interaction, self.runtime, interaction.message.id)
+            thumb = "up" if what == panel.UP else "down"
+            await answer(interaction, (await judging.thumb(found, user.id, user.display_name, thumb)).told)
+
+    @trainer.command(name="feedback", description="Say what you think of one of my answers.")
+    @app_commands.describe(message="Link of the answer", rating="Was it good?", note="What was good or bad about it")
+    async def feedback(
+        self,
+        interaction: discord.Interaction,
+        message: str,
+        rating: Literal["good", "bad"],
+        note: app_commands.Range[str, 1, 1000] = "",
+    ) -> None:
+        """A thumb with words."""
+        message_id = message_id_of(message)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        found = await judged_answer(interaction, self.runtime, message_id)
+        thumb, user = "up" if rating == "good" else "down", interaction.user
+        judged = await self.training.judging.thumb(found, user.id, user.display_name, thumb, note)
+        await answer(interaction, judged.told)
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
+        """👍 or 👎 below an answer, where thumbs are reactions."""
+        await self._reacted(payload, taken_back=False)
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
+        """A thumb was taken back."""
+        await self._reacted(payload, taken_back=True)
+
+    async def _reacted(self, payload: discord.RawReactionActionEvent, *, taken_back: bool) -> None:
+        thumb, guild = panel.thumb_of(payload.emoji.name), self.bot.get_guild(payload.guild_id or 0)
+        channel = guild.get_channel_or_thread(payload.channel_id) if guild else None
+        judging = self.training.judging
+        places = {payload.channel_id, getattr(channel, "parent_id", None) or payload.channel_id}
+        if thumb is None or guild is None or self.training.section.judge_with != "reactions":
+            return
+        member = payload.member or guild.get_member(payload.user_id)
+        if not judging.carries_thumbs(places) or payload.user_id == guild.me.id or (member and member.bot):
+            return
+        try:
+            found = await judging.answer_of(payload.message_id, guild.id)
+            if taken_back:
+                await judging.take_back(found, payload.user_id, thumb)
+            else:
+                await judging.thumb(found, payload.user_id, member.display_name if member else "", thumb)
+        except ParleyError as error:  # a reaction is no question: nobody waits for a sentence
+            _log.info("a thumb below %d is not noted: %s", payload.message_id, error.sentence)
+
+    # Data sets --------------------------------------------------------------------------------------------------------
+
+    async def _set_names(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
+        """Complete data sets, from memory."""
+        names = self.training.data_sets.names(interaction.guild_id or 0)
+        fits = [name for name in names if partial.casefold() in name.casefold()]
+        return [app_commands.Choice(name=name, value=name) for name in fits[:CHOICES]]
+
+    @dataset.command(name="create", description="Make a data set; what people judge goes into it from now on.")
+    @app_commands.describe(name="What to call it")
+    async def dataset_create(self, interaction: discord.Interaction, name: Name) -> None:
+        """Make one and select it."""
+        guild = await self._managed(interaction)
+        made = await self.training.data_sets.create(guild.id, name, interaction.user.id)
+        await answer(interaction, words.CREATED.format(name=self.training.data_sets.shown(made.name)))
+
+    @dataset.command(name="select", description="Have what people judge go into a data set; from the archive too.")
+    @app_commands.describe(name="Which one")
+    @app_commands.autocomplete(name=_set_names)
+    async def dataset_select(self, interaction: discord.Interaction, name: Name) -> None:
+        """Select one."""
+        guild = await self._managed(interaction)
+        kept = await self.training.data_sets.select(guild.id, name)
+        await answer(interaction, words.SELECTED.format(name=self.training.data_sets.shown(kept.name)))
+
+    @dataset.command(name="list", description="The data sets of this server.")
+    async def dataset_list(self, interaction: discord.Interaction) -> None:
+        """All of them, those that were put aside too."""
+        guild = await self._managed(interaction)
+        sets = await self.training.data_sets.list(guild.id)
+        await answer(interaction, words.set_list(sets, await self.training.judging.count(guild.id)))
+
+    @dataset.command(name="show", description="What is in a data set.")
+    @app_commands.describe(name="Which one")
+    @app_commands.autocomplete(name=_set_names)
+    async def dataset_show(self, interaction: discord.Interaction, name: Name) -> None:
+        """Counts, and the newest examples that may be handed out."""
+        guild = await self._managed(interaction)
+        kept = await self.training.data_sets.find(guild.id, name)
+        examples = await self.training.data_sets.examples(kept)
+        ready = [each for each in examples if self.training.judging.agreed(each)]
+        newest = [words.example_shown(each) for each in ready[-words.SHOWN :]]
+        await answer(interaction, "\n".join([words.set_shown(kept.name, examples, len(ready)), *newest]))
+
+    @dataset.command(name="archive", description="Put a data set aside with today's date; nothing is lost.")
+    @app_commands.describe(name="Which one")
+    @app_commands.autocomplete(name=_set_names)
+    async def dataset_archive(self, interaction: discord.Interaction, name: Name) -> None:
+        """Put one aside."""
+        await self._archive(interaction, name)
+
+    @trainer.command(name="archive", description="Put all data sets aside with today's date, and begin anew.")
+    async def archive(self, interaction: discord.Interaction) -> None:
+        """Put all aside."""
+        await self._archive(interaction, None)
+
+    async def _archive(self, interaction: discord.Interaction, name: str | None) -> None:
+        guild = await self._managed(interaction)
+        put = await self.training.data_sets.archive(guild.id, name)
+        await answer(interaction, words.archived(put))
+
+    @dataset.command(name="delete", description="Delete a data set for good.")
+    @app_commands.describe(name="Which one")
+    @app_commands.autocomplete(name=_set_names)
+    async def dataset_delete(self, interaction: discord.Interaction, name: Name) -> None:
+        """Ask whether that is meant."""
+        guild = await self._managed(interaction)
+        kept = await self.training.data_sets.find(guild.id, name)
+        count = len(await self.training.data_sets.examples(kept))
+        view = discord.ui.View(timeout=None)
+        danger, custom_id = discord.ButtonStyle.danger, f"{BUTTONS}{panel.OWNER}:{DELETE}{kept.id}"
+        view.add_item(discord.ui.Button(label="Delete it", style=danger, custom_id=custom_id))
+        view.stop()
+        text = words.SURE.format(name=self.training.data_sets.shown(kept.name), count=count)
+        await interaction.followup.send(text, view=view, ephemeral=True, allowed_mentions=NO_PINGS)
+
+    async def _delete(self, interaction: discord.Interaction, set_id: int) -> None:
+        guild = await self._managed(interaction)
+        kept = await self.training.data_sets.by_id(guild.id, set_id)
+        if kept is None:
+            raise TrainingError(words.GONE)
+        count = await self.training.data_sets.delete(kept)
+        await answer(interaction, words.DELETED.format(name=self.training.data_sets.shown(kept.name), count=count))
+
+    # Instruction ------------------------------------------------------------------------------------------------------
+
+    @trainer.command(name="instruction", description="What I go by in every answer on this server.")
+    @app_commands.describe(text="The new one; - takes it away", undo="Take the newest version back")
+    async def instruction(
+        self,
+        interaction: discord.Interaction,
+        text: app_commands.Range[str, 1, 2000] | None = None,
+        undo: bool = False,
+    ) -> None:
+        """Show, set, or undo it."""
+        guild = await self._managed(interaction)
+        instructions = self.training.instructions
+        if undo:
+            now = await instructions.undo(guild.id)
+            shown = words.NOW.format(text=words.quoted(now)) if now else words.NO_INSTRUCTION
+            told = words.UNDONE.format(now=shown)
+        elif text is None:
+            told = words.instruction_shown(await instructions.versions(guild.id), instructions.of(guild.id))
+        else:
+            text = "" if text.strip() == "-" else text
+            version = await instructions.set(guild.id, text, interaction.user.id)
+            sentence = words.HOLDS if text else words.TAKEN_AWAY
+            told = sentence.format(version=version, text=words.quoted(text))
+        await answer(interaction, told)
+
+    # Within -----------------------------------------------------------------------------------------------------------
+
+    async def _managed(self, interaction: discord.Interaction) -> discord.Guild:
+        """The server, if the caller may manage its data sets; the answer may take a while from now on."""
+        guild = await require_manager(interaction, self.runtime)
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        return guild
+
+
+async def setup(bot: commands.Bot) -> None:
+    """Load the cog."""
+    await bot.add_cog(TrainerCog(bot))

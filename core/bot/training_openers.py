@@ -1,0 +1,58 @@
+"""Opens what hangs on `runtime.training`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.events import TurnEnded
+
+if TYPE_CHECKING:
+    import discord
+
+    from core.bot.openers import Ground
+    from core.bot.rooms import Rooms
+    from core.training.training import Training
+
+LOOK_EVERY_S = 3600.0  # for answers that are too old
+
+
+async def open_training(rooms: Rooms, ground: Ground, client: discord.Client) -> Training:
+    """The trainer; `rooms` has everything that stands below it by then."""
+    from core.bot.training_advice import TrainedAdvice
+    from core.bot.training_capture import AnswerCapture
+    from core.store.training_answers import AnswersRepository
+    from core.store.training_records import InstructionsRepository, TrainingJobsRepository
+    from core.store.training_sets import SetsRepository
+    from core.tasks import Tasks
+    from core.training.instructions import Instructions
+    from core.training.judging import Judging
+    from core.training.people import TrainedPeople
+    from core.training.sets import DataSets
+    from core.training.training import Training
+
+    section, clock = ground.config.trainer, ground.clock
+    answers, sets, jobs = (
+        AnswersRepository(rooms.store),
+        SetsRepository(rooms.store),
+        TrainingJobsRepository(rooms.store),
+    )
+    data_sets = DataSets(section, sets, clock)
+    judging = Judging(section, answers, sets, data_sets, rooms.privacy.consent, clock)
+    instructions = Instructions(InstructionsRepository(rooms.store), clock)
+    await instructions.open()
+    people = TrainedPeople(answers, sets, instructions, jobs, judging, clock)
+    rooms.privacy.register("training", people)
+    rooms.privacy.respect("trained_on", people.decided)
+    rooms.conversation.advise_with(TrainedAdvice(instructions))
+    capture = AnswerCapture(rooms.conversation, judging, client, section.judge_with)
+    rooms.hub.subscribe(TurnEnded, capture.turn_ended, owner=capture)
+    tasks = Tasks("training")
+    ground.closing.close_later("training", tasks.cancel_all)
+
+    async def forget() -> None:
+        while True:
+            await judging.forget_old()
+            await clock.sleep(LOOK_EVERY_S)
+
+    tasks.start(forget(), "forget old answers")
+    return Training(section, judging, data_sets, instructions, people)

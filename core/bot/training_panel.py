@@ -1,0 +1,73 @@
+"""What stands under an answer that may be judged, and the form in which it is corrected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import discord
+
+from core.bot.interactions import BUTTONS, written
+
+if TYPE_CHECKING:
+    from core.store.training_answers import Answer
+    from core.training.judging import Thumb
+
+OWNER = "trainer"  # of the buttons
+UP, DOWN, CORRECT, FORM = "up", "down", "correct", "form-"
+THUMBS: dict[str, Thumb] = {"👍": "up", "👎": "down"}
+TITLE = "Correct this answer"
+LABEL, LABEL_OF_PART = "The answer as it should have been", "The answer as it should have been, part {number}"
+FIELD_CHARACTERS = 4000  # Discord's, of one field
+FIELDS = 5
+_SKINS = "".join(map(chr, range(0x1F3FB, 0x1F400)))
+
+
+def thumb_of(emoji: str) -> Thumb | None:
+    """The thumb that a reaction is, in whatever skin; None if it is another."""
+    return THUMBS.get(emoji.rstrip(_SKINS))
+
+
+def thumbs_view() -> discord.ui.View:
+    """👍, 👎 and a pencil; the runtime listens to them by their ids."""
+    view = discord.ui.View(timeout=None)
+    for emoji, what in (("👍", UP), ("👎", DOWN), ("✏️", CORRECT)):
+        label = "Correct" if what == CORRECT else None
+        view.add_item(discord.ui.Button(emoji=emoji, label=label, custom_id=f"{BUTTONS}{OWNER}:{what}"))
+    view.stop()
+    return view
+
+
+def correction_form(answer: Answer) -> discord.ui.Modal:
+    """A form with the answer to edit, in as many fields as it takes."""
+    form = discord.ui.Modal(title=TITLE, custom_id=f"{BUTTONS}{OWNER}:{FORM}{answer.id}", timeout=None)
+    parts = parted(answer.reply)
+    for number, part in enumerate(parts):
+        label = LABEL if len(parts) == 1 else LABEL_OF_PART.format(number=number + 1)
+        form.add_item(
+            discord.ui.TextInput(
+                label=label,
+                custom_id=f"text-{number}",
+                style=discord.TextStyle.paragraph,
+                default=part,
+                max_length=FIELD_CHARACTERS,
+                required=number == 0,
+            )
+        )
+    form.stop()
+    return form
+
+
+def corrected(interaction: discord.Interaction) -> str:
+    """What was written into the form."""
+    return "\n".join(part for number in range(FIELDS) if (part := written(interaction, f"text-{number}"))).strip()
+
+
+def parted(text: str) -> list[str]:
+    """A text in as many pieces as fields need, broken at the ends of lines where there are any; what is longer is cut."""
+    parts: list[str] = []
+    while text and len(parts) < FIELDS:
+        end = len(text) if len(text) <= FIELD_CHARACTERS else text.rfind("\n", 1, FIELD_CHARACTERS + 1)
+        end = end if end > 0 else FIELD_CHARACTERS
+        parts.append(text[:end])
+        text = text[end:].removeprefix("\n")
+    return parts or [""]

@@ -1,0 +1,24 @@
+"""`runtime.training`: everything of the trainer, one attribute a part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.config.trainer import TrainerSection
+    from core.training.instructions import Instructions
+    from core.training.judging import Judging
+    from core.training.people import TrainedPeople
+    from core.training.sets import DataSets
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The parts of the trainer."""
+
+    section: TrainerSection
+    judging: Judging
+    data_sets: DataSets
+    instructions: Instructions
+    people: TrainedPeople
