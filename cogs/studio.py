@@ -19,6 +19,7 @@ from discord import app_commands
 
 from core.bot.cog import ParleyCog
 from core.bot.replies import NO_PINGS
+from core.bot.reply_poster import try_reply
 from core.conversation.live_text import split
 from core.discord_limits import DIRECT_UPLOAD_BYTES
 from core.errors import ModelError, ParleyError, StudioError
@@ -90,17 +91,17 @@ class StudioCog(ParleyCog, name="Studio"):
                 await work
             except ParleyError as error:
                 _log.info("message %d: %s", message.id, error.sentence, exc_info=error.__cause__)
-                await _reply(message, error.sentence)
+                await try_reply(message, error.sentence)
             except Exception:  # noqa: BLE001 - the person must not wait for nothing; the log has the cause
                 _log.exception("message %d: failed", message.id)
-                await _reply(message, BROKEN)
+                await try_reply(message, BROKEN)
 
         self.runtime.tasks.start(run(), f"studio {message.id}")
 
     async def _draw_for(self, message: discord.Message, prompt: str) -> None:
         if not await self.runtime.lockdown.allows(DRAWING, message):
             return
-        shown = await _reply(message, WAITING)
+        shown = await try_reply(message, WAITING)
         if shown is not None:
             await self._draw(shown.edit, prompt, _upload_limit(message.guild))
 
@@ -134,7 +135,7 @@ class StudioCog(ParleyCog, name="Studio"):
             answer, torn = await _whole(stream)
         await self._remember(message, text, answer, exchange)  # first: who reads the answer may ask about it at once
         for page in split(f"{answer}\n\n{torn}" if torn else answer):
-            await _reply(message, page)
+            await try_reply(message, page)
 
     async def _download(self, files: list[discord.Attachment]) -> list[bytes]:
         limit = self.runtime.config.studio.max_file_mb
@@ -243,16 +244,6 @@ async def _whole(stream: AsyncGenerator[str]) -> tuple[str, str]:
             _log.warning("a model broke off: %s", error.sentence, exc_info=error.__cause__)
             return "".join(said).strip(), error.sentence
     return "".join(said).strip(), ""
-
-
-async def _reply(message: discord.Message, text: str) -> discord.Message | None:
-    """Answer a message without pinging anybody; if that is not possible, the log says so."""
-    reference = message.to_reference(fail_if_not_exists=False)
-    try:
-        return await message.channel.send(text, reference=reference, allowed_mentions=NO_PINGS)
-    except discord.HTTPException as error:
-        _log.warning("message %d could not be answered: %s", message.id, error)
-        return None
 
 
 async def setup(bot: commands.Bot) -> None:

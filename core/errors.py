@@ -68,10 +68,6 @@ class RecordingError(ParleyError):
     """A recording cannot start, go on, or be found."""
 
 
-class ConsentError(RecordingError):
-    """Somebody's refusal, or a missing right, stands against it."""
-
-
 class LockdownError(ParleyError):
     """A lock cannot be registered, taken or undone."""
 

@@ -68,10 +68,7 @@ class MessagePlace:
 
     async def tell(self, sentence: str) -> None:
         """Reply if Discord lets us."""
-        try:
-            await reply(self._message, sentence)
-        except discord.HTTPException as error:  # no permission: a bot sees many channels in which it may not write
-            _log.info("the author of message %d could not be told: %s", self._message.id, error)
+        await try_reply(self._message, sentence)
 
     async def acknowledge(self) -> None:
         """Put a reaction on the message."""
@@ -96,3 +93,12 @@ async def reply(message: discord.Message, text: str) -> discord.Message:
         if error.code != NO_HISTORY:
             raise
     return await message.channel.send(text, allowed_mentions=NO_PINGS, suppress_embeds=True)
+
+
+async def try_reply(message: discord.Message, text: str) -> discord.Message | None:
+    """Answer a message as `reply` does; None if Discord does not let us: a bot sees many channels it may not write in."""
+    try:
+        return await reply(message, text)
+    except discord.HTTPException as error:
+        _log.info("message %d could not be answered: %s", message.id, error)
+        return None

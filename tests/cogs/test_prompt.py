@@ -367,7 +367,7 @@ async def test_who_cannot_be_told_costs_nothing_but_a_line_in_the_log(scene, cap
     scene.bot.on_error = on_error  # a host's, who has nothing to do with it
     caplog.set_level("INFO")
     await ada.type(scene.text, f"<@{scene.bot_user.id}> hello?")
-    await scene.until(lambda: faults or "could not be told" in caplog.text)
+    await scene.until(lambda: faults or "could not be answered" in caplog.text)
     assert faults == []
 
 
