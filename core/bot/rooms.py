@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from core.persona.occasions import Occasions
     from core.privacy.service import Privacy
     from core.recording.service import Recordings
+    from core.schedule.pictures import SchedulePictures
+    from core.schedule.service import Schedules
     from core.store.history import HistoryRepository
     from core.store.settings import SettingsRepository
     from core.store.store import Store
@@ -71,3 +73,5 @@ class Rooms:
     persona: Persona
     occasions: Occasions
     training: Training
+    schedules: Schedules
+    schedule_pictures: SchedulePictures

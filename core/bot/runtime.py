@@ -216,6 +216,7 @@ class Runtime(Rooms):
         from core.bot import openers
         from core.bot.people_openers import open_occasions
         from core.bot.persona_openers import open_persona, open_webhooks
+        from core.bot.schedule_openers import open_schedule_pictures, open_schedules
         from core.bot.training_openers import open_training
         from core.store.history import HistoryRepository
         from core.store.settings import SettingsRepository
@@ -245,6 +246,8 @@ class Runtime(Rooms):
         self.webhooks = await open_webhooks(self, ground, self.bot, self.listen)
         self.persona = await open_persona(self, ground)
         self.training = await open_training(self, ground, self.bot)
+        self.schedules = await open_schedules(self, ground)
+        self.schedule_pictures = await open_schedule_pictures(self, ground)
         self._close_with_bot()
         self.voice.begin()
         self.tasks.start(asyncio.to_thread(openers.warm_up, bool(self.config.model.routes)), "warm up")

@@ -19,6 +19,7 @@ from core.config.model import ModelSection
 from core.config.persona import PersonaSection
 from core.config.prompt import PromptSection
 from core.config.recording import RecordingSection
+from core.config.schedule import ScheduleSection
 from core.config.speech import SpeechSection
 from core.config.studio import StudioSection
 from core.config.system import LogSection, StoreSection
@@ -101,6 +102,7 @@ class Config(BaseSettings):
     lockdown: LockdownSection = LockdownSection()
     studio: StudioSection = StudioSection()
     persona: PersonaSection = PersonaSection()
+    schedule: ScheduleSection = ScheduleSection()
     fetch: FetchSection = FetchSection()
     trainer: TrainerSection = TrainerSection()
     store: StoreSection = StoreSection()

@@ -1,0 +1,87 @@
+"""What is to become of times that are due: done, made up once, or skipped. Plain functions of what is known and the time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from core.schedule.rules import count, latest, read_rule
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from core.schedule.rules import Rule
+    from core.store.schedules import Schedule
+
+ON_TIME = timedelta(seconds=60)  # what is not later is on time
+BACK = timedelta(hours=6)  # a clock that is put back by no more repeats nothing; by more, it was wrong before
+MOST_COUNTED = 1000
+
+MISSED = "{times} missed, the last {at}: {why}."
+SKIPPED, MADE_UP, DONE_SINCE = " Skipped.", " Made up once.", ""
+NEW_CLOCK = "My clock went back by more than six hours; the next time is reckoned anew."
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What becomes of a schedule that is due.
+
+    Attributes:
+        schedule: As it was when this was planned.
+        due: The time that is done, or the last of those that are skipped.
+        run: Whether it is done.
+        late_s: How late that is.
+        next_at: When it is due then; None: never again.
+        missed: How many times are not done.
+        note: What to say of those; empty if there is none.
+    """
+
+    schedule: Schedule
+    due: datetime
+    run: bool
+    late_s: float
+    next_at: datetime | None
+    missed: int = 0
+    note: str = ""
+
+
+def plan(schedule: Schedule, now: datetime, zone: ZoneInfo, why: str) -> Plan:
+    """What becomes of a schedule whose time has come; `why` says what kept it, if it is late."""
+    rule = read_rule(schedule.rule)
+    first = schedule.next_at or now
+    if now - first <= ON_TIME:
+        return Plan(schedule, first, True, (now - first).total_seconds(), rule.following(first, zone))
+    last = latest(rule, now, zone, since=first)
+    before = count(rule, first, last, zone, MOST_COUNTED)
+    late = now - last
+    on_time = late <= ON_TIME
+    run = on_time or (schedule.late == "once" and late <= timedelta(seconds=schedule.grace_s))
+    missed = before if on_time else before + 1
+    ending = DONE_SINCE if on_time else (MADE_UP if run else SKIPPED)
+    times = "1 time" if missed == 1 else f"{missed}{'+' if before >= MOST_COUNTED else ''} times"
+    told = _before(rule, first, last, zone) if on_time else last
+    note = MISSED.format(times=times, at=stamp(told), why=why) + ending
+    return Plan(schedule, last, run, late.total_seconds(), rule.following(last, zone), missed, note)
+
+
+def follows(schedule: Schedule, after: datetime, zone: ZoneInfo) -> datetime | None:
+    """When a schedule comes next after a moment."""
+    return read_rule(schedule.rule).following(after, zone)
+
+
+def is_ahead(schedule: Schedule, now: datetime) -> bool:
+    """Whether a schedule was reckoned by a clock that was far ahead of the one that is right."""
+    known = max(schedule.added_at, schedule.last_due or schedule.added_at)
+    return known > now + BACK and not schedule.rule.startswith("once")
+
+
+def stamp(at: datetime, style: str = "f") -> str:
+    """A moment as Discord shows it to each reader in their own time zone."""
+    return f"<t:{int(at.timestamp())}:{style}>"
+
+
+def _before(rule: Rule, first: datetime, last: datetime, zone: ZoneInfo) -> datetime:
+    """The time before the last one: that is the last that was missed."""
+    return latest(rule, last - timedelta(seconds=1), zone, since=first)
