@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import discord
 from discord import app_commands
 
-from core.bot import persona_taking_part, persona_words
-from core.bot.cog import ParleyCog, subcommand
+from core.bot import persona_choosing, persona_taking_part, persona_words
+from core.bot.cog import ParleyCog, require_owner, subcommand
 from core.bot.replies import answer
 from core.persona.arguments import FEATURE as ARGUMENT
 
@@ -29,25 +29,85 @@ class PersonaCog(ParleyCog, name="Persona"):
         await super().cog_load()
         persona_taking_part.arguments(self)
 
+    # Characters -------------------------------------------------------------------------------------------------------
+
+    async def _characters(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
+        """Complete the names of characters, from memory."""
+        return persona_words.choices(self.runtime.persona.shelf.of(interaction.guild_id), partial)
+
     @subcommand("persona", "list", "The characters that I can be on this server.")
     async def list_characters(self, interaction: discord.Interaction) -> None:
         """List them; what is wrong with files is for who may manage the server."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         shelf = self.runtime.persona.shelf
-        await shelf.look()
+        await shelf.look(interaction.guild_id)
+        active = self.runtime.persona.cast.active(interaction.guild_id)
         faults = shelf.faults if interaction.permissions.manage_guild else []
-        await answer(interaction, persona_words.listed(shelf.of(interaction.guild_id), None, faults))
+        await answer(interaction, persona_words.listed(shelf.of(interaction.guild_id), active, faults))
 
     @subcommand("persona", "show", "What one of the characters is like.")
     @app_commands.describe(character="Its name or id")
+    @app_commands.autocomplete(character=_characters)
     async def show_character(
         self, interaction: discord.Interaction, character: app_commands.Range[str, 1, 100]
     ) -> None:
         """Show one character."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         shelf = self.runtime.persona.shelf
-        await shelf.look()
+        await shelf.look(interaction.guild_id)
         await answer(interaction, persona_words.card(shelf.named(character, interaction.guild_id)))
+
+    @subcommand("persona", "use", "Choose who I am on this server.")
+    @app_commands.describe(
+        character="Its name or id; “none” for myself, “default” for what is configured",
+        direct_messages="In direct messages instead; for the bot's owner",
+    )
+    @app_commands.autocomplete(character=_characters)
+    @app_commands.checks.has_permissions(manage_guild=True)
+    async def use(
+        self,
+        interaction: discord.Interaction,
+        character: app_commands.Range[str, 1, 100],
+        direct_messages: bool = False,
+    ) -> None:
+        """Put a character to use; everybody sees that, and its greeting."""
+        if direct_messages:
+            await require_owner(interaction)
+        await interaction.response.defer(ephemeral=direct_messages, thinking=True)
+        place = None if direct_messages else interaction.guild_id
+        told = await persona_choosing.use(self.runtime.persona, place, character, interaction.user.display_name)
+        await answer(interaction, told, ephemeral=direct_messages)
+
+    @subcommand("persona", "remove", "Remove a character that this server imported.")
+    @app_commands.describe(character="Its name or id")
+    @app_commands.autocomplete(character=_characters)
+    @app_commands.checks.has_permissions(manage_guild=True)
+    async def remove(self, interaction: discord.Interaction, character: app_commands.Range[str, 1, 100]) -> None:
+        """Remove one."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await answer(
+            interaction, await persona_choosing.remove(self.runtime.persona, interaction.guild_id or 0, character)
+        )
+
+    # Moods ------------------------------------------------------------------------------------------------------------
+
+    async def _moods(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
+        """Complete the moods of the character of this server."""
+        sheet = self.runtime.persona.cast.active(interaction.guild_id)
+        return persona_words.mood_choices(sheet, partial)
+
+    @subcommand("persona", "mood", "Show how I feel here, or change it.")
+    @app_commands.describe(mood="One of the character's moods; “natural” lets it be as it is by nature")
+    @app_commands.autocomplete(mood=_moods)
+    async def mood(self, interaction: discord.Interaction, mood: app_commands.Range[str, 1, 40] | None = None) -> None:
+        """Show or set the mood; setting it is for who may manage messages."""
+        if mood is not None and not interaction.permissions.manage_messages:
+            raise app_commands.MissingPermissions(["manage_messages"])
+        natural = mood is not None and mood.casefold() == persona_words.NATURAL
+        told = persona_choosing.mood(
+            self.runtime.persona, interaction.guild_id, None if natural else mood, by_nature=natural
+        )
+        await answer(interaction, told)
 
     # The second self --------------------------------------------------------------------------------------------------
 

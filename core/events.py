@@ -270,3 +270,22 @@ class MemoryRanLow(Event):
     memory: str  # for people: "System memory", the name of a GPU
     used_bytes: int
     total_bytes: int
+
+
+# Characters -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CharacterChosen(GuildEvent):
+    """A server, or 0 for direct messages, has another character; an empty id is the bot itself."""
+
+    character_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoodChanged(GuildEvent):
+    """The character of a server, or of direct messages (0), feels otherwise; an empty mood is none."""
+
+    character_id: str
+    mood: str
+    emoji: str

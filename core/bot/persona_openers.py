@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.bot.character_openers import open_characters, open_watch
 from core.bot.persona_room import Persona
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     Listen = Callable[[str, Callable[..., Awaitable[None]]], object]
 
 
-async def open_persona(rooms: Rooms, ground: Ground) -> Persona:
+async def open_persona(rooms: Rooms, ground: Ground, bot: discord.Client) -> Persona:
     """Every part of the persona, in this order; `rooms` has everything but the persona by then."""
     persona = Persona()
-    await _open_characters(persona, rooms, ground)
+    await open_characters(persona, rooms, ground)
+    open_watch(persona, rooms, ground, bot)
     _open_arguments(persona, rooms, ground)
     return persona
 
@@ -38,16 +40,6 @@ async def open_webhooks(rooms: Rooms, ground: Ground, bot: discord.Client, liste
         listen(name, listener)
     rooms.messages.is_own = webhooks.is_own
     return webhooks
-
-
-async def _open_characters(persona: Persona, rooms: Rooms, ground: Ground) -> None:
-    """The characters there are."""
-    from core.persona.shelf import Shelf
-
-    del rooms
-    section = ground.config.persona
-    persona.shelf = Shelf(ground.config.path(section.characters))
-    await persona.shelf.look()
 
 
 def _open_arguments(persona: Persona, rooms: Rooms, ground: Ground) -> None:
@@ -70,6 +62,10 @@ def _open_arguments(persona: Persona, rooms: Rooms, ground: Ground) -> None:
 
     async def first(guild_id: int) -> Side:
         """Who the bot itself is on a server."""
+        sheet = persona.cast.active(guild_id)
+        if sheet is not None:
+            character = persona.cast.character(sheet, guild_id)
+            return Side(character, character.instruction)
         kept = await rooms.settings.guild(guild_id)
         return Side(conversation.character, kept.persona or ground.config.prompt.persona)
 

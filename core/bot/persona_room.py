@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from core.bot.persona_arguments import PersonaArguments
+    from core.bot.persona_cast import Cast
+    from core.bot.persona_watch import MoodWatch
+    from core.persona.mood_keeper import MoodKeeper
     from core.persona.shelf import Shelf
 
 
@@ -14,3 +17,6 @@ class Persona:
 
     shelf: Shelf
     arguments: PersonaArguments
+    moods: MoodKeeper
+    cast: Cast
+    watch: MoodWatch

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.names import code, shown, shown_text
+from discord import app_commands
+
+from core.discord_limits import CHOICES
+from core.names import code, plain, shown, shown_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from core.persona.sheet import Sheet
 
 NONE = "There are no characters yet. Drop a file into the folder of `[persona] characters`, or import a card: `/persona import`."
+NATURAL = "natural"  # the word for a mood that nobody pushes
 LINES = 25  # characters listed; an answer has room for no more
 
 
@@ -39,3 +43,18 @@ def card(sheet: Sheet) -> str:
     if table.triggers:
         parts.append("Comes when called: " + ", ".join(shown(word) for word in table.triggers))
     return "\n".join(part for part in parts if part)
+
+
+def choices(sheets: Sequence[Sheet], partial: str) -> list[app_commands.Choice[str]]:
+    """Characters whose name or id has `partial` in it, as choices of a command."""
+    wanted = partial.casefold()
+    found = [sheet for sheet in sheets if wanted in sheet.name.casefold() or wanted in sheet.id.casefold()]
+    named = [(plain(f"{sheet.name} ({sheet.id})"), sheet.id) for sheet in found if len(sheet.id) <= 100]
+    return [app_commands.Choice(name=name, value=id_) for name, id_ in named[:CHOICES] if name]
+
+
+def mood_choices(sheet: Sheet | None, partial: str) -> list[app_commands.Choice[str]]:
+    """Moods of a character whose name has `partial` in it, as choices of a command."""
+    names = [*(mood.name for mood in sheet.table.moods), NATURAL] if sheet is not None else []
+    found = [name for name in names if partial.casefold() in name.casefold()]
+    return [app_commands.Choice(name=plain(name), value=name) for name in found[:CHOICES]]

@@ -244,7 +244,7 @@ class Runtime(Rooms):
         self._open_routers(ground)
         self.occasions = await open_occasions(self, ground, servers=lambda: len(self.bot.guilds))
         self.webhooks = await open_webhooks(self, ground, self.bot, self.listen)
-        self.persona = await open_persona(self, ground)
+        self.persona = await open_persona(self, ground, self.bot)
         self.training = await open_training(self, ground, self.bot)
         self.schedules = await open_schedules(self, ground)
         self.schedule_pictures = await open_schedule_pictures(self, ground)

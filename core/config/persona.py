@@ -87,6 +87,11 @@ class PersonaSection(Section):
         default="", pattern=NAME, description="Character of servers that chose none, by its id; empty: the bot itself."
     )
     direct_messages: str = Field(default="", pattern=NAME, description="Character of direct messages, by its id.")
+    style: str = Field(
+        default="Answer in one to three short spoken sentences, without lists, markdown or emoji.",
+        max_length=1000,
+        description="How every character answers; stands above what is written of it.",
+    )
     max_imported: int = Field(default=25, ge=0, le=500, description="Characters that one server may import.")
     max_card_mb: int = Field(default=8, ge=1, le=50, description="Larger character cards are refused.")
     description_tokens: int = Field(

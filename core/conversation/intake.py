@@ -13,7 +13,7 @@ from core.conversation.people import GatheredPrompts
 from core.conversation.written import Written
 from core.errors import ParleyError
 from core.handles import Handle
-from core.hearing.addressed import is_for_bot
+from core.hearing.addressed import is_for_bot, names_it
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     Answerer = Callable[[Any], Awaitable[None]]
     Claimed = Callable[[], Awaitable[bool]]
+    Names = Callable[[int | None], Sequence[str]]
 
 _log = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ class Intake:
         self._explained: set[int] = set()
         self._refused: dict[int, tuple[str, float]] = {}  # by channel, what was last said of a prompt, and when
         self._answerers: list[Answerer] = []
+        self._names: list[Names] = []
         self.people = GatheredPrompts(self._gather)
 
     async def open(self) -> None:
@@ -138,13 +140,14 @@ class Intake:
         ]
 
     def addresses_me(self, asked: Asked) -> bool:
-        """Whether the bot is spoken to: in a direct message, by a mention or reply, or by its name."""
+        """Whether the bot is spoken to: in a direct message, by a mention or reply, or by a name of its."""
+        called = [name for names in self._names for name in names(asked.prompt.guild_id)]
         if asked.kind == "heard":
             lines = asked.prompt.spoken
-            return is_for_bot(lines, self._hearing.answer, self.wake_names, alone=asked.alone)
+            return is_for_bot(lines, self._hearing.answer, (*self.wake_names, *called), alone=asked.alone)
         if asked.prompt.guild_id is None:
             return self._section.direct_messages
-        return self._section.mentions and asked.mentions_me
+        return self._section.mentions and (asked.mentions_me or (bool(called) and names_it(asked.prompt.text, called)))
 
     def listens_to(self, asked: Asked) -> bool:
         """Whether everything that is written there is a prompt."""
@@ -200,6 +203,11 @@ class Intake:
         empty = not prompt.text and not prompt.attachments
         called = empty and asked.called and self._conversation.has_model and self.addresses_me(asked)
         return prompt.saying(asked.called) if called else prompt
+
+    def call_by(self, names: Names) -> Handle:
+        """Be called on a server (None: in direct messages) by `names(guild_id)` too, like a mention, until the handle is ended."""
+        self._names.append(names)
+        return Handle(lambda: self._names.remove(names), "names by which the bot is called")
 
     # Taking up --------------------------------------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ class VoicePreferences:
         """The voice a person chose, over the configured one; a name that this engine does not have is passed over."""
         wish = await self._settings.person_voice(user_id)
         return Voice(
-            wish.voice if wish.voice and self._has(wish.voice) else "",
+            wish.voice if wish.voice and self.has(wish.voice) else "",
             self._section.rate if wish.rate is None else wish.rate,
             self._section.pitch if wish.pitch is None else wish.pitch,
         )
@@ -73,7 +73,7 @@ class VoicePreferences:
         if voice is not None and voice.casefold() == DEFAULT:
             kept = replace(kept, voice=None, rate=None, pitch=None)
         elif voice is not None:
-            if not self._has(voice):
+            if not self.has(voice):
                 raise SpeechError(
                     f"There is no such voice. Some that are: {', '.join(term(name) for name in self.names[:10])}."
                 )
@@ -88,7 +88,7 @@ class VoicePreferences:
         await self._settings.save_person_voice(kept)
         return kept
 
-    def _has(self, voice: str) -> bool:
+    def has(self, voice: str) -> bool:
         """Whether the engine offers a voice; a variant such as `en-us+f3` stands for its language."""
         return not self.names or voice in self.names or voice.partition("+")[0] in self.names
 
