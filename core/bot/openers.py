@@ -291,7 +291,7 @@ def open_voice(ground: Ground, bot: discord.Client, settings: SettingsRepository
     from core.voice.service import VoiceService
 
     voice = VoiceService(bot, ground.config.voice, ground.hub, ground.clock, settings, speaker_maker(ground))
-    voice.gates.append(lockdown)
+    voice.add_gate(lockdown)
     ground.closing.close_later("voice sessions", voice.close)
     return voice
 

@@ -12,6 +12,7 @@ import discord
 from core.discord_limits import MESSAGE_LIMIT
 from core.errors import ParleyError, VoiceError
 from core.events import SessionEnded, SessionStarted
+from core.handles import Handle
 from core.tasks import Tasks
 from core.voice.checks import VoiceRoom, name_of, require_access
 from core.voice.joining import SessionGate, SessionOpener
@@ -60,12 +61,12 @@ class VoiceService:
     ) -> None:
         self.bot = bot
         self.presence = Presence(hub)
-        self.gates: list[SessionGate] = []
+        self._gates: list[SessionGate] = []
         self._section = section
         self._hub = hub
         self._clock = clock
         self._settings = settings
-        self._opener = SessionOpener(bot, section, hub, settings, make_speaker, self.gates)
+        self._opener = SessionOpener(bot, section, hub, settings, make_speaker, self._gates)
         self._sessions: dict[int, VoiceSession] = {}
         self._starting: dict[int, asyncio.Task[VoiceSession | ParleyError]] = {}
         self._closed = False
@@ -74,6 +75,11 @@ class VoiceService:
         self._tasks = Tasks("voice")
 
     # What there is ----------------------------------------------------------------------------------------------------
+
+    def add_gate(self, gate: SessionGate, *, first: bool = False) -> Handle:
+        """Have each session pass `gate` before it begins, behind the gates there are; `first`: before them."""
+        self._gates.insert(0 if first else len(self._gates), gate)
+        return Handle(lambda: self._gates.remove(gate), f"gate {type(gate).__name__}")
 
     @property
     def sessions(self) -> Sequence[VoiceSession]:
@@ -250,7 +256,7 @@ class VoiceService:
         try:
             self._tasks.cancel(f"alone {session.id}")
             await session.close()
-            for gate in reversed(self.gates):
+            for gate in reversed(tuple(self._gates)):
                 try:
                     await gate.release(session.id)
                 except Exception:  # noqa: BLE001 - the other gates must open too; the log has the cause

@@ -182,7 +182,7 @@ async def test_a_bot_that_stops_during_a_session_answers_only_after_its_restart(
     _, bob, other = await in_session(scene)
     written = [await bob.type(other, f"<@{scene.bot_user.id}> question {number}") for number in range(3)]
     await scene.until(lambda: scene.runtime.lockdown.waiting.counts.get("text") == 3)
-    scene.runtime.voice.gates.insert(0, Dawdler())
+    scene.runtime.voice.add_gate(Dawdler(), first=True)
     await scene.bot.close()
     assert scene.chat.prompts == []
     assert answers(scene.bot_user, bob, other) == []

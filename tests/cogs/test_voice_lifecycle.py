@@ -105,13 +105,13 @@ async def test_a_join_that_is_cancelled_half_way_leaves_nothing(scene, speakers,
         reached.set()
         await asyncio.Event().wait()
 
-    voice.gates.append(gate)
+    voice.add_gate(gate)
     with monkeypatch.context() as halted:
         if where == "engine":
             halted.setattr(Speaker, "open", halt)
         elif where == "gate":
             gates = [gate, Gate()]
-            voice.gates.append(gates[1])
+            voice.add_gate(gates[1])
             halted.setattr(gates[1], "engage", halt)
         elif where == "connection":
             halted.setattr(scene.world.voice, "may_join", lambda *_: reached.set())
@@ -133,7 +133,8 @@ async def test_a_join_that_is_cancelled_half_way_leaves_nothing(scene, speakers,
 async def test_a_gate_that_refuses_undoes_the_gates_before_it(scene, speakers):
     await scene.start()
     first, last = Gate(), Gate(ParleyError("Not while the model sleeps."))
-    scene.runtime.voice.gates.extend([first, last])
+    for gate in (first, last):
+        scene.runtime.voice.add_gate(gate)
     ada = await scene.person()
     await ada.join(scene.voice)
     assert await scene.run(ada, "voice join") == "Not while the model sleeps."
@@ -149,7 +150,8 @@ async def test_a_gate_that_breaks_does_not_keep_the_others_shut(scene):
 
     await scene.start()
     gates = [Gate(), Broken(), Gate()]
-    scene.runtime.voice.gates.extend(gates)
+    for gate in gates:
+        scene.runtime.voice.add_gate(gate)
     await scene.runtime.voice.join(room_of(scene))
     assert [len(gate.held) for gate in gates] == [1, 1, 1]
     await scene.runtime.voice.leave(scene.guild.id)
@@ -162,7 +164,7 @@ async def test_closing_the_bot_ends_the_session_first(scene, speakers):
     gate = Gate()
     session = scene.session
     gate.held.append(session.id)
-    scene.runtime.voice.gates.append(gate)
+    scene.runtime.voice.add_gate(gate)
     ends = scene.events(SessionEnded)
     voice = scene.runtime.voice
     scene.runtime.conversation.say(session, "A long farewell that nobody will hear to its end, I fear.")
@@ -179,7 +181,7 @@ async def test_closing_the_bot_during_a_join_undoes_the_join(scene, speakers):
     await scene.start()
     gate = Gate()
     voice = scene.runtime.voice
-    voice.gates.append(gate)
+    voice.add_gate(gate)
     joining = asyncio.create_task(voice.join(room_of(scene)))
     await scene.until(lambda: scene.bot.get_guild(scene.guild.id).voice_client is not None)
     await asyncio.wait_for(scene.bot.close(), 30)
@@ -317,7 +319,7 @@ def order(monkeypatch):
 async def test_the_engine_is_looked_at_before_the_gates_and_loaded_behind_them(scene, order):
     steps, _, gate = order
     await scene.start()
-    scene.runtime.voice.gates.append(gate)
+    scene.runtime.voice.add_gate(gate)
     await scene.runtime.voice.join(room_of(scene))
     assert steps == ["check", "engage", "open"]
     await scene.runtime.voice.leave(scene.guild.id)
@@ -327,7 +329,7 @@ async def test_the_engine_is_looked_at_before_the_gates_and_loaded_behind_them(s
 async def test_nothing_gives_way_for_an_engine_that_is_not_there(scene, order):
     steps, faults, gate = order
     await scene.start()
-    scene.runtime.voice.gates.append(gate)
+    scene.runtime.voice.add_gate(gate)
     faults["check"] = SpeechError("The speech engine is away.")
     with pytest.raises(SpeechError, match="away"):
         await scene.runtime.voice.join(room_of(scene))
@@ -338,7 +340,7 @@ async def test_nothing_gives_way_for_an_engine_that_is_not_there(scene, order):
 async def test_an_engine_that_cannot_load_is_closed_before_the_gates_open_again(scene, order):
     steps, faults, gate = order
     await scene.start()
-    scene.runtime.voice.gates.append(gate)
+    scene.runtime.voice.add_gate(gate)
     faults["open"] = SpeechError("The speech engine takes too much memory.")
     with pytest.raises(SpeechError, match="memory"):
         await scene.runtime.voice.join(room_of(scene))
