@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import math
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+
+class Readable(Protocol):
+    """A file that is only ever read on."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes, at least one; none at the end. May wait."""
+        ...
+
 
 BLOCK_SAMPLES = RATE_HZ // 2  # a channel
 MAX_BYTES = 100 * 2**20
@@ -146,6 +156,20 @@ def blocks(
         file.close()
 
 
+def feed(file: Readable) -> Generator[NDArray[np.float32], None, None]:
+    """The sound of what has no length and no places, as it comes out of a pipe; for a thread that may wait.
+
+    Raises:
+        AudioError: It is no sound, or too much of it is damaged. What was given before is good.
+    """
+    with _open_container(file) as container:
+        stream: Any = next(iter(container.streams.audio), None)
+        if stream is None or stream.codec_context is None:
+            raise AudioError(SILENT)
+        _require_kind(stream.codec_context.sample_rate, stream.codec_context.channels, known=False)
+        yield from _decoded(container, stream, math.inf)
+
+
 def _require_kind(rate_hz: int, channels: int, *, known: bool = True) -> None:
     """Refuse sound of a strange kind; 0 is allowed where only a decoder knows it.
 
@@ -259,7 +283,7 @@ def _open_file(source: bytes | Path, max_bytes: int) -> io.BufferedReader | io.B
     return file
 
 
-def _open_container(file: io.BufferedReader | io.BytesIO) -> Any:
+def _open_container(file: Readable) -> Any:
     import av
     from av.error import FFmpegError
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from core.fetch.answers import Downloaded, Fetched, Head, Validators
-from core.fetch.fetcher import Fetcher, FetchStream
+from core.fetch.fetcher import Fetcher
 from core.fetch.limits import FetchLimits
+from core.fetch.stream import FetchStream
 
 __all__ = ["Downloaded", "FetchLimits", "FetchStream", "Fetched", "Fetcher", "Head", "Validators"]

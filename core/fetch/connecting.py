@@ -19,6 +19,9 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import BadHttpMessage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import SimpleNamespace
+
     from core.fetch.addresses import Gatekeeper
 
 LOOKUPS = 4  # names looked up at once: one that never answers holds a thread for up to half a minute
@@ -30,13 +33,34 @@ REFUSED = "not a public address"
 
 @dataclass(slots=True)
 class Attempt:
-    """One connection being made: whether the host is allowed by name, and which addresses were refused."""
+    """One connection being made.
+
+    Attributes:
+        allowed: Whether the host is allowed by name.
+        refused: Addresses that were not connected to.
+        connected: Called once it stands; None afterwards.
+    """
 
     allowed: bool = False
     refused: list[str] = field(default_factory=list[str])
+    connected: Callable[[], None] | None = None
 
 
 attempt: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
+
+
+def trace_connections() -> aiohttp.TraceConfig:
+    """Tells each attempt when its connection stands."""
+
+    async def made(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+        trial: Attempt = context.trace_request_ctx
+        if trial.connected is not None:
+            trial.connected()
+            trial.connected = None
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(made)
+    return trace
 
 
 class RefusedAddressError(OSError):

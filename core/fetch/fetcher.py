@@ -17,13 +17,14 @@ from core.errors import FetchError
 from core.fetch.addresses import Gatekeeper
 from core.fetch.answers import Downloaded, Fetched, Head, Validators, read_head, retry_after_s
 from core.fetch.body import pieces, too_large
-from core.fetch.connecting import Attempt, GuardedConnector, attempt
+from core.fetch.connecting import Attempt, GuardedConnector, attempt, trace_connections
 from core.fetch.files import keep
 from core.fetch.limits import FetchLimits
+from core.fetch.stream import FetchStream
 from core.fetch.urls import NO_URL, parse, shown_host
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, Mapping
     from pathlib import Path
 
     import yarl
@@ -39,6 +40,7 @@ UNKNOWN = "There is no server named {host}."
 DEAD = "{host} cannot be reached."
 CERTIFICATE = "{host} has no valid certificate."
 NONSENSE = "{host} does not answer as web servers do."
+UNREACHED = "{host} could not be reached within {limit:g} s."
 SLOW_HEAD = "{host} did not answer within {limit:g} s."
 SLOW = "{host} took longer than {limit:g} s, which is the most I wait."
 REFUSED = "{host} is not on the public internet, and other addresses I do not open."
@@ -58,25 +60,6 @@ REASONS = {
     504: ", it is down",
 }
 TYPE = "What {host} sends there is {found}, not what was looked for."
-
-
-class FetchStream:
-    """An answer without an end: its head, and its bytes as they come.
-
-    At most a few hundred kilobytes wait; then the sender does.
-    """
-
-    def __init__(self, head: Head, response: aiohttp.ClientResponse, limits: FetchLimits, host: str) -> None:
-        self.head = head
-        self.host = host
-        self._pieces = pieces(response, limits, host)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._pieces
-
-    async def aclose(self) -> None:
-        """Give up what is still to come."""
-        await self._pieces.aclose()
 
 
 class Fetcher:
@@ -162,7 +145,7 @@ class Fetcher:
         """
         limits = limits or self.stream_limits
         async with self._answer(url, limits, headers, None) as (head, response, host):
-            stream = FetchStream(head, response, limits, host)
+            stream = FetchStream(head, response.content_length, pieces(response, limits, host), host)
             try:
                 yield stream
             finally:
@@ -215,17 +198,20 @@ class Fetcher:
         trial = Attempt(allowed=self._gate.knows(url.raw_host or ""))
         token = attempt.set(trial)
         try:
-            async with asyncio.timeout(limits.connect_s + limits.answer_s):
+            async with asyncio.timeout(limits.connect_s) as deadline:
+                trial.connected = lambda: deadline.reschedule(asyncio.get_running_loop().time() + limits.answer_s)
                 return await self._open().get(
                     url,
                     headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate", **headers},
                     allow_redirects=False,
                     auto_decompress=False,
-                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_s, sock_read=None),
+                    timeout=aiohttp.ClientTimeout(total=None),
+                    trace_request_ctx=trial,
                 )
         except TimeoutError as error:
-            limit = limits.connect_s if isinstance(error, aiohttp.ConnectionTimeoutError) else limits.answer_s
-            raise FetchError(SLOW_HEAD.format(host=host, limit=limit), kind="slow", host=host) from error
+            if trial.connected is not None:
+                raise FetchError(UNREACHED.format(host=host, limit=limits.connect_s), kind="slow", host=host) from error
+            raise FetchError(SLOW_HEAD.format(host=host, limit=limits.answer_s), kind="slow", host=host) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _told(error, trial, host) from error
         finally:
@@ -238,6 +224,7 @@ class Fetcher:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 requote_redirect_url=False,
+                trace_configs=[trace_connections()],
             )
         return self._session
 
