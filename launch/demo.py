@@ -9,7 +9,6 @@ import re
 import shutil
 import sqlite3
 import tempfile
-import textwrap
 import time
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +18,7 @@ from launch import demo_heard, demo_recording
 from launch.listening import spurts
 from launch.recognition import heard_sentences
 from launch.story import Stage, StoryError, stage
+from launch.telling import Story
 from loopback.people.refused import Refused
 from loopback.world.permissions import Permission
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 FAILED, USAGE = 1, 2  # exit codes
 LIMIT_S = 58.0
 QUIET_S = 1.0  # the bot has finished when nothing of it was heard for this long
-WIDTH = 100
 INTRODUCTION = """\
 A whole Discord runs on this machine for a few seconds, with a bot and two people in an end-to-end encrypted voice
 channel. Bot, Discord and people are real programs that talk over real sockets; the language model is a stand-in that
@@ -50,29 +49,6 @@ REMEMBERED = """
 SELECT content FROM history WHERE role = 'assistant'
 AND turn_id IN (SELECT turn_id FROM history WHERE role = 'user' AND content = ?) ORDER BY id
 """
-
-
-class Story:
-    """Prints what happens, with the seconds since the start."""
-
-    def __init__(self) -> None:
-        self._start_s = time.monotonic()
-        print(f"\n{INTRODUCTION}", flush=True)
-
-    def tell(self, text: str) -> None:
-        """What happens now."""
-        self._print(f"{time.monotonic() - self._start_s:6.2f} s  ", text)
-
-    def detail(self, text: str) -> None:
-        """Something more about it."""
-        self._print(" " * 10, text)
-
-    def chapter(self, title: str) -> None:
-        """What follows is of another kind."""
-        print(f"\n{title}", flush=True)
-
-    def _print(self, margin: str, text: str) -> None:
-        print(textwrap.fill(text, WIDTH, initial_indent=margin, subsequent_indent=" " * len(margin)), flush=True)
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -96,7 +72,7 @@ def demo(arguments: argparse.Namespace) -> int:
 async def _within_limit(out: Path) -> int:
     try:
         async with asyncio.timeout(LIMIT_S):
-            return await _tell(out, Story())
+            return await _tell(out, Story(INTRODUCTION))
     except TimeoutError:
         raise StoryError(f"it took longer than {LIMIT_S:.0f} s") from None
 
@@ -165,7 +141,7 @@ async def _converse(scene: Stage, story: Story, out: Path) -> dict[str, Any]:
         return report
 
 
-async def _record(scene: Stage, story: Story, ada: Person, bob: Person, sounds: demo_heard.Sounds) -> Path:
+async def _record(scene: Stage, story: Story, ada: Person, bob: Person, sounds: demo_heard.SpokenSounds) -> Path:
     """Ada has the call recorded while she and Bob talk; returns the recording's folder."""
     text = scene.standard.text
     started = await ada.slash(text, "voice record")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from launch.demo import Story
     from launch.story import Stage
+    from launch.telling import Story
     from loopback.people.ears import HeardFrame
     from loopback.people.person import Person
     from loopback.world.messages import Message
@@ -44,7 +44,7 @@ MEASURED = ("voice_to_voice_ms", "barge_in_ms", "heard_words", "interrupted")
 
 
 @dataclass(frozen=True, slots=True)
-class Sounds:
+class SpokenSounds:
     """What people say in the demo, as s16le stereo PCM at 48 kHz."""
 
     recorded: tuple[bytes, bytes]
@@ -52,24 +52,24 @@ class Sounds:
     interruption: bytes
 
 
-async def synthesised() -> Sounds:
+async def synthesised() -> SpokenSounds:
     """Everything that people say, made before they speak: on a busy machine that takes longer than to say it."""
     recorded = [await synthesise(words) for _, words in demo_recording.WORDS]
     asked, interruption = [await synthesise(words, voice=VOICE) for words in (ASKED, INTERRUPTION)]
-    return Sounds((recorded[0], recorded[1]), asked, interruption)
+    return SpokenSounds((recorded[0], recorded[1]), asked, interruption)
 
 
-async def converse(scene: Stage, story: Story, people: tuple[Person, Person], sounds: Sounds) -> Heard:
+async def converse(scene: Stage, story: Story, people: tuple[Person, Person], sounds: SpokenSounds) -> HeardTurn:
     """Ada asks aloud and is answered aloud, until Bob interrupts; nothing of it where the bot has no recogniser."""
     if trouble := await deaf(scene):
         story.tell(f"Ada would ask aloud, but the bot says: {trouble}")
-        return Heard()
+        return HeardTurn()
     story.tell(f"Ada says aloud: {ASKED}")
     try:
         heard = await ask_aloud(scene, *people, sounds)
     except TimeoutError:
         story.tell("The machine is too busy for that: there was no answer in time.")
-        return Heard()
+        return HeardTurn()
     story.tell(f"The bot understood: {heard.words}")
     story.detail(f"It answered aloud; Ada heard that {heard.voice_to_voice_ms:.0f} ms after her last sound.")
     story.detail(f"Bob said into it: {INTERRUPTION} It fell silent {heard.barge_in_ms:.0f} ms after he had begun.")
@@ -92,7 +92,7 @@ async def read_transcript(story: Story, folder: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HeardTurn:
     """What was heard of the spoken turn; nothing by default."""
 
     voice_to_voice_ms: float = 0.0
@@ -134,7 +134,7 @@ async def deaf(scene: Stage) -> str:
         raise StoryError(f"the bot did not listen within {HEARS_S:.0f} s") from None
 
 
-async def ask_aloud(scene: Stage, ada: Person, bob: Person, sounds: Sounds) -> Heard:
+async def ask_aloud(scene: Stage, ada: Person, bob: Person, sounds: SpokenSounds) -> HeardTurn:
     """Ada asks aloud, hears the answer begin, and Bob speaks into it; gives what both heard.
 
     Raises:
@@ -155,7 +155,7 @@ async def ask_aloud(scene: Stage, ada: Person, bob: Person, sounds: Sounds) -> H
     onset_s = next(frame.arrival_s for frame in ada.ears.heard(bob.user.id)[before[2] :] if frame.voiced)
     silent_s = _silent_from(onset_s, [frame.arrival_s for frame in frames if frame.voiced])
     voice_to_voice_ms = (listening.result().arrival_s - asked_until_s) * 1000
-    return Heard(voice_to_voice_ms, (silent_s - onset_s) * 1000, _understood(reply), tuple(frames))
+    return HeardTurn(voice_to_voice_ms, (silent_s - onset_s) * 1000, _understood(reply), tuple(frames))
 
 
 def _is_reply(message: Message) -> bool:
