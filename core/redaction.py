@@ -16,16 +16,23 @@ _QUERY = re.compile(
 )
 # The same without a scheme, as libraries repeat it: user:password@host:port.
 _BARE = re.compile(r"(?<![\w.+%/@:-])[\w.+%-]{1,100}+:[^\s/:@\"'<>]{1,200}+@(?=[\w.\[\]-]{1,200}+:\d)")
+# Discord's: a webhook's, or an interaction's, stands in the path, and in the objects that its library logs.
+_PATH = re.compile(r"(?<=/webhooks/)(\d{1,20})/[\w.~=-]{20,300}|(?<=/interactions/)(\d{1,20})/[\w.~=-]{20,300}")
+_FIELD = re.compile(r"""(["']token["'] {0,2}: {0,2}["'])[^"'\\]{8,400}""")
 _BEARER = re.compile(r"(?i)\b(bearer|basic) +[\w.~+/=-]{8,}")
 
 
 def redacted(text: str) -> str:
-    """The text without the credentials of addresses in it, and without those of an Authorization header."""
+    """The text without the credentials of addresses in it, of an Authorization header, and of Discord's webhooks."""
     if "://" in text:
         text = _USER.sub(f"{HIDDEN}@", text)
         text = _QUERY.sub(rf"\1={HIDDEN}", text)
     if "@" in text:
         text = _BARE.sub(f"{HIDDEN}@", text)
+    if "/webhooks/" in text or "/interactions/" in text:
+        text = _PATH.sub(lambda found: f"{found[1] or found[2]}/{HIDDEN}", text)
+    if "token" in text:
+        text = _FIELD.sub(rf"\1{HIDDEN}", text)
     return _BEARER.sub(rf"\1 {HIDDEN}", text)
 
 

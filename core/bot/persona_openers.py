@@ -33,7 +33,7 @@ async def open_webhooks(rooms: Rooms, ground: Ground, bot: discord.Client, liste
     from core.bot.webhooks import Webhooks
     from core.store.webhooks import WebhookRepository
 
-    webhooks = Webhooks(bot, WebhookRepository(rooms.store))
+    webhooks = Webhooks(bot, WebhookRepository(rooms.store), ground.clock)
     await webhooks.open()
     ground.closing.close_later("webhooks", webhooks.close)
     for name, listener in webhooks.listeners().items():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import Any
 
+    from core.clock import Clock
     from core.store.webhooks import WebhookRepository
 
 _log = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ TOO_LATE = "Discord took too long."
 
 PATIENCE_S = 20.0  # a message that waits longer than this for Discord's limits comes too late for a conversation
 NAME_LIMIT = 80
-NAMES_KEPT = 1000
+NAMES_KEPT, NAME_HOLDS_S = 1000, 600.0
+ASKS_S, SAME_NAMES, MEMBERS_LOOKED_AT = 3.0, 20, 1000
 _FULL_CODE, _UNKNOWN_WEBHOOK, _WRONG_TOKEN, _UNKNOWN_CHANNEL = 30007, 10015, 50027, 10003
 _UNKNOWN = "?"  # the digest of a picture that somebody gave it, or we in an earlier life
 _REFUSED_NAMES = ("everyone", "here")
@@ -65,15 +67,16 @@ class Face:
 class Webhooks:
     """Speaks through webhooks. Each channel has one of ours at most; whoever knows its id can tell our messages."""
 
-    def __init__(self, bot: discord.Client, repository: WebhookRepository) -> None:
+    def __init__(self, bot: discord.Client, repository: WebhookRepository, clock: Clock) -> None:
         """Nothing is known before `open`."""
         self._bot = bot
+        self._clock = clock
         self._repository = repository
         self._kept: dict[int, ChannelWebhook] = {}
         self._ready: dict[int, discord.Webhook] = {}
         self._own: set[int] = set()
         self._locks: dict[int, asyncio.Lock] = {}
-        self._names: dict[tuple[int, str, int | None], str] = {}
+        self._names: dict[tuple[int, str], tuple[str, float]] = {}
         self._tasks = Tasks("webhooks")
 
     async def open(self) -> None:
@@ -113,7 +116,7 @@ class Webhooks:
             WebhookError: It cannot be posted through a webhook; the sentence says why.
         """
         parent, thread = _places(channel)
-        name = self._name(parent.guild, face.name)
+        name = await self._name(parent.guild, face.name)
         for _ in range(2):
             webhook = await self._webhook(parent, face)
             try:
@@ -147,18 +150,25 @@ class Webhooks:
         """
         await message.edit(content=text, allowed_mentions=NO_PINGS)
 
-    def _name(self, guild: discord.Guild, name: str) -> str:
-        """The name to show; who is called what is looked at again when people came or went."""
-        key = guild.id, name, guild.member_count
-        if key not in self._names:
-            if len(self._names) >= NAMES_KEPT:
-                self._names.clear()
-
-            def taken(wanted: str) -> bool:
-                return any(member.display_name.casefold() == wanted.casefold() for member in guild.members)
-
-            self._names[key] = allowed_name(name, taken)
-        return self._names[key]
+    async def _name(self, guild: discord.Guild, name: str) -> str:
+        """The name to show. Who else is called so is asked of Discord, since a bot need not know its servers' members."""
+        key, now_s = (guild.id, name), self._clock.monotonic()
+        shown, until_s = self._names.get(key, ("", 0.0))
+        if now_s < until_s:
+            return shown
+        wanted = allowed_name(name)
+        try:
+            async with asyncio.timeout(ASKS_S):
+                found = await guild.query_members(query=wanted, limit=SAME_NAMES, cache=False)
+        except (TimeoutError, discord.ClientException, ConnectionError, RuntimeError) as error:
+            _log.info("who is called as another character could not be asked: %s", error)
+            found = guild.members[:MEMBERS_LOOKED_AT]
+        called = {each.casefold() for member in found for each in (member.name, member.display_name)}
+        shown = f"{wanted} 🎭" if wanted.casefold() in called else wanted
+        if len(self._names) >= NAMES_KEPT:
+            self._names.clear()
+        self._names[key] = shown, now_s + NAME_HOLDS_S
+        return shown
 
     def listeners(self) -> dict[str, Callable[..., Coroutine[Any, Any, None]]]:
         """What to listen for, by discord.py's names of the events."""
@@ -316,11 +326,11 @@ class WebhookShown:
         await self._webhooks.edit(self._message, text)
 
 
-def allowed_name(name: str, taken: Callable[[str], bool]) -> str:
-    """A name that Discord lets a webhook have, told apart from those that are `taken` by people of the server."""
+def allowed_name(name: str) -> str:
+    """A name that Discord lets a webhook have, with room for a mark behind it."""
     wanted = plain(name, NAME_LIMIT - 4) or NAME
     wanted = _REFUSED_PARTS.sub("·", wanted).replace("`", "'")[: NAME_LIMIT - 4]
-    return f"{wanted} 🎭" if taken(wanted) or wanted.casefold() in _REFUSED_NAMES else wanted
+    return f"{wanted} 🎭" if wanted.casefold() in _REFUSED_NAMES else wanted
 
 
 def _places(channel: object) -> tuple[Parent, discord.Thread | None]:

@@ -197,6 +197,15 @@ async def test_user_and_password_of_a_model_server_reach_it_and_no_log(caplog: p
         ("GET https://h/x?a=1&api_key=K&b=2 and ?token=T#x", "GET https://h/x?a=1&api_key=***&b=2 and ?token=***#x"),
         ("Authorization: Bearer abcdefgh.ijk", "Authorization: Bearer ***"),
         ("invalid address 'ada:pw@127.0.0.1:8786'; maybe", "invalid address '***@127.0.0.1:8786'; maybe"),
+        (
+            f"POST https://discord.com/api/v10/webhooks/123/{'aB-_3' * 13}?wait=true has",
+            "POST https://discord.com/api/v10/webhooks/123/***?wait=true has",
+        ),
+        (f"/interactions/9/{'aW50=' * 20}/callback", "/interactions/9/***/callback"),
+        (
+            f"{{'id': '1', 'token': '{'x' * 68}', \"token\": \"{'y' * 68}\"}}",
+            "{'id': '1', 'token': '***', \"token\": \"***\"}",
+        ),
         ("mail ada@example.org, https://example.org/@ada", "mail ada@example.org, https://example.org/@ada"),
     ],
 )
@@ -213,7 +222,7 @@ def test_addresses_are_shown_without_what_opens_them() -> None:
 
 def test_redacting_takes_time_in_proportion() -> None:
     """Counted by the clock only to tell a hang from an answer."""
-    for piece in ("://", "://a:", "?key=", "a", "bearer ", "://@"):
+    for piece in ("://", "://a:", "?key=", "a", "bearer ", "://@", "/webhooks/1", "'token': '", "/interactions/1/a"):
         redacted(piece * (100_000 // len(piece)))
 
 
