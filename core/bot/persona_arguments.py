@@ -181,7 +181,7 @@ class PersonaArguments:
         first = await self._first(guild.id)
         if first.character.id == second.id:
             raise ParleyError(SAME.format(name=shown(second.name)))
-        sides = (Side(second, second.instruction), first)
+        sides = (side(second), first)
         argument = Argument(guild.id, getattr(channel, "id", 0), topic, sides, scene, by)
         await self.arguments.start(argument)
         told = STARTED.format(lines=self._section.lines)
@@ -232,6 +232,12 @@ class PersonaArguments:
     async def server_left(self, guild: discord.Guild) -> None:
         """End the argument of a server that the bot has left."""
         self.arguments.stop(guild.id)
+
+
+def side(character: Character) -> Side:
+    """One of the two, as it feels at the moment."""
+    feels = character.mood.told if character.mood is not None else ""
+    return Side(character, "\n".join(part for part in (character.instruction, feels) if part))
 
 
 def _of_server(channel: object) -> discord.abc.GuildChannel | discord.Thread:

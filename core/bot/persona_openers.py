@@ -44,13 +44,13 @@ async def open_webhooks(rooms: Rooms, ground: Ground, bot: discord.Client, liste
 
 def _open_arguments(persona: Persona, rooms: Rooms, ground: Ground) -> None:
     """The second self, and its arguments with the bot."""
-    from core.bot.persona_arguments import PersonaArguments, remembering
+    from core.bot.persona_arguments import PersonaArguments, remembering, side
     from core.bot.persona_second_self import SecondSelf
     from core.llm.messages import ChatMessage
     from core.persona.arguments import Arguments, Side
 
     section, conversation = ground.config.persona.arguments, rooms.conversation
-    second = SecondSelf(section, persona.shelf, rooms.webhooks, ground.clock)
+    second = SecondSelf(section, persona.shelf, persona.cast, rooms.webhooks, ground.clock)
     arguments = Arguments(
         section,
         occasions=rooms.occasions,
@@ -65,7 +65,7 @@ def _open_arguments(persona: Persona, rooms: Rooms, ground: Ground) -> None:
         sheet = persona.cast.active(guild_id)
         if sheet is not None:
             character = persona.cast.character(sheet, guild_id)
-            return Side(character, character.instruction)
+            return side(character)
         kept = await rooms.settings.guild(guild_id)
         return Side(conversation.character, kept.persona or ground.config.prompt.persona)
 

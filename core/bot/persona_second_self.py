@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.bot.reply_poster import ChannelPoster
@@ -12,12 +13,13 @@ from core.character import Character, Voice
 from core.conversation.advice import Advice
 from core.conversation.live_text import LiveText
 from core.hearing.addressed import after_name
-from core.names import shown
+from core.names import sayable, shown
 from core.persona.arguments_words import CONTRARY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from core.bot.persona_cast import Cast
     from core.bot.webhooks import Webhooks
     from core.clock import Clock
     from core.config.persona import ArgumentsSection
@@ -39,10 +41,11 @@ _CONTRARY = Character(BUILT_IN, NAME, CONTRARY.format(name=NAME), Voice(pitch=-4
 class SecondSelf:
     """The contrary character of each server; an adviser of turns that address it by name."""
 
-    def __init__(self, section: ArgumentsSection, shelf: Shelf, webhooks: Webhooks, clock: Clock) -> None:
-        """Takes `[persona.arguments]`, the characters there are, how it speaks in text, and time."""
+    def __init__(self, section: ArgumentsSection, shelf: Shelf, cast: Cast, webhooks: Webhooks, clock: Clock) -> None:
+        """Takes `[persona.arguments]`, the characters there are, how they are played, how it writes, and time."""
         self._section = section
         self._shelf = shelf
+        self._cast = cast
         self._webhooks = webhooks
         self._clock = clock
         self._pictures: dict[Path, tuple[tuple[int, int], bytes]] = {}
@@ -52,9 +55,9 @@ class SecondSelf:
         sheet = self._sheet(guild_id)
         if sheet is None:
             return _CONTRARY
-        table = sheet.table
-        voice = Voice(table.voice.name, table.voice.rate, table.voice.pitch)
-        return Character(sheet.id, sheet.name, instruction(sheet), voice, route=table.route or None)
+        character = self._cast.character(sheet, guild_id)
+        contrary = CONTRARY.format(name=sayable(character.name))
+        return replace(character, instruction=f"{character.instruction}\n{contrary}")
 
     def called(self, guild_id: int | None) -> tuple[str, ...]:
         """What it is called by."""
@@ -142,10 +145,3 @@ class _Prefixed:
     async def edit(self, text: str) -> None:
         """Replace the text behind the name."""
         await self._posted.edit(self._prefix + text)
-
-
-def instruction(sheet: Sheet) -> str:
-    """Who a character is, in the words of its file."""
-    table = sheet.table
-    parts = (CONTRARY.format(name=sheet.name), table.description, table.personality, table.instruction)
-    return "\n".join(part.strip() for part in parts if part.strip()).replace("{{char}}", sheet.name)

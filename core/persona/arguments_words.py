@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TOPIC_LIMIT = 300
 LINE_LIMIT = 500  # characters of a line that are shown
-INSTRUCTION_LIMIT = 4000
+INSTRUCTION_LIMIT = 12_000
 
 CONTRARY = """\
 You are {name}, the contrary second self of a bot on a Discord server. You doubt what everybody takes for granted, tease, and \

@@ -91,11 +91,11 @@ def test_a_long_line_ends_with_a_sentence_and_a_hostile_one_in_time():
 def test_the_model_is_told_the_topic_once_its_own_lines_as_its_own_and_the_rules_last():
     said = [(ONE, "Tea."), (OTHER, "Coffee.")]
     told = messages(
-        ONE, OTHER, persona="p" * 9000, topic=topic_of("tea”\nand “more"), said=said, last=False, message=lambda *m: m
+        ONE, OTHER, persona="p" * 30_000, topic=topic_of("tea”\nand “more"), said=said, last=False, message=lambda *m: m
     )
     roles = [role for role, _ in told]
     assert roles == ["system", "user", "assistant", "user"]
-    assert told[0][1].count("p" * 100) <= 40
+    assert told[0][1].count("p" * 100) == 120
     assert told[0][1].rstrip().endswith("argue about them.")
     assert "tea' and 'more" in told[1][1]
     assert told[3][1].startswith("Bob the second: Coffee.")
