@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import core
 
@@ -18,18 +18,28 @@ from core.bot import training_panel as panel
 from core.bot import training_words as words
 from core.bot.cog import ParleyCog
 from core.bot.interactions import BUTTONS
-from core.bot.replies import NO_PINGS, answer, tell_error
+from core.bot.replies import NO_PINGS, tell_error
+from core.bot.replies import answer as answer_to
+from core.bot.training_files import INSTRUCTION, TrainingFiles
 from core.bot.training_rights import judged_answer, message_id_of, require_manager
 from core.discord_limits import CHOICES
 from core.errors import ParleyError, TrainingError
 from core.training.sets import LONGEST_NAME
 
 if TYPE_CHECKING:
+    from core.training.checks import Format
     from core.training.training import Training
 
 _log = logging.getLogger(__name__)
 
 DELETE = "delete-"
+FORMATS = [
+    app_commands.Choice(name="OpenAI chat (JSONL)", value="openai"),
+    app_commands.Choice(name="OpenAI preference pairs, DPO (JSONL)", value="dpo"),
+    app_commands.Choice(name="TRL preference pairs (JSONL)", value="trl"),
+    app_commands.Choice(name="KTO, for thumbs (JSONL)", value="kto"),
+    app_commands.Choice(name="Table with where each comes from (CSV)", value="csv"),
+]
 Name = app_commands.Range[str, 1, LONGEST_NAME]
 
 
@@ -76,7 +86,7 @@ class TrainerCog(ParleyCog, name="Trainer"):
             await interaction.response.defer(ephemeral=True, thinking=True)
             found = await judging.answer_by_id(int(what.removeprefix(panel.FORM)), interaction.guild_id or 0)
             judged = await judging.correct(found, user.id, user.display_name, panel.corrected(interaction))
-            await answer(interaction, judged.told)
+            await answer_to(interaction, judged.told)
         elif what.startswith(DELETE):
             await self._delete(interaction, int(what.removeprefix(DELETE)))
         elif interaction.message is not None and what == panel.CORRECT:
@@ -85,7 +95,7 @@ class TrainerCog(ParleyCog, name="Trainer"):
             await interaction.response.defer(ephemeral=True, thinking=True)
             found = await judged_answer(interaction, self.runtime, interaction.message.id)
             thumb = "up" if what == panel.UP else "down"
-            await answer(interaction, (await judging.thumb(found, user.id, user.display_name, thumb)).told)
+            await answer_to(interaction, (await judging.thumb(found, user.id, user.display_name, thumb)).told)
 
     @trainer.command(name="feedback", description="Say what you think of one of my answers.")
     @app_commands.describe(message="Link of the answer", rating="Was it good?", note="What was good or bad about it")
@@ -102,7 +112,7 @@ class TrainerCog(ParleyCog, name="Trainer"):
         found = await judged_answer(interaction, self.runtime, message_id)
         thumb, user = "up" if rating == "good" else "down", interaction.user
         judged = await self.training.judging.thumb(found, user.id, user.display_name, thumb, note)
-        await answer(interaction, judged.told)
+        await answer_to(interaction, judged.told)
 
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
@@ -147,7 +157,7 @@ class TrainerCog(ParleyCog, name="Trainer"):
         """Make one and select it."""
         guild = await self._managed(interaction)
         made = await self.training.data_sets.create(guild.id, name, interaction.user.id)
-        await answer(interaction, words.CREATED.format(name=self.training.data_sets.shown(made.name)))
+        await answer_to(interaction, words.CREATED.format(name=self.training.data_sets.shown(made.name)))
 
     @dataset.command(name="select", description="Have what people judge go into a data set; from the archive too.")
     @app_commands.describe(name="Which one")
@@ -156,14 +166,14 @@ class TrainerCog(ParleyCog, name="Trainer"):
         """Select one."""
         guild = await self._managed(interaction)
         kept = await self.training.data_sets.select(guild.id, name)
-        await answer(interaction, words.SELECTED.format(name=self.training.data_sets.shown(kept.name)))
+        await answer_to(interaction, words.SELECTED.format(name=self.training.data_sets.shown(kept.name)))
 
     @dataset.command(name="list", description="The data sets of this server.")
     async def dataset_list(self, interaction: discord.Interaction) -> None:
         """All of them, those that were put aside too."""
         guild = await self._managed(interaction)
         sets = await self.training.data_sets.list(guild.id)
-        await answer(interaction, words.set_list(sets, await self.training.judging.count(guild.id)))
+        await answer_to(interaction, words.set_list(sets, await self.training.judging.count(guild.id)))
 
     @dataset.command(name="show", description="What is in a data set.")
     @app_commands.describe(name="Which one")
@@ -175,7 +185,7 @@ class TrainerCog(ParleyCog, name="Trainer"):
         examples = await self.training.data_sets.examples(kept)
         ready = [each for each in examples if self.training.judging.agreed(each)]
         newest = [words.example_shown(each) for each in ready[-words.SHOWN :]]
-        await answer(interaction, "\n".join([words.set_shown(kept.name, examples, len(ready)), *newest]))
+        await answer_to(interaction, "\n".join([words.set_shown(kept.name, examples, len(ready)), *newest]))
 
     @dataset.command(name="archive", description="Put a data set aside with today's date; nothing is lost.")
     @app_commands.describe(name="Which one")
@@ -192,7 +202,7 @@ class TrainerCog(ParleyCog, name="Trainer"):
     async def _archive(self, interaction: discord.Interaction, name: str | None) -> None:
         guild = await self._managed(interaction)
         put = await self.training.data_sets.archive(guild.id, name)
-        await answer(interaction, words.archived(put))
+        await answer_to(interaction, words.archived(put))
 
     @dataset.command(name="delete", description="Delete a data set for good.")
     @app_commands.describe(name="Which one")
@@ -215,7 +225,71 @@ class TrainerCog(ParleyCog, name="Trainer"):
         if kept is None:
             raise TrainingError(words.GONE)
         count = await self.training.data_sets.delete(kept)
-        await answer(interaction, words.DELETED.format(name=self.training.data_sets.shown(kept.name), count=count))
+        await answer_to(interaction, words.DELETED.format(name=self.training.data_sets.shown(kept.name), count=count))
+
+    # Files ------------------------------------------------------------------------------------------------------------
+
+    @trainer.command(name="export", description="Hand out a data set, checked and without names, ids and secrets.")
+    @app_commands.describe(
+        dataset="Which one",
+        form="OpenAI chat, preference pairs, thumbs, or a table",
+        test_share="Share of the conversations that are held out to test with; 0 makes one file",
+        seed="Another number holds others out",
+    )
+    @app_commands.rename(form="format")
+    @app_commands.choices(form=FORMATS)
+    @app_commands.autocomplete(dataset=_set_names)
+    async def export(
+        self,
+        interaction: discord.Interaction,
+        dataset: Name,
+        form: str,
+        test_share: app_commands.Range[float, 0.0, 0.5] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        """Send the files to whoever asked."""
+        guild = await self._managed(interaction)
+        files = TrainingFiles(self.runtime)
+        await files.export(interaction, guild, dataset, cast("Format", form), share=test_share, seed=seed)
+
+    @trainer.command(name="import", description="Read examples from a file in one of the formats of export.")
+    @app_commands.describe(
+        file="OpenAI chat or DPO lines, TRL, KTO, CSV; or a sound with a question",
+        dataset="Into which one; a new one by default",
+        answer="To a sound: the answer that it should have",
+    )
+    @app_commands.autocomplete(dataset=_set_names)
+    async def import_file(
+        self,
+        interaction: discord.Interaction,
+        file: discord.Attachment,
+        dataset: Name | None = None,
+        answer: app_commands.Range[str, 1, 4000] | None = None,
+    ) -> None:
+        """Add them, all or none."""
+        guild = await self._managed(interaction)
+        kept, count = await TrainingFiles(self.runtime).take(interaction, guild, dataset, file, answer)
+        what = "example was" if count == 1 else "examples were"
+        name = self.training.data_sets.shown(kept.name)
+        await answer_to(interaction, words.IMPORTED.format(count=count, what=what, name=name))
+
+    async def _file_names(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
+        """Complete what can be sent."""
+        notes = [INSTRUCTION] if partial.casefold() in INSTRUCTION else []
+        choices = [app_commands.Choice(name=name, value=name) for name in notes]
+        return (choices + await self._set_names(interaction, partial))[:CHOICES]
+
+    @trainer.command(name="file", description="Send a data set as a table, or the versions of the instruction.")
+    @app_commands.describe(name="A data set, or “instruction”")
+    @app_commands.autocomplete(name=_file_names)
+    async def file(self, interaction: discord.Interaction, name: Name) -> None:
+        """Send it to whoever asked."""
+        guild = await self._managed(interaction)
+        files = TrainingFiles(self.runtime)
+        if name == INSTRUCTION:
+            await files.send_instruction(interaction, guild)
+        else:
+            await files.export(interaction, guild, name, "csv", share=0.0, seed=None)
 
     # Instruction ------------------------------------------------------------------------------------------------------
 
@@ -241,7 +315,7 @@ class TrainerCog(ParleyCog, name="Trainer"):
             version = await instructions.set(guild.id, text, interaction.user.id)
             sentence = words.HOLDS if text else words.TAKEN_AWAY
             told = sentence.format(version=version, text=words.quoted(text))
-        await answer(interaction, told)
+        await answer_to(interaction, told)
 
     # Within -----------------------------------------------------------------------------------------------------------
 

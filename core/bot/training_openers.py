@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from core.events import TurnEnded
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import discord
 
     from core.bot.openers import Ground
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from core.training.training import Training
 
 LOOK_EVERY_S = 3600.0  # for answers that are too old
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|AUTHORIZATION|CREDENTIAL", re.IGNORECASE)
 
 
 async def open_training(rooms: Rooms, ground: Ground, client: discord.Client) -> Training:
@@ -24,6 +28,8 @@ async def open_training(rooms: Rooms, ground: Ground, client: discord.Client) ->
     from core.store.training_records import InstructionsRepository, TrainingJobsRepository
     from core.store.training_sets import SetsRepository
     from core.tasks import Tasks
+    from core.training.handing_out import HandingOut
+    from core.training.importing import Importing
     from core.training.instructions import Instructions
     from core.training.judging import Judging
     from core.training.people import TrainedPeople
@@ -55,4 +61,12 @@ async def open_training(rooms: Rooms, ground: Ground, client: discord.Client) ->
             await clock.sleep(LOOK_EVERY_S)
 
     tasks.start(forget(), "forget old answers")
-    return Training(section, judging, data_sets, instructions, people)
+    strangers = rooms.workers.strangers
+    handing_out = HandingOut(section, data_sets, judging, jobs, strangers, clock, lambda: secrets_of(ground.environ))
+    importing = Importing(section, data_sets, strangers, clock)
+    return Training(section, judging, data_sets, instructions, people, handing_out, importing)
+
+
+def secrets_of(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The values of variables that by their names are secret: they must be in nothing that leaves."""
+    return tuple(value for name, value in environ.items() if _SECRET.search(name) and value)

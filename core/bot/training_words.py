@@ -23,6 +23,7 @@ ARCHIVED = "Put aside, with today's date: {names}. Nothing is lost: `/trainer da
 NOTHING_TO_ARCHIVE = "There is nothing to put aside."
 SURE = "Delete {name} with its {count} examples for good? `/trainer dataset archive` would only put it aside."
 DELETED = "{name} is deleted, with its {count} examples."
+IMPORTED = "{count} {what} read into {name}, each with where it came from."
 GONE = "That data set is not there any more."
 HOLDS = "I go by this instruction here from now on (version {version}):\n{text}"
 TAKEN_AWAY = "There is no instruction here from now on (version {version}); `undo` brings the one before back."

@@ -181,8 +181,8 @@ class TrainingJobsRepository:
 
     # What left the database -------------------------------------------------------------------------------------------
 
-    async def handed_out(self, handout: TrainingHandout, people: Iterable[int]) -> None:
-        """Note that something left, and whose words were in it."""
+    async def handed_out(self, handout: TrainingHandout, people: Iterable[int]) -> int:
+        """Note that something left, and whose words were in it; returns the note's number."""
         row = HandoutRow(
             guild_id=handout.guild_id,
             job_id=handout.job_id,
@@ -195,6 +195,13 @@ class TrainingJobsRepository:
             session.add(row)
             await session.flush()
             session.add_all(HandoutPersonRow(handout_id=row.id, user_id=user_id) for user_id in set(people))
+            return row.id
+
+    async def forget_handout(self, handout_id: int) -> None:
+        """Forget a note: nothing left after all."""
+        async with self._store.transaction() as session:
+            await session.execute(delete(HandoutPersonRow).where(HandoutPersonRow.handout_id == handout_id))
+            await session.execute(delete(HandoutRow).where(HandoutRow.id == handout_id))
 
     async def handouts_of(self, user_id: int) -> list[TrainingHandout]:
         """What left with somebody's words, oldest first."""

@@ -172,7 +172,11 @@ class Judging:
 
     def agreed(self, example: Example) -> bool:
         """Whether everybody whose words an example holds agrees, now, to be trained on."""
-        return all(self._consent.allows("trained_on", example.guild_id, user_id) for user_id in example.people)
+        return self.all_agree(example.guild_id, example.people)
+
+    def all_agree(self, guild_id: int, people: Iterable[int]) -> bool:
+        """Whether all these agree, now, to be trained on."""
+        return all(self._consent.allows("trained_on", guild_id, user_id) for user_id in people)
 
     # Judging ----------------------------------------------------------------------------------------------------------
 

@@ -91,6 +91,23 @@ class DataSets:
         await self.list(guild_id)
         return made
 
+    async def for_import(self, guild_id: int, name: str | None, file_name: str, by_id: int) -> TrainingSet:
+        """The data set of that name; without one, a new one called like the file. What people judge goes where it went.
+
+        Raises:
+            TrainingError: The server has none of that name.
+        """
+        if name is not None:
+            return await self.find(guild_id, name)
+        taken = {each.kept.name.casefold() for each in await self.list(guild_id)}
+        title = plain(file_name.partition(".")[0], LONGEST_NAME - 4)
+        title = title if any(map(str.isalnum, title)) else "import"
+        names = (title if not number else f"{title} {number + 1}" for number in range(len(taken) + 1))
+        free = next(each for each in names if each.casefold() not in taken)
+        made = await self._sets.create(guild_id, free, by_id, self._clock.now(), selected=False)
+        await self.list(guild_id)
+        return made
+
     async def select(self, guild_id: int, name: str) -> TrainingSet:
         """Have what people judge go into this data set; one that was put aside comes back."""
         kept = await self.find(guild_id, name)

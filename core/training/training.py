@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from core.config.trainer import TrainerSection
+    from core.training.handing_out import HandingOut
+    from core.training.importing import Importing
     from core.training.instructions import Instructions
     from core.training.judging import Judging
     from core.training.people import TrainedPeople
@@ -22,3 +24,5 @@ class Training:
     data_sets: DataSets
     instructions: Instructions
     people: TrainedPeople
+    handing_out: HandingOut
+    importing: Importing
