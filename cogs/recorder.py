@@ -76,6 +76,7 @@ class RecorderCog(ParleyCog, name="Recorder"):
         self._places = self.runtime.recording_places
         self._monitored = AutoRecorder(self.runtime, self._begin_automatically)
         self.close_on_unload(self._monitored.close)
+        self.until_unload(self._places.begin_with(self._begin))
         for event in (RecordingRendered, RecordingFailed):
             self.subscribe(event, self._on_finished)
         self.subscribe(RecordingStopped, self._on_stopped)

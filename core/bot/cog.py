@@ -35,6 +35,7 @@ GROUPS = {
     "voice": "Join, speak, play and record in voice channels.",
     "prompt": "What the bot answers, where, and as whom.",
     "persona": "Who the bot is, how it feels, and whom it knows.",
+    "schedule": "What I do at a time, or again and again.",
     "recordings": "What was recorded here, and what was said.",
 }
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import discord
 
 from core.bot.interactions import BUTTONS
+from core.handles import Handle
+
+if TYPE_CHECKING:
+    from core.recording.metadata import Named
+    from core.voice.session import VoiceSession
+
+Begin = Callable[["VoiceSession", discord.abc.Messageable | None, "Named | None"], Awaitable[None]]
 
 OWNER = "recorder"  # of the buttons
 _BUTTONS: dict[str, tuple[str, discord.ButtonStyle]] = {
@@ -28,6 +37,19 @@ class RecordingPlaces:
 
     announced: dict[int, int] = field(default_factory=lambda: dict[int, int]())
     """By guild: the voice channel that was told and is marked."""
+
+    begin: Begin | None = None
+    """Records a session, announced, for somebody; None while the recorder cog is not loaded."""
+
+    def begin_with(self, begin: Begin) -> Handle:
+        """Let others begin recordings, with announcement and panel, until the handle is ended."""
+        self.begin = begin
+
+        def leave() -> None:
+            if self.begin is begin:
+                self.begin = None
+
+        return Handle(leave, "beginner of recordings")
 
 
 def panel_buttons(*names: str) -> discord.ui.View:

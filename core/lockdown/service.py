@@ -155,8 +155,7 @@ class Lockdown:
 
     async def settled(self) -> None:
         """Wait until every feature registered so far is locked or let go as it should be."""
-        if self._adopting:
-            await asyncio.wait(self._adopting)
+        await asyncio.gather(*self._adopting, return_exceptions=True)
 
     # Asking -----------------------------------------------------------------------------------------------------------
 
@@ -201,10 +200,14 @@ class Lockdown:
         registered = self._features.get(name)
         return registered is not None and (registered.locked or guild_id in self._closed_in(name))
 
+    def locked_by_hand(self, name: str, *, guild_id: int | None = None) -> bool:
+        """Whether somebody, and no session alone, has locked a feature: on every server, or on this one."""
+        return any(hold.by_hand and hold.covers(name, guild_id) for hold in self._ledger.holds.values())
+
     def _closed_in(self, name: str) -> set[int]:
         """The servers whose administrators have locked a feature by hand, for themselves."""
-        holds = [hold for hold in self._ledger.holds.values() if hold.feature in (None, name)]
-        return {hold.server_id for hold in holds if hold.server_id is not None}
+        holds = self._ledger.holds.values()
+        return {hold.server_id for hold in holds if hold.feature in (None, name) and hold.server_id is not None}
 
     async def _refuse(self, feature: Feature, subject: Any) -> None:
         policy = feature.policy
@@ -275,9 +278,7 @@ class Lockdown:
         Raises:
             LockdownError: There is no such feature, or a required one cannot be paused.
         """
-        chosen = [
-            registered.feature for registered in self._features.values() if name in (None, registered.feature.name)
-        ]
+        chosen = [each for each in self.features if name in (None, each.name)]
         if name is not None and not chosen:
             known = ", ".join(term(each) for each in sorted(self._features))
             raise LockdownError(f"There is no feature called “{term(name)}”. There are: {known}.")

@@ -68,6 +68,10 @@ class Sounds:
         wanted = partial.casefold()
         return [name for name in self._names if wanted in name.casefold() and len(name) <= NAME_LIMIT][:CHOICES]
 
+    async def names(self) -> list[str]:
+        """Names of the folder's files, as it is now."""
+        return await asyncio.to_thread(_list, self._folder)
+
     async def play_file(self, session: VoiceSession, name: str, *, by: int) -> Track:
         """Queue a file of the folder.
 
