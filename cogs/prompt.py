@@ -85,6 +85,7 @@ class PromptCog(ParleyCog, name="Prompt"):
         roles: Sequence[discord.Role] = getattr(author, "roles", [])
         thread = message.channel if isinstance(message.channel, discord.Thread) else None
         calls = message.guild is None or message_text.calls(message, self.bot.user)
+        calls = calls or self.runtime.webhooks.is_answered_by(message)
         return Asked(
             "written",
             Prompt(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.bot.reply_poster import ChannelPoster
-from core.bot.webhooks import Face, WebhookError, WebhookPoster
+from core.bot.webhooks import MASK, Face, WebhookError, WebhookPoster, allowed_name
 from core.character import Character, Voice
 from core.conversation.advice import Advice
 from core.conversation.live_text import LiveText
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.config.persona import ArgumentsSection
     from core.conversation.live_text import Posted
-    from core.conversation.turn import Turn
+    from core.conversation.turn import Prompt, Turn
     from core.persona.sheet import Sheet
     from core.persona.shelf import Shelf
 
@@ -74,9 +74,7 @@ class SecondSelf:
     async def advise(self, turn: Turn) -> Advice | None:
         """Let it answer a turn that begins with its name: by its own voice in a session, and written through its webhook."""
         guild_id = turn.prompt.guild_id
-        if guild_id is None or not any(
-            after_name(line.text, self.called(guild_id)) is not None for line in turn.prompt.spoken
-        ):
+        if guild_id is None or not self._is_addressed(turn.prompt, guild_id):
             return None
         channel = self._webhooks.channel(turn.prompt.channel_id)
         sink = None
@@ -84,6 +82,13 @@ class SecondSelf:
             character = self.character(guild_id)
             sink = LiveText(AsItself(self._webhooks, channel, await self.face(guild_id), character.name), self._clock)
         return Advice(self.character(guild_id), sink=sink)
+
+    def _is_addressed(self, prompt: Prompt, guild_id: int) -> bool:
+        """Whether a prompt begins with its name, or replies to what it said."""
+        replied, shown = prompt.about.partition(": ")[0], allowed_name(self.character(guild_id).name)
+        if replied in (shown, shown + MASK):
+            return True
+        return any(after_name(line.text, self.called(guild_id)) is not None for line in prompt.spoken)
 
     def _sheet(self, guild_id: int | None) -> Sheet | None:
         return self._shelf.find(self._section.second, guild_id) if self._section.second else None

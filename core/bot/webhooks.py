@@ -37,6 +37,7 @@ TOO_LATE = "Discord took too long."
 
 PATIENCE_S = 20.0  # a message that waits longer than this for Discord's limits comes too late for a conversation
 NAME_LIMIT = 80
+MASK = " 🎭"  # behind the name of a character that is called like a person
 NAMES_KEPT, NAME_HOLDS_S = 1000, 600.0
 ASKS_S, SAME_NAMES, MEMBERS_LOOKED_AT = 3.0, 20, 1000
 _FULL_CODE, _UNKNOWN_WEBHOOK, _WRONG_TOKEN, _UNKNOWN_CHANNEL = 30007, 10015, 50027, 10003
@@ -99,6 +100,11 @@ class Webhooks:
     def is_own(self, message: discord.Message) -> bool:
         """Whether a message came through one of our webhooks: it is our own voice, and is answered by nobody here."""
         return message.webhook_id is not None and message.webhook_id in self._own
+
+    def is_answered_by(self, message: discord.Message) -> bool:
+        """Whether a message replies to one that came through our webhooks: it is said to us."""
+        replied = message.reference.resolved if message.reference is not None else None
+        return isinstance(replied, discord.Message) and self.is_own(replied)
 
     async def prepare(self, channel: object) -> None:
         """See to it that there is a webhook to speak through.
@@ -164,7 +170,7 @@ class Webhooks:
             _log.info("who is called as another character could not be asked: %s", error)
             found = guild.members[:MEMBERS_LOOKED_AT]
         called = {each.casefold() for member in found for each in (member.name, member.display_name)}
-        shown = f"{wanted} 🎭" if wanted.casefold() in called else wanted
+        shown = wanted + MASK if wanted.casefold() in called else wanted
         if len(self._names) >= NAMES_KEPT:
             self._names.clear()
         self._names[key] = shown, now_s + NAME_HOLDS_S
@@ -330,7 +336,7 @@ def allowed_name(name: str) -> str:
     """A name that Discord lets a webhook have, with room for a mark behind it."""
     wanted = plain(name, NAME_LIMIT - 4) or NAME
     wanted = _REFUSED_PARTS.sub("·", wanted).replace("`", "'")[: NAME_LIMIT - 4]
-    return f"{wanted} 🎭" if wanted.casefold() in _REFUSED_NAMES else wanted
+    return wanted + MASK if wanted.casefold() in _REFUSED_NAMES else wanted
 
 
 def _places(channel: object) -> tuple[Parent, discord.Thread | None]:

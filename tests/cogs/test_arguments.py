@@ -340,12 +340,17 @@ async def test_it_answers_when_it_is_called_by_name_through_its_webhook(scene):
     await scene.turns_over()
     assert (found.webhook_name, found.content) == ("Nemesis", "I doubt it.")
     assert said(scene) == [("Nemesis", "I doubt it.")]
+    script(scene, "Because you asked.")
+    await ada.type(scene.text, "Why?", reply_to=found)
+    found = await ada.wait_for_message(scene.text, lambda found: found.webhook is not None)
+    await scene.turns_over()
+    assert (found.webhook_name, found.content) == ("Nemesis", "Because you asked.")
     scene.strip_bot()
     await scene.bot.close()
     await scene.start(cogs=COGS, persona=quick())
     script(scene, "I still doubt it.")
     await ada.type(scene.text, f"{scene.bot_user.mention} hey Nemesis: and now?")
-    await scene.until(lambda: said(scene)[1:] == [("parley", "**Nemesis:** I still doubt it.")])
+    await scene.until(lambda: said(scene)[2:] == [("parley", "**Nemesis:** I still doubt it.")])
 
 
 @pytest.mark.parametrize(
