@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import discord
 from discord import app_commands
 
-from core.bot import persona_choosing, persona_taking_part, persona_words
+from core.bot import persona_choosing, persona_importing, persona_status, persona_taking_part, persona_words
 from core.bot.cog import ParleyCog, require_owner, subcommand
-from core.bot.replies import answer
+from core.bot.persona_cards import BUTTON_OWNER
+from core.bot.replies import answer, tell_error
+from core.errors import ParleyError
 from core.persona.arguments import FEATURE as ARGUMENT
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ class PersonaCog(ParleyCog, name="Persona"):
         """Attach, and let what the persona does by itself take part in the lockdown."""
         await super().cog_load()
         persona_taking_part.arguments(self)
+        persona_taking_part.avatar(self)
+        self.take_presses(BUTTON_OWNER, self._pressed)
 
     # Characters -------------------------------------------------------------------------------------------------------
 
@@ -77,6 +81,40 @@ class PersonaCog(ParleyCog, name="Persona"):
         place = None if direct_messages else interaction.guild_id
         told = await persona_choosing.use(self.runtime.persona, place, character, interaction.user.display_name)
         await answer(interaction, told, ephemeral=direct_messages)
+
+    @subcommand("persona", "import", "Read a character card (.json or .png), and keep it for this server.")
+    @app_commands.describe(card="The file, as it was shared")
+    @app_commands.checks.has_permissions(manage_guild=True)
+    async def import_card(self, interaction: discord.Interaction, card: discord.Attachment) -> None:
+        """Show what is on a card; buttons keep it."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        preview = await self.runtime.persona.desk.read(card, interaction.guild_id or 0, interaction.user.id)
+        await persona_importing.show(interaction, preview)
+
+    async def _pressed(self, interaction: discord.Interaction, what: str) -> None:
+        """A button under a preview."""
+        try:
+            await persona_importing.pressed(self.runtime.persona, interaction, what)
+        except ParleyError as error:
+            await tell_error(interaction, error)
+
+    @subcommand("persona", "export", "Hand out a character as a card.")
+    @app_commands.describe(character="Its name or id", kind="A picture with the card in it by default")
+    @app_commands.autocomplete(character=_characters)
+    @app_commands.choices(kind=persona_importing.KINDS)
+    @app_commands.checks.has_permissions(manage_guild=True)
+    async def export_card(
+        self, interaction: discord.Interaction, character: app_commands.Range[str, 1, 100], kind: str = "png"
+    ) -> None:
+        """Hand one out."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await persona_importing.export(self.runtime.persona, interaction, character, kind)
+
+    @subcommand("persona", "status", "Who I am here, how I feel, what it costs, and what gives way.")
+    async def status(self, interaction: discord.Interaction) -> None:
+        """Show it."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await answer(interaction, persona_status.told(self.runtime, interaction.guild_id or 0))
 
     @subcommand("persona", "remove", "Remove a character that this server imported.")
     @app_commands.describe(character="Its name or id")

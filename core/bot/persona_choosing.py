@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.bot.persona_words import feeling
 from core.errors import PersonaError
-from core.names import plain, shown, shown_text
+from core.names import shown, shown_text
 from core.persona import imports, prompts
 
 if TYPE_CHECKING:
     from core.bot.persona_room import Persona
-    from core.persona.sheet import MoodTable, Sheet
+    from core.persona.sheet import Sheet
 
 NOBODY, CONFIGURED = "none", "default"  # words that stand for the bot itself, and for what the settings say
 
@@ -98,15 +99,3 @@ def active(persona: Persona, guild_id: int | None) -> Sheet:
     if sheet is None:
         raise PersonaError(NO_CHARACTER)
     return sheet
-
-
-def feeling(mood: MoodTable | None) -> str:
-    """A mood in a message, with its emoji."""
-    if mood is None:
-        return "nothing"
-    return f"{shown(mood.name)} {plain(mood.emoji, 16)}".strip() if _is_emoji(mood.emoji) else shown(mood.name)
-
-
-def _is_emoji(text: str) -> bool:
-    """Whether a text is signs alone, none of which Discord reads as markup."""
-    return bool(text) and all(ord(character) > 0x7F and not character.isalnum() for character in text)

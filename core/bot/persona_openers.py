@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.bot.character_openers import open_characters, open_watch
+from core.bot.character_openers import open_characters, open_profile, open_watch
 from core.bot.persona_room import Persona
 
 if TYPE_CHECKING:
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     Listen = Callable[[str, Callable[..., Awaitable[None]]], object]
 
 
-async def open_persona(rooms: Rooms, ground: Ground, bot: discord.Client) -> Persona:
+async def open_persona(rooms: Rooms, ground: Ground, bot: discord.Client, listen: Listen) -> Persona:
     """Every part of the persona, in this order; `rooms` has everything but the persona by then."""
     persona = Persona()
     await open_characters(persona, rooms, ground)
-    open_watch(persona, rooms, ground, bot)
+    open_watch(persona, rooms, ground, bot, listen)
+    await open_profile(persona, rooms, ground, bot, listen)
     _open_arguments(persona, rooms, ground)
     return persona
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.bot.persona_pictures import AVATAR
 from core.events import FeatureLocked, TurnEnded
-from core.lockdown import Feature, SilencePolicy
+from core.lockdown import Feature, LockPolicy, SilencePolicy
 from core.persona.arguments import FEATURE as ARGUMENT
 
 if TYPE_CHECKING:
     from core.bot.cog import ParleyCog
 
+PICTURES = "My picture on each server"
+LOCKED_PICTURE = "My picture stays as it is while I am in a voice channel; it changes afterwards."
 ARGUMENTS = "Arguments between me and my second self"
 
 
@@ -25,3 +28,8 @@ def arguments(cog: ParleyCog) -> None:
     for name in ("on_guild_channel_delete", "on_thread_delete"):
         cog.until_unload(cog.runtime.listen(name, room.channel_gone))
     cog.until_unload(cog.runtime.listen("on_guild_remove", room.server_left))
+
+
+def avatar(cog: ParleyCog) -> None:
+    """Let pictures stay as they are during sessions."""
+    cog.give_way(Feature(AVATAR, PICTURES, LockPolicy(LOCKED_PICTURE)))

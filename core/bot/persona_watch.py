@@ -12,7 +12,7 @@ from core.names import plain
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from core.bot.persona_cast import Cast
     from core.clock import Clock
@@ -69,6 +69,10 @@ class MoodWatch:
         self._hub.subscribe(CharacterChosen, lambda event: self.look(event.guild_id), owner=self)
         self._tasks.start(self._tick(), "tick")
 
+    def listeners(self) -> dict[str, Callable[..., Awaitable[None]]]:
+        """What the runtime attaches to the bot, by discord.py's event name."""
+        return {"on_ready": self._look_everywhere}
+
     async def close(self) -> None:
         """Watch no more."""
         self._hub.drop(self)
@@ -116,8 +120,11 @@ class MoodWatch:
 
     async def _tick(self) -> None:
         while True:
-            for number, guild_id in enumerate((DIRECT, *self._servers())):
-                self.look(guild_id)
-                if number % AT_ONCE == AT_ONCE - 1:
-                    await asyncio.sleep(0)
+            await self._look_everywhere()
             await self._clock.sleep(TICK_S)
+
+    async def _look_everywhere(self) -> None:
+        for number, guild_id in enumerate((DIRECT, *self._servers())):
+            self.look(guild_id)
+            if number % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)

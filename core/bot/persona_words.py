@@ -12,7 +12,8 @@ from core.names import code, plain, shown, shown_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.persona.sheet import Sheet
+    from core.bot.persona_room import Persona
+    from core.persona.sheet import MoodTable, Sheet
 
 NONE = "There are no characters yet. Drop a file into the folder of `[persona] characters`, or import a card: `/persona import`."
 NATURAL = "natural"  # the word for a mood that nobody pushes
@@ -58,3 +59,21 @@ def mood_choices(sheet: Sheet | None, partial: str) -> list[app_commands.Choice[
     names = [*(mood.name for mood in sheet.table.moods), NATURAL] if sheet is not None else []
     found = [name for name in names if partial.casefold() in name.casefold()]
     return [app_commands.Choice(name=plain(name), value=name) for name in found[:CHOICES]]
+
+
+def feeling(mood: MoodTable | None) -> str:
+    """A mood in a message, with its emoji."""
+    if mood is None:
+        return "nothing"
+    return f"{shown(mood.name)} {plain(mood.emoji, 16)}".strip() if _is_emoji(mood.emoji) else shown(mood.name)
+
+
+def _is_emoji(text: str) -> bool:
+    """Whether a text is signs alone, none of which Discord reads as markup."""
+    return bool(text) and all(ord(character) > 0x7F and not character.isalnum() for character in text)
+
+
+def feels(persona: Persona, guild_id: int | None) -> str:
+    """How the character of a server feels, as a status shows it; empty if there is none, or it has no moods."""
+    sheet, mood = persona.cast.active(guild_id), persona.watch.mood(guild_id)
+    return f"{shown(sheet.name)}: {feeling(mood)}" if sheet is not None and mood is not None else ""

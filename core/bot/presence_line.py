@@ -1,4 +1,4 @@
-"""The bot's line under its name: in voice chat while a session runs, and what it was before when none does."""
+"""The bot's line under its name: in voice chat while a session runs, else its mood, or what it was before if it has none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import discord
 
-from core.events import RecordingStarted, RecordingStopped, SessionEnded, SessionStarted
+from core.events import CharacterChosen, MoodChanged, RecordingStarted, RecordingStopped, SessionEnded, SessionStarted
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -31,12 +31,15 @@ class PresenceLine:
     def __init__(self, bot: discord.Client, voice: VoiceService, hub: Hub) -> None:
         self._bot = bot
         self._voice = voice
+        self.mood: Callable[[], str | None] = lambda: None  # what it says without a session; set by other code
         self._recording: set[str] = set()
         self._shown: str | None = None
         self._tasks = Tasks("status line")
         self._handles = (
             hub.subscribe(SessionStarted, self._changed, owner=self),
             hub.subscribe(SessionEnded, self._changed, owner=self),
+            hub.subscribe(MoodChanged, self._changed, owner=self),
+            hub.subscribe(CharacterChosen, self._changed, owner=self),
             hub.subscribe(RecordingStarted, self._recording_started, owner=self),
             hub.subscribe(RecordingStopped, self._recording_stopped, owner=self),
         )
@@ -57,7 +60,7 @@ class PresenceLine:
     def text(self) -> str | None:
         """What the line should say; None: whatever it said before."""
         if not self._voice.sessions:
-            return None
+            return self.mood()
         return RECORDING if self._recording else TALKING
 
     def _recording_started(self, event: RecordingStarted) -> None:
@@ -78,6 +81,8 @@ class PresenceLine:
         await self._show()
 
     async def _show(self) -> None:
+        if not self._bot.is_ready():
+            return  # then it is shown, and there is nobody to tell before
         text = self.text
         if text != self._shown:
             await self._set(text)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from core.bot.live_transcripts import LiveTranscripts
     from core.bot.messages import MessageRouter
     from core.bot.persona_room import Persona
+    from core.bot.presence_line import PresenceLine
     from core.bot.recording_minutes import RecordingMinutes
     from core.bot.transcripts import Transcripts
     from core.bot.voice_hearing import VoiceHearing
@@ -71,6 +72,7 @@ class Rooms:
     voice_preferences: VoicePreferences
     webhooks: Webhooks
     persona: Persona
+    presence_line: PresenceLine | None
     occasions: Occasions
     training: Training
     schedules: Schedules

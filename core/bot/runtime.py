@@ -184,6 +184,7 @@ class Runtime(Rooms):
         Raises:
             VoiceError: There is no session.
         """
+        from core.bot.persona_words import feels
         from core.bot.session_status import session_fields
 
         return session_fields(
@@ -194,6 +195,7 @@ class Runtime(Rooms):
             lockdown=self.lockdown,
             usage=self.usage,
             whole=whole,
+            mood=feels(self.persona, guild_id),
         )
 
     @cached_property
@@ -244,7 +246,7 @@ class Runtime(Rooms):
         self._open_routers(ground)
         self.occasions = await open_occasions(self, ground, servers=lambda: len(self.bot.guilds))
         self.webhooks = await open_webhooks(self, ground, self.bot, self.listen)
-        self.persona = await open_persona(self, ground, self.bot)
+        self.persona = await open_persona(self, ground, self.bot, self.listen)
         self.training = await open_training(self, ground, self.bot)
         self.schedules = await open_schedules(self, ground)
         self.schedule_pictures = await open_schedule_pictures(self, ground)
@@ -314,8 +316,9 @@ class Runtime(Rooms):
         self.interactions = InteractionRouter(self.bot.tree, self.clock)
         self.listen("on_interaction", self.interactions.seen)
         listeners = list(self.voice.listeners().items())
-        if self.config.voice.show_status:
-            listeners += open_presence_line(ground, self.bot, self.voice).listeners().items()
+        self.presence_line = open_presence_line(ground, self.bot, self.voice) if self.config.voice.show_status else None
+        if self.presence_line is not None:
+            listeners += self.presence_line.listeners().items()
         for name, listener in listeners:
             self.listen(name, listener)
 

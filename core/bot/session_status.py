@@ -45,10 +45,12 @@ def session_fields(
     lockdown: Lockdown,
     usage: Usage,
     whole: bool = True,
+    mood: str = "",
 ) -> list[Field]:
     """Everything about a session that helps a person understand what the bot does, or why it does not.
 
-    `whole` shows what is of the process too: its cost, the GPUs, and where the speech engine is.
+    `whole` shows what is of the process too: its cost, the GPUs, and where the speech engine is. `mood` is how the bot's
+    character feels, if it has one.
     """
     engine = session.speaker.engine
     prompts = f"<#{session.prompt_channel_id}>" if session.prompt_channel_id else "none"
@@ -66,6 +68,8 @@ def session_fields(
         Field("Gives way", _gives_way(lockdown, session.guild.id)),
         Field("Heard", _heard(session)),
     ]
+    if mood:
+        fields.append(Field("Mood", mood))
     if whole:
         fields.append(Field("This process", _cost(usage)))
         if usage.gpus:
