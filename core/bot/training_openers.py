@@ -24,6 +24,7 @@ async def open_training(rooms: Rooms, ground: Ground, client: discord.Client) ->
     """The trainer; `rooms` has everything that stands below it by then."""
     from core.bot.training_advice import TrainedAdvice
     from core.bot.training_capture import AnswerCapture
+    from core.llm.tokens import estimate_tokens
     from core.store.training_answers import AnswersRepository
     from core.store.training_records import InstructionsRepository, TrainingJobsRepository
     from core.store.training_sets import SetsRepository
@@ -62,7 +63,9 @@ async def open_training(rooms: Rooms, ground: Ground, client: discord.Client) ->
 
     tasks.start(forget(), "forget old answers")
     strangers = rooms.workers.strangers
-    handing_out = HandingOut(section, data_sets, judging, jobs, strangers, clock, lambda: secrets_of(ground.environ))
+    handing_out = HandingOut(
+        section, data_sets, judging, jobs, strangers, clock, lambda: secrets_of(ground.environ), estimate_tokens
+    )
     importing = Importing(section, data_sets, strangers, clock)
     return Training(section, judging, data_sets, instructions, people, handing_out, importing)
 

@@ -7,13 +7,13 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
-from core.llm.tokens import estimate_tokens
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from core.store.training_answers import Line
     from core.store.training_sets import Example
+
+    CountTokens = Callable[[str], int]
 
 Format = Literal["openai", "dpo", "trl", "kto", "csv"]
 
@@ -33,13 +33,13 @@ _FRAME_TOKENS = 4  # of each message, beside its text
 class Checked:
     """Examples that may go out in a format, and why others may not."""
 
-    def __init__(self, examples: Sequence[Example], form: Format, max_tokens: int) -> None:
+    def __init__(self, examples: Sequence[Example], form: Format, max_tokens: int, count: CountTokens) -> None:
         self.kept: list[Example] = []
         self.left_out: Counter[str] = Counter()
         corrected = {each.answer_id for each in examples if each.chosen and each.rejected and each.answer_id}
         seen: set[str] = set()
         for example in examples:
-            reason = _fault(example, form, max_tokens)
+            reason = _fault(example, form, max_tokens, count)
             if reason is None and example.answer_id in corrected and example.chosen and not example.rejected:
                 reason = CORRECTED
             if reason is None:
@@ -52,10 +52,10 @@ class Checked:
                 self.left_out[reason] += 1
 
 
-def tokens_of(example: Example) -> int:
+def tokens_of(example: Example, count: CountTokens) -> int:
     """About how many tokens an example takes, with the longer of its answers."""
-    prompt = sum(estimate_tokens(line.content) + _FRAME_TOKENS for line in example.messages)
-    answers = [estimate_tokens(text) for text in (example.chosen, example.rejected) if text]
+    prompt = sum(count(line.content) + _FRAME_TOKENS for line in example.messages)
+    answers = [count(text) for text in (example.chosen, example.rejected) if text]
     return prompt + max(answers, default=0)
 
 
@@ -84,7 +84,7 @@ def answers(examples: Iterable[Example]) -> set[str]:
     return {same(line.content) for each in examples for line in each.messages if line.role == "assistant"}
 
 
-def _fault(example: Example, form: Format, max_tokens: int) -> str | None:
+def _fault(example: Example, form: Format, max_tokens: int, count: CountTokens) -> str | None:
     if form == "openai" and not example.chosen:
         return NO_CHOSEN
     if form in PAIRS and not (example.chosen and example.rejected):
@@ -96,7 +96,7 @@ def _fault(example: Example, form: Format, max_tokens: int) -> str | None:
     texts = [*(line.content for line in example.messages), example.chosen, example.rejected]
     if any(text is not None and not text.strip() for text in texts):
         return EMPTY
-    return TOO_LONG.format(most=max_tokens) if tokens_of(example) > max_tokens else None
+    return TOO_LONG.format(most=max_tokens) if tokens_of(example, count) > max_tokens else None
 
 
 def _in_order(lines: Sequence[Line]) -> bool:

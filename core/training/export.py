@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from core.store.training_sets import Example
-    from core.training.checks import Format
+    from core.training.checks import CountTokens, Format
 
 UNREADABLE = "What I made of that data set could not be read again, so it does not go out; the log says more."
 LEAKED = "What I made of that data set still held the id of a person, so it does not go out."
@@ -28,19 +28,20 @@ _ROOM = 2**40
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ExportWish:
     """How a data set is to be handed out. `share` is that of the conversations held out as a test; 0 makes one file."""
 
     form: Format
     share: float
     seed: int
     max_tokens: int
+    count_tokens: CountTokens  # a top-level function: it travels to another process
     secrets: tuple[str, ...] = field(default=(), repr=False)
     names: tuple[tuple[int, tuple[str, ...]], ...] = ()  # that people go by, beside those in the examples
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FilePart:
     """One file: its examples, and its bytes in the format that was wished."""
 
     examples: tuple[Example, ...]
@@ -53,15 +54,15 @@ class Part:
 class Made:
     """The files of a data set, and what was left out of them or replaced in them."""
 
-    train: Part
-    test: Part
+    train: FilePart
+    test: FilePart
     left_out: Mapping[str, int]
     dropped: int
     secrets: int
     people: int
 
 
-def make(examples: Sequence[Example], wish: Wish) -> Made:
+def make(examples: Sequence[Example], wish: ExportWish) -> Made:
     """The files of a data set, of examples whose people agreed.
 
     Raises:
@@ -71,15 +72,15 @@ def make(examples: Sequence[Example], wish: Wish) -> Made:
     others = {user_id: names for user_id, names in wish.names if user_id not in people}
     placeholders = Placeholders(people, wish.secrets, others)
     cleaned = [placeholders.clean(each) for each in examples]
-    checked = Checked([each.example for each in cleaned], wish.form, wish.max_tokens)
+    checked = Checked([each.example for each in cleaned], wish.form, wish.max_tokens, wish.count_tokens)
     parts = split(checked.kept, wish.share, wish.seed)
-    train, test = _part(parts.train, wish.form), _part(parts.test, wish.form)
+    train, test = _part(parts.train, wish), _part(parts.test, wish)
     _require_sound(train, test, wish, [user_id for each in examples for user_id in each.people])
     secrets, mentions = sum(each.secrets for each in cleaned), sum(each.people for each in cleaned)
     return Made(train, test, dict(checked.left_out), parts.dropped, secrets, mentions)
 
 
-def _names(examples: Sequence[Example], wish: Wish) -> dict[int, list[str]]:
+def _names(examples: Sequence[Example], wish: ExportWish) -> dict[int, list[str]]:
     by_now = dict(wish.names)
     names: dict[int, list[str]] = {}
     for each in examples:
@@ -91,13 +92,12 @@ def _names(examples: Sequence[Example], wish: Wish) -> dict[int, list[str]]:
     return {user_id: list(dict.fromkeys(filter(None, known))) for user_id, known in names.items()}
 
 
-def _part(examples: Sequence[Example], form: Format) -> Part:
-    return Part(
-        tuple(examples), write(examples, form), count_lines(examples, form), sum(tokens_of(each) for each in examples)
-    )
+def _part(examples: Sequence[Example], wish: ExportWish) -> FilePart:
+    tokens = sum(tokens_of(each, wish.count_tokens) for each in examples)
+    return FilePart(tuple(examples), write(examples, wish.form), count_lines(examples, wish.form), tokens)
 
 
-def _require_sound(train: Part, test: Part, wish: Wish, people: Sequence[int]) -> None:
+def _require_sound(train: FilePart, test: FilePart, wish: ExportWish, people: Sequence[int]) -> None:
     """Read the files as their takers would: each line is whole, and no id of a person is in any."""
     for part in (train, test):
         if not part.examples:

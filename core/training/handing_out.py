@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import TrainingError, WorkerDied, WorkerOverdue, WorkerOverMemory
 from core.store.training_records import TrainingHandout
-from core.training.export import Made, Wish, file_name, make
+from core.training.export import ExportWish, Made, file_name, make
 from core.training.sets import DataSets
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.machine.lane import Lane, Owner
     from core.store.training_records import TrainingJobsRepository
     from core.store.training_sets import Example, TrainingSet
-    from core.training.checks import Format
+    from core.training.checks import CountTokens, Format
     from core.training.judging import Judging
 
 NOT_AGREED = (
@@ -67,6 +67,7 @@ class HandingOut:
         strangers: Lane,
         clock: Clock,
         secrets: Callable[[], Iterable[str]],
+        count_tokens: CountTokens,
     ) -> None:
         """Nothing is made yet.
 
@@ -78,6 +79,7 @@ class HandingOut:
             strangers: Where what people wrote is worked on.
             clock: Time.
             secrets: Gives the secrets of this process, which must be in nothing that leaves.
+            count_tokens: About how many tokens a text takes; a top-level function.
         """
         self._section = section
         self._data_sets = data_sets
@@ -86,6 +88,7 @@ class HandingOut:
         self._strangers = strangers
         self._clock = clock
         self._secrets = secrets
+        self._count_tokens = count_tokens
 
     async def make(
         self,
@@ -121,7 +124,8 @@ class HandingOut:
         share = self._section.test_share if share is None else share
         seed = self._section.seed if seed is None else seed
         known = tuple((user_id, tuple(forms)) for user_id, forms in names.items())
-        wish = Wish(form, share, seed, self._section.max_example_tokens, tuple(self._secrets()), known)
+        most, secrets = self._section.max_example_tokens, tuple(self._secrets())
+        wish = ExportWish(form, share, seed, most, self._count_tokens, secrets, known)
         made = await self._made(agreed, wish, owner)
         if not made.train.lines and not made.test.lines:
             raise TrainingError(NOTHING_FITS.format(name=name, reasons=_reasons(made, waiting)))
@@ -129,7 +133,7 @@ class HandingOut:
         people = frozenset(user_id for each in agreed for user_id in each.people)
         return made, people, _told(name, made, waiting, split=share > 0)
 
-    async def _made(self, examples: Sequence[Example], wish: Wish, owner: Owner) -> Made:
+    async def _made(self, examples: Sequence[Example], wish: ExportWish, owner: Owner) -> Made:
         try:
             return await self._strangers.run(make, examples, wish, deadline_s=DEADLINE_S, owner=owner)
         except (WorkerOverdue, WorkerOverMemory, WorkerDied) as error:

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import TrainingError
+from core.llm.tokens import estimate_tokens
 from core.store.training_answers import Line
 from core.training.checks import Checked, same
-from core.training.export import Wish, make
+from core.training.export import ExportWish, make
 from core.training.formats import guarded, unguarded, write
 from core.training.reading import read
 from core.training.split import split
@@ -172,7 +173,7 @@ def test_what_fits_no_model_is_left_out_and_counted():
         example("blank?", "  "),
         example("last", "x", before=(Line("assistant", "Hi"), Line("system", "late"))),
     ]
-    checked = Checked(examples, "openai", 200)
+    checked = Checked(examples, "openai", 200, estimate_tokens)
     assert checked.kept == [PAIR]
     assert dict(checked.left_out) == {
         "are there twice": 1,
@@ -181,13 +182,15 @@ def test_what_fits_no_model_is_left_out_and_counted():
         "have an empty message": 1,
         "have roles in an order that no model takes": 1,
     }
-    assert Checked([DISLIKED, LIKED], "trl", 200).left_out["are no pair of a good and a bad answer"] == 2
+    assert (
+        Checked([DISLIKED, LIKED], "trl", 200, estimate_tokens).left_out["are no pair of a good and a bad answer"] == 2
+    )
 
 
 def test_an_answer_that_one_liked_and_another_corrected_is_no_good_answer():
     liked = example("q", "Sydney", answer_id=7)
     corrected = example("q", "Canberra", "Sydney", answer_id=7)
-    assert Checked([liked, corrected], "openai", 200).kept == [corrected]
+    assert Checked([liked, corrected], "openai", 200, estimate_tokens).kept == [corrected]
 
 
 def test_a_split_keeps_conversations_together_and_nothing_of_test_was_seen_in_training():
@@ -212,6 +215,9 @@ def test_a_split_keeps_conversations_together_and_nothing_of_test_was_seen_in_tr
 
 
 def test_a_data_set_is_made_without_anybody_in_it():
-    made = make([example("I am Ada, who are you?", "Hi Ada."), example("x", "y")], Wish("openai", 0.0, 1, 8000))
+    made = make(
+        [example("I am Ada, who are you?", "Hi Ada."), example("x", "y")],
+        ExportWish("openai", 0.0, 1, 8000, estimate_tokens),
+    )
     assert made.people == 4 and b"Ada" not in made.train.data
     assert (made.train.lines, made.test.lines) == (2, 0)
