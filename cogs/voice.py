@@ -136,7 +136,7 @@ class VoiceCog(ParleyCog, name="Voice"):
         del interaction
         return [
             app_commands.Choice(name=plain(name), value=name)
-            for name in await self.runtime.sounds.matching(partial)
+            for name in await self.runtime.music.matching(partial)
             if plain(name)
         ]
 
@@ -154,9 +154,9 @@ class VoiceCog(ParleyCog, name="Voice"):
         await interaction.response.defer(ephemeral=True, thinking=True)
         waiting = len(session.media.tracks)
         if upload is not None:
-            track = await self.runtime.sounds.play_upload(session, upload, by=interaction.user.id)
+            track = await self.runtime.music.play_upload(session, upload, by=interaction.user.id)
         else:
-            track = await self.runtime.sounds.play_file(session, file or "", by=interaction.user.id)
+            track = await self.runtime.music.play_file(session, file or "", by=interaction.user.id)
         title = shown(track.title)
         await answer(interaction, PLAYING.format(title=title, after=f" after {waiting} other(s)" if waiting else ""))
 

@@ -6,13 +6,14 @@ import asyncio
 import io
 import math
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from core.audio.frames import CHANNELS, RATE_HZ
+from core.audio.seeking import Overshot, Start
 from core.errors import AudioError
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _seen(begun: asyncio.Future[Any]) -> None:
         begun.exception()
 
 
-def vet(data: bytes, max_bytes: int = MAX_BYTES, max_s: float = MAX_S) -> float:
+def vet(data: bytes | Path, max_bytes: int = MAX_BYTES, max_s: float = MAX_S) -> float:
     """Look through a stranger's file, for a process that may be ended: its length in seconds, `max_s` at most.
 
     Its packets are read and the first sound decoded, so that what makes the libraries hang, swell or crash does so here.
@@ -110,9 +111,30 @@ def vet(data: bytes, max_bytes: int = MAX_BYTES, max_s: float = MAX_S) -> float:
     """
     with closing(blocks(data, max_bytes=max_bytes, max_s=max_s)) as given:
         next(given, None)
-    file = _open_file(data, max_bytes)
-    with file, _open_container(file) as container:
+    with open_sound(data, max_bytes) as container:
         return _length_s(container, next(iter(container.streams.audio)), max_s)
+
+
+@contextmanager
+def open_sound(source: bytes | Path, max_bytes: int = MAX_BYTES) -> Generator[Any]:
+    """A file as PyAV's container, opened as safely as for decoding.
+
+    Raises:
+        AudioError: It cannot be opened.
+    """
+    file = _open_file(source, max_bytes)
+    with file, _open_container(file) as container:
+        yield container
+
+
+def length_of(source: bytes | Path, max_bytes: int = 2**40) -> float | None:
+    """How long a file says it is, in seconds; None if it does not say.
+
+    Raises:
+        AudioError: It cannot be opened.
+    """
+    with open_sound(source, max_bytes) as container:
+        return None if container.duration is None else container.duration / 1e6
 
 
 def _length_s(container: Any, stream: Any, max_s: float) -> float:
@@ -137,23 +159,36 @@ def _length_s(container: Any, stream: Any, max_s: float) -> float:
 
 
 def blocks(
-    source: bytes | Path, *, max_bytes: int = MAX_BYTES, max_s: float = MAX_S
+    source: bytes | Path, *, max_bytes: int = MAX_BYTES, max_s: float = MAX_S, start_s: float = 0.0
 ) -> Generator[NDArray[np.float32], None, None]:
-    """The same for who is on a thread of their own; each block is decoded when it is asked for."""
+    """The same for who is on a thread of their own; each block is decoded when it is asked for.
+
+    What encoders put before and behind the sound (MP3, AAC, Opus) is cut, so that tracks can follow each other without a gap.
+    `start_s` begins there, on the sample, whether or not the file knows where its parts are.
+    """
     file = _open_file(source, max_bytes)
     try:
-        with _open_container(file) as container:
-            stream: Any = next(iter(container.streams.audio), None)
-            if stream is None:
-                raise AudioError(SILENT)
-            if stream.codec_context is None:  # a format that nothing decodes, such as WAV of 0 bits
-                raise AudioError(NOT_SOUND)
-            _require_kind(stream.codec_context.sample_rate, stream.codec_context.channels, known=False)
-            if container.duration is not None and container.duration / 1e6 > max_s:
-                raise _too_long(max_s)
-            yield from _decoded(container, stream, max_s)
+        try:
+            yield from _opened(file, max_s, Start(start_s))
+        except Overshot:  # the file's own index leads past the place
+            file.seek(0)
+            yield from _opened(file, max_s, Start(start_s, forward=True))
     finally:
         file.close()
+
+
+def _opened(file: io.BufferedReader | io.BytesIO, max_s: float, start: Start) -> Generator[NDArray[np.float32]]:
+    with _open_container(file) as container:
+        stream: Any = next(iter(container.streams.audio), None)
+        if stream is None:
+            raise AudioError(SILENT)
+        if stream.codec_context is None:  # a format that nothing decodes, such as WAV of 0 bits
+            raise AudioError(NOT_SOUND)
+        _require_kind(stream.codec_context.sample_rate, stream.codec_context.channels, known=False)
+        if container.duration is not None and container.duration / 1e6 > max_s:
+            raise _too_long(max_s)
+        start.seek(container, stream)
+        yield from _decoded(container, stream, max_s, start)
 
 
 def feed(file: Readable) -> Generator[NDArray[np.float32], None, None]:
@@ -167,7 +202,7 @@ def feed(file: Readable) -> Generator[NDArray[np.float32], None, None]:
         if stream is None or stream.codec_context is None:
             raise AudioError(SILENT)
         _require_kind(stream.codec_context.sample_rate, stream.codec_context.channels, known=False)
-        yield from _decoded(container, stream, math.inf)
+        yield from _decoded(container, stream, math.inf, Start())
 
 
 def _require_kind(rate_hz: int, channels: int, *, known: bool = True) -> None:
@@ -182,13 +217,13 @@ def _require_kind(rate_hz: int, channels: int, *, known: bool = True) -> None:
         raise AudioError(STRANGE.format(rate_hz=rate_hz, channels=channels))
 
 
-def _decoded(container: Any, stream: Any, max_s: float) -> Generator[NDArray[np.float32], None, None]:
+def _decoded(container: Any, stream: Any, max_s: float, start: Start) -> Generator[NDArray[np.float32], None, None]:
     """The stream's sound in blocks; stops with an error where it is damaged or goes beyond the limit."""
-    given = 0
+    begun = given = round(start.at_s * RATE_HZ)
     parts: list[NDArray[np.float32]] = []
-    for samples in _samples(container, stream):
+    for samples in _samples(container, stream, start):
         if isinstance(samples, AudioError):
-            if not given and not parts:
+            if given == begun and not parts:
                 raise samples
             at = clock((given + sum(map(len, parts))) / RATE_HZ)
             if parts:
@@ -208,7 +243,7 @@ def _decoded(container: Any, stream: Any, max_s: float) -> Generator[NDArray[np.
         raise AudioError(DAMAGED)
 
 
-def _samples(container: Any, stream: Any) -> Generator[NDArray[np.float32] | AudioError, None, None]:
+def _samples(container: Any, stream: Any, start: Start) -> Generator[NDArray[np.float32] | AudioError, None, None]:
     """The sound of every packet; packets that are no sound are passed over, too many in a row end it with an error."""
     from av.error import FFmpegError
 
@@ -220,9 +255,11 @@ def _samples(container: Any, stream: Any) -> Generator[NDArray[np.float32] | Aud
         try:
             packet = next(packets, None)
             if packet is None:
-                yield convert.frame(None)
+                yield start.cut(convert.frame(None))
                 return
-            samples = [convert.frame(frame) for frame in packet.decode()]
+            if start.passes(packet):
+                continue
+            samples = [start.cut(convert.frame(frame), frame_s) for frame, frame_s in start.timed(packet.decode())]
         except (FFmpegError, ValueError) as error:
             bad += 1
             if bad > _MOST_BAD:

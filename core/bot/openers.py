@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from core.bot.closing import ClosingStack
     from core.bot.hearing_session import HearingParts
     from core.bot.live_transcripts import LiveTranscripts
+    from core.bot.music import Music
     from core.bot.presence_line import PresenceLine
     from core.bot.recording_minutes import RecordingMinutes
     from core.bot.sent_sound import SentSounds
@@ -286,11 +287,16 @@ def open_studio(ground: Ground, workers: Workers, lockdown: Lockdown) -> Studio:
     return studio
 
 
-def open_voice(ground: Ground, bot: discord.Client, settings: SettingsRepository, lockdown: Lockdown) -> VoiceService:
+def open_voice(
+    ground: Ground, bot: discord.Client, settings: SettingsRepository, lockdown: Lockdown, music: Music
+) -> VoiceService:
     """Voice sessions, behind the lockdown's gate."""
     from core.voice.service import VoiceService
 
-    voice = VoiceService(bot, ground.config.voice, ground.hub, ground.clock, settings, speaker_maker(ground))
+    make_speaker = speaker_maker(ground)
+    voice = VoiceService(
+        bot, ground.config.voice, ground.hub, ground.clock, settings, make_speaker, make_deck=music.make_deck
+    )
     voice.add_gate(lockdown)
     ground.closing.close_later("voice sessions", voice.close)
     return voice

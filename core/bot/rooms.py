@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from core.bot.interactions import InteractionRouter
     from core.bot.live_transcripts import LiveTranscripts
     from core.bot.messages import MessageRouter
+    from core.bot.music import Music
     from core.bot.persona_room import Persona
     from core.bot.presence_line import PresenceLine
     from core.bot.recording_minutes import RecordingMinutes
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from core.studio.studio import Studio
     from core.training.training import Training
     from core.voice.service import VoiceService
-    from core.voice.sounds import Sounds
 
 
 class Rooms:
@@ -68,7 +68,7 @@ class Rooms:
     messages: MessageRouter
     interactions: InteractionRouter
     studio: Studio
-    sounds: Sounds
+    music: Music
     voice_preferences: VoicePreferences
     webhooks: Webhooks
     persona: Persona

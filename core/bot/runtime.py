@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from core.config import Config, Environment
     from core.conversation.turn import Turn
     from core.machine.usage import Usage
-    from core.voice.media import Track
+    from core.music.track import Track
 
 _log = logging.getLogger(__name__)
 
@@ -164,7 +164,7 @@ class Runtime(Rooms):
             ParleyError: There is no session, it holds no sound, or too much waits.
         """
         name = title or (source.name if isinstance(source, Path) else "sound")
-        return await self.sounds.play(self.voice.require(guild_id), name, source, by=by)
+        return await self.music.play(self.voice.require(guild_id), name, source, by=by)
 
     def stop(self, guild_id: int) -> int:
         """Stop speaking and playing in the session of a guild; gives how much that was.
@@ -216,6 +216,7 @@ class Runtime(Rooms):
 
     async def _open(self, config: Config | None, environ: Environment | None) -> None:
         from core.bot import openers
+        from core.bot.music_openers import open_music
         from core.bot.people_openers import open_occasions
         from core.bot.persona_openers import open_persona, open_webhooks
         from core.bot.schedule_openers import open_schedule_pictures, open_schedules
@@ -239,7 +240,8 @@ class Runtime(Rooms):
         )
         self.minutes = openers.open_minutes(ground, self.recordings, self.transcripts, self.models)
         self.studio = openers.open_studio(ground, self.workers, self.lockdown)
-        self.voice = openers.open_voice(ground, self.bot, self.settings, self.lockdown)
+        self.music = open_music(ground, self.workers)
+        self.voice = openers.open_voice(ground, self.bot, self.settings, self.lockdown, self.music)
         self._open_conversation(ground)
         self._open_hearing(ground)
         await self.intake.open()
@@ -260,9 +262,7 @@ class Runtime(Rooms):
         from core.conversation.service import Conversation
         from core.conversation.voice_preferences import VoicePreferences
         from core.privacy.stored import StoredData
-        from core.voice.sounds import Sounds
 
-        self.sounds = Sounds(self.config.path(self.config.voice.sounds), self.config.voice, self.workers.strangers)
         self.voice_preferences = VoicePreferences(self.settings, self.config.speech)
         self.conversation = Conversation(
             self.config.prompt,

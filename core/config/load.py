@@ -16,6 +16,7 @@ from core.config.fetch import FetchSection
 from core.config.hearing import HearingSection
 from core.config.lockdown import LockdownSection
 from core.config.model import ModelSection
+from core.config.music import MusicSection
 from core.config.persona import PersonaSection
 from core.config.prompt import PromptSection
 from core.config.recording import RecordingSection
@@ -94,6 +95,7 @@ class Config(BaseSettings):
     )
 
     voice: VoiceSection = VoiceSection()
+    music: MusicSection = MusicSection()
     speech: SpeechSection = SpeechSection()
     hearing: HearingSection = HearingSection()
     model: ModelSection = ModelSection()

@@ -19,7 +19,11 @@ class VoiceSection(Section):
     volume: float = Field(default=1.0, ge=0, le=2, description="1 is as the engine gives it.")
     sounds: str = Field(default="data/sounds", min_length=1, description="Folder whose files /voice play offers.")
     upload_limit_mb: float = Field(default=25, gt=0, le=500, description="Largest file that /voice play takes.")
-    play_limit_s: float = Field(default=3600, gt=0, description="Longest file that /voice play takes, in seconds.")
+    play_limit_s: float = Field(
+        default=0,
+        ge=0,
+        description="Older name of [music] max_length_s, which holds instead if it is set; 0 is not set.",
+    )
     speaking_silence_ms: int = Field(
         default=300, ge=60, le=5000, description="Silence after which somebody no longer speaks."
     )

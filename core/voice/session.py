@@ -12,6 +12,7 @@ import aiohttp
 import discord
 
 from core.events import EncryptionChanged, SessionImpaired, SessionInterrupted, SessionMoved, SessionResumed
+from core.music.deck import Deck
 from core.names import shown
 from core.tasks import Tasks
 from core.voice.absence import Absence, AbsenceStep
@@ -25,22 +26,23 @@ from core.voice.connection.changes import (
     unwatched,
 )
 from core.voice.keys import KeyStep, KeyWatch
-from core.voice.media import Media
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from core.clock import Clock
-    from core.errors import AudioError
+    from core.errors import ParleyError
     from core.hub import Hub
+    from core.music.track import Track
     from core.speech.speakable import Names
     from core.speech.speaker import Speaker
     from core.voice.connection.persistent import PersistentVoiceClient
-    from core.voice.media import Track
     from core.voice.playback.player import Player
     from core.voice.receive.receiver import Receiver
     from core.voice.receive.speaking import SpeakingDetector
+
+    MakeDeck = Callable[[Player, Callable[[Track, ParleyError], Awaitable[None]]], Deck]
 
 _log = logging.getLogger(__name__)
 
@@ -95,6 +97,7 @@ class VoiceSession:
         hub: Hub,
         clock: Clock,
         session_id: str,
+        make_deck: MakeDeck | None = None,
     ) -> None:
         self.id = session_id
         self.channel = channel
@@ -113,7 +116,7 @@ class VoiceSession:
         self._rejoin_now = False
         self._keys = KeyWatch()
         self._tasks = Tasks(f"session {session_id}")
-        self.media = Media(connection.client.player, self._media_failed)
+        self.media = (make_deck or Deck)(connection.client.player, self._media_failed)
 
     @staticmethod
     def new_id() -> str:
@@ -207,8 +210,8 @@ class VoiceSession:
         except UNREACHABLE as error:
             _log.warning("session %s: the prompt channel could not be told %r: %s", self.id, text, error)
 
-    async def _media_failed(self, track: Track, error: AudioError) -> None:
-        title = shown(track.title)
+    async def _media_failed(self, track: Track, error: ParleyError) -> None:
+        title = shown(track.name)
         await self.notice(BROKEN_OFF.format(title=title, why=error.sentence))
 
     async def moved(self, channel: VoiceRoom) -> None:

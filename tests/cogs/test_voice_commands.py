@@ -283,9 +283,8 @@ async def test_files_wait_in_line_and_the_fifty_first_is_refused(scene):
     assert "Playing **x.wav**." in await scene.run(ada, "voice play", upload=("x.wav", long, "audio/wav"))
 
 
-async def test_uploads_that_wait_do_not_fill_the_memory(scene, monkeypatch):
-    monkeypatch.setattr("core.voice.media.LIMIT_BYTES", 150_000)
-    await scene.start()
+async def test_uploads_that_wait_do_not_fill_the_disk(scene):
+    await scene.start(music={"max_waiting_mb": 0.15})
     ada = await scene.joined()
     assert "Playing" in await scene.run(ada, "voice play", upload=("a.wav", HUM, "audio/wav"))
     assert "take 0 MB already" in await scene.run(ada, "voice play", upload=("b.wav", HUM, "audio/wav"))

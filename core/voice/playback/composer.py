@@ -34,10 +34,10 @@ class Frame:
 
 
 class Composer:
-    """Makes one frame after another out of the two buses. Everything here runs on the player's thread."""
+    """Makes one frame after another out of the buses. Everything here runs on the player's thread."""
 
     def __init__(self, encoder: FrameEncoder, counters: Counters, *, volume: float) -> None:
-        self.buses: dict[BusName, Bus] = {"speech": Bus(), "media": Bus()}
+        self.buses: dict[BusName, Bus] = {"speech": Bus(), "media": Bus(), "effect": Bus()}
         self.mixer = Mixer(volume)
         self.paused = False
         self._encoder = encoder
@@ -89,8 +89,8 @@ class Composer:
         if not sounding:
             return self._quiet(patience=PATIENT_FRAMES if dry else 0)
         self._silence = 0
-        speech, media = (block and block.excerpt for block in (blocks["speech"], blocks["media"]))
-        return Frame(self._encoder.encode_float(self.mixer.mix(speech, media)), tuple(sounding))
+        speech, media, effect = (block and block.excerpt for block in (blocks[name] for name in self.buses))
+        return Frame(self._encoder.encode_float(self.mixer.mix(speech, media, effect)), tuple(sounding))
 
     def close(self) -> None:
         """End every line."""

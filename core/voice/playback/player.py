@@ -45,8 +45,8 @@ class QueuedStream:
 class Player:
     """Plays lines over one voice connection. It lives as long as the connection object, through moves and reconnects.
 
-    Two buses sound together: `speech` over `media`, which is ducked meanwhile. The lines of a bus play in order. While the
-    connection is away nothing is taken from the lines and nothing is lost; sound goes on where it was.
+    Three buses sound together: `speech` over `media`, which is ducked meanwhile, and `effect` over both. The lines of a bus
+    play in order, without a gap where the next is there in time. While the connection is away nothing is taken from the lines and nothing is lost; sound goes on where it was.
 
     `monitor` hears every frame that went out, as it went out.
 
@@ -80,7 +80,7 @@ class Player:
         self._counters = Counters()
         self._volume = volume
         self._composer: Composer | None = None
-        self._prerolls: dict[BusName, Preroll] = {"speech": Preroll(), "media": Preroll()}
+        self._prerolls: dict[BusName, Preroll] = {name: Preroll() for name in ("speech", "media", "effect")}
         self._pace = Pace()
         self._condition = threading.Condition()
         self._woken = False
@@ -96,7 +96,7 @@ class Player:
 
         Args:
             turn_id: What it belongs to.
-            bus: Speech or media.
+            bus: Speech, media, or effect.
             said_for: Ids of those whose words or file it is, or answers; 0 is nobody. The recording of the bot's own voice asks whether it may.
 
         Raises:
@@ -152,6 +152,11 @@ class Player:
         self._volume = min(2.0, max(0.0, volume))
         if self._composer is not None:
             self._composer.mixer.volume = self._volume
+
+    def duck_media(self, *, on: bool) -> None:
+        """Let media be quiet as under speech of the bot's, or no longer, because others speak. From any thread."""
+        with self._condition:
+            self._start().mixer.others_speak = on
 
     @property
     def paused(self) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from core.audio.frames import CHANNELS, FRAME_SAMPLES, RATE_HZ
+from core.audio.frames import CHANNELS, FRAME_S, FRAME_SAMPLES, RATE_HZ
 from core.voice.playback.mixer import FADE_SAMPLES, Excerpt, fade_in, fade_out
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 DUCKED = 0.2  # -14 dB
+SOFTEST = 0.01  # what rises from silence rises as if it began here
 
-BusName = Literal["speech", "media"]
+BusName = Literal["speech", "media", "effect"]
 Outcome = Literal["played", "stopped", "closed"]
 
 
@@ -84,6 +85,7 @@ class PlaybackStream:
         self._paused = False
         self._ducked = False
         self._level = 1.0  # of the frame that was taken last
+        self._aim = (1.0, 1.0)  # how loud it is to be, and the most that may change in a frame
         self._held = False  # the player's thread has let the sound sink for a pause, and not taken it up again
         self._flowing = False
         self._waiting_since_s: float | None = None
@@ -147,6 +149,10 @@ class PlaybackStream:
     def duck(self, *, on: bool) -> None:
         """Let it be quiet, or as loud as it was written again, from the next frame on. From any thread."""
         self._ducked = on
+
+    def amplify(self, gain: float, over_s: float = 0.0) -> None:
+        """Make it `gain` times as loud as it is written, by at most a factor of e each `over_s` seconds. From any thread."""
+        self._aim = (gain, FRAME_S / over_s if over_s > 0 else float("inf"))
 
     @property
     def paused(self) -> bool:
@@ -225,10 +231,7 @@ class PlaybackStream:
         self._flowing = True
         excerpt = self._read(min(FRAME_SAMPLES, self.written_samples - self._taken), consume=True)
         self._taken += excerpt.count
-        if self._ducked or self._level != 1.0:
-            level = DUCKED if self._ducked else 1.0
-            excerpt.samples[:] *= np.linspace(self._level, level, FRAME_SAMPLES, dtype=np.float32)[:, None]
-            self._level = level
+        excerpt = self._levelled(excerpt)
         if self._held:
             self._held = False
             fade_in(excerpt.samples)
@@ -242,8 +245,28 @@ class PlaybackStream:
     def tail(self) -> Excerpt:
         """The next few ms faded out into silence, not taken from the queue."""
         excerpt = self._read(min(FADE_SAMPLES, self.written_samples - self._taken), consume=False)
+        if self._level != 1.0:
+            excerpt.samples[:] *= np.float32(self._level)
         fade_out(excerpt.samples, excerpt.count)
-        return excerpt
+        return Excerpt(excerpt.samples, excerpt.count, excerpt.peak * self._level)
+
+    def _levelled(self, excerpt: Excerpt) -> Excerpt:
+        """A frame as loud as it is to be; every change is a ramp, but for the one before the first sound."""
+        gain, step = self._aim
+        if self._ducked:
+            gain, step = gain * DUCKED, float("inf")
+        before = self._level if self.begun else gain
+        after = gain
+        if abs(gain - before) > step * max(before, SOFTEST):
+            after = before + (step if gain > before else -step) * max(before, SOFTEST)
+        self._level = after
+        if before != after:
+            excerpt.samples[:] *= np.linspace(before, after, FRAME_SAMPLES, dtype=np.float32)[:, None]
+        elif after != 1.0:
+            excerpt.samples[:] *= np.float32(after)
+        else:
+            return excerpt
+        return Excerpt(excerpt.samples, excerpt.count, excerpt.peak * max(before, after))
 
     def ran_dry(self) -> bool:
         """Note that a frame was due and not there; true when this is a new underrun."""
