@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from core.music.lines import Line
+    from core.music.lines import MusicLine
     from core.music.track import Blocks
 
 _log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Feeder:
     def __init__(
         self,
         blocks: Callable[[], Blocks],
-        line: Line,
+        line: MusicLine,
         *,
         carry: NDArray[np.float32] = _NONE,
         fade: bool = False,

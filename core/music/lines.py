@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Line(Protocol):
+class MusicLine(Protocol):
     """A stretch of sound on its way to people's ears; what is written to it is played in order. From any one thread."""
 
     @property
@@ -69,7 +69,7 @@ class Line(Protocol):
 class Lines(Protocol):
     """What makes lines. Those of one bus follow each other without a gap, if the next is there in time."""
 
-    def line(self, turn_id: str, *, bus: Literal["media", "effect"], said_for: int) -> Line:
+    def line(self, turn_id: str, *, bus: Literal["media", "effect"], said_for: int) -> MusicLine:
         """A new line behind the earlier ones of its bus; `said_for` is whose file it is.
 
         Raises:

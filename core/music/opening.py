@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def first_block(track: Track) -> None:
-    """See that a track is sound.
+    """See that a file is sound; what is at an address was looked at there, or is when its turn comes.
 
     Raises:
         AudioError: It is not, or cannot be opened.
     """
-    if track.source.endless:
+    if not isinstance(track.source, FileSource):
         return
     with closing(track.source.blocks(track.start_s)) as given:
         next(given, None)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from core.music.feeder import Fed
-    from core.music.lines import Line, Lines
+    from core.music.lines import Lines, MusicLine
     from core.music.track import Track, TrackFacts
 
 _log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Playing:
     """A track on its way to the wire, from one place in it on."""
 
     track: Track
-    line: Line
+    line: MusicLine
     feeder: Feeder
     start_s: float
     carried: int = 0  # samples at the line's beginning that belong to the track before
@@ -127,7 +127,7 @@ class Voicing:
         gain = self._settings.loudness.gain(track.facts)
         return self.volume * (1.0 if gain is None else gain)
 
-    def _guessed(self, track: Track, line: Line, facts: TrackFacts) -> None:
+    def _guessed(self, track: Track, line: MusicLine, facts: TrackFacts) -> None:
         """A first idea of how loud a track is came before its first sound; on its thread."""
         if track.facts.loudness_lufs is not None:
             return

@@ -17,6 +17,7 @@ import aiohttp
 import discord
 
 from core.errors import VoiceError
+from core.music.deck import Deck
 from core.voice.checks import VoiceRoom, name_of
 from core.voice.session import Connection, VoiceSession
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from core.store.settings import SettingsRepository
     from core.voice.connection.persistent import PersistentVoiceClient
     from core.voice.receive.speaking import SpeakingDetector
+    from core.voice.session import MakeDeck
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +70,7 @@ class SessionOpener:
         settings: SettingsRepository,
         make_speaker: Callable[[], Speaker],
         gates: Sequence[SessionGate],
+        make_deck: MakeDeck | None = None,
     ) -> None:
         self._bot = bot
         self._section = section
@@ -75,6 +78,7 @@ class SessionOpener:
         self._settings = settings
         self._make_speaker = make_speaker
         self._gates = gates
+        self._make_deck = make_deck or Deck
 
     async def open(self, channel: VoiceRoom) -> OpenedSession:
         """Everything for a session in this channel.
@@ -105,7 +109,7 @@ class SessionOpener:
             await asyncio.shield(undoing.aclose())
             raise
         client.player.volume = self._section.volume if kept.volume is None else kept.volume
-        return OpenedSession(session_id, Connection(client, speaker, self._listen(client)))
+        return OpenedSession(session_id, Connection(client, speaker, self._listen(client), self._make_deck))
 
     async def _connect(self, channel: VoiceRoom) -> PersistentVoiceClient:
         from core.voice.connection.persistent import PersistentVoiceClient

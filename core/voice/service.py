@@ -68,12 +68,7 @@ class VoiceService:
         self._hub = hub
         self._clock = clock
         self._settings = settings
-<<<<<<< HEAD
-        self._opener = SessionOpener(bot, section, hub, settings, make_speaker, self._gates)
-=======
-        self._make_deck = make_deck
-        self._opener = SessionOpener(bot, section, hub, settings, make_speaker, self.gates)
->>>>>>> 6298fc3 (Let the queue of music live in a room of its own, decoded on a thread into lines that follow each other without a gap, and uploads wait on disk)
+        self._opener = SessionOpener(bot, section, hub, settings, make_speaker, self._gates, make_deck)
         self._sessions: dict[int, VoiceSession] = {}
         self._starting: dict[int, asyncio.Task[VoiceSession | ParleyError]] = {}
         self._closed = False
@@ -238,7 +233,6 @@ class VoiceService:
             hub=self._hub,
             clock=self._clock,
             session_id=arrived.session_id,
-            make_deck=self._make_deck,
         )
         session.watch(lambda: self._lost(session))
         self._hub.publish(

@@ -12,7 +12,6 @@ import aiohttp
 import discord
 
 from core.events import EncryptionChanged, SessionImpaired, SessionInterrupted, SessionMoved, SessionResumed
-from core.music.deck import Deck
 from core.names import shown
 from core.tasks import Tasks
 from core.voice.absence import Absence, AbsenceStep
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.errors import ParleyError
     from core.hub import Hub
+    from core.music.deck import Deck
     from core.music.track import Track
     from core.speech.speakable import Names
     from core.speech.speaker import Speaker
@@ -79,6 +79,7 @@ class Connection:
     client: PersistentVoiceClient
     speaker: Speaker
     speaking: SpeakingDetector
+    make_deck: MakeDeck
 
 
 class VoiceSession:
@@ -97,7 +98,6 @@ class VoiceSession:
         hub: Hub,
         clock: Clock,
         session_id: str,
-        make_deck: MakeDeck | None = None,
     ) -> None:
         self.id = session_id
         self.channel = channel
@@ -116,7 +116,7 @@ class VoiceSession:
         self._rejoin_now = False
         self._keys = KeyWatch()
         self._tasks = Tasks(f"session {session_id}")
-        self.media = (make_deck or Deck)(connection.client.player, self._media_failed)
+        self.media = connection.make_deck(connection.client.player, self._media_failed)
 
     @staticmethod
     def new_id() -> str:

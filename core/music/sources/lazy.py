@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from core.music.sources.web import WebSource
+    from core.music.track import Source
     from core.tasks import Tasks
 
 LOOK_S = 0.5
@@ -29,7 +29,7 @@ _NONE: NDArray[np.float32] = np.zeros((0, CHANNELS), np.float32)
 class LazySource:
     """Fetched by the first who wants its sound, kept until released, and fetched anew after that."""
 
-    def __init__(self, fetch: Callable[[], Awaitable[WebSource]], tasks: Tasks) -> None:
+    def __init__(self, fetch: Callable[[], Awaitable[Source]], tasks: Tasks) -> None:
         """Nothing is asked yet.
 
         Args:
@@ -40,10 +40,10 @@ class LazySource:
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._fetched: Future[WebSource] | None = None
+        self._fetched: Future[Source] | None = None
 
     @property
-    def inner(self) -> WebSource | None:
+    def inner(self) -> Source | None:
         """What was fetched, once it is there."""
         fetched = self._fetched
         return fetched.result() if fetched and fetched.done() and not _failed(fetched) else None
@@ -88,14 +88,14 @@ class LazySource:
         if fetched is not None:
             fetched.add_done_callback(_release)
 
-    def _begin(self) -> Future[WebSource]:
+    def _begin(self) -> Future[Source]:
         with self._lock:
             if self._fetched is None or (self._fetched.done() and _failed(self._fetched)):
                 self._fetched = Future()
                 self._run(self._fetched)
             return self._fetched
 
-    def _run(self, outcome: Future[WebSource]) -> None:
+    def _run(self, outcome: Future[Source]) -> None:
         async def run() -> None:
             try:
                 source = await self._fetch()
@@ -113,10 +113,10 @@ class LazySource:
             outcome.set_exception(AudioError(CLOSED))
 
 
-def _failed(outcome: Future[WebSource]) -> bool:
+def _failed(outcome: Future[Source]) -> bool:
     return outcome.cancelled() or outcome.exception() is not None
 
 
-def _release(outcome: Future[WebSource]) -> None:
+def _release(outcome: Future[Source]) -> None:
     if not _failed(outcome):
         outcome.result().release()
