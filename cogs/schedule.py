@@ -82,7 +82,7 @@ class ScheduleCog(ParleyCog, name="Schedule"):
 
     async def _files(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
         del interaction
-        found = await self.runtime.sounds.matching(partial)
+        found = await self.runtime.music.matching(partial)
         return [app_commands.Choice(name=plain(name), value=name) for name in found if plain(name)]
 
     # Commands ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import suppress
 from pathlib import Path
@@ -63,6 +64,7 @@ class Music:
         self._upload_limit_mb = config.voice.upload_limit_mb
         self._strangers = strangers
         self._uploads = UploadReader()
+        self._surveying = asyncio.Lock()
         self._tasks = Tasks("music")
 
     def make_deck(self, lines: Lines, failed: Callable[[Track, ParleyError], Awaitable[None]]) -> Deck:
@@ -196,13 +198,14 @@ class Music:
         source = track.source
         if not isinstance(source, FileSource):
             return
-        try:
-            facts = await self._strangers.run(
-                survey, source.path, MAX_BYTES, self.max_s, owner=Owner(session.guild.id), priority=Priority.CAPTION
-            )
-        except (WorkerError, AudioError) as error:
-            _log.info("%r is played as loud as it seems: %s", track.title, error.sentence)
-            return
+        async with self._surveying:  # one at a time: what people wait for comes between
+            if track not in session.media.tracks:
+                return
+            try:
+                facts = await self._strangers.run(survey, source.path, MAX_BYTES, self.max_s, priority=Priority.CAPTION)
+            except (WorkerError, AudioError) as error:
+                _log.info("%r is played as loud as it seems: %s", track.title, error.sentence)
+                return
         session.media.learned(track, facts)
 
 

@@ -173,7 +173,7 @@ class ScheduleActs:
         if people and member.id not in room.voice_states and not room.permissions_for(member).move_members:
             raise ScheduleError(NOT_LISTENING)
         firing.commit()
-        await self._runtime.sounds.play_file(session, str(firing.schedule.what.get("file", "")), by=member.id)
+        await self._runtime.music.play_file(session, str(firing.schedule.what.get("file", "")), by=member.id)
         return ""
 
     async def _record(self, firing: Firing, member: discord.Member, channel: Place) -> str:

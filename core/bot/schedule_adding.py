@@ -101,7 +101,7 @@ async def _content(runtime: Runtime, guild_id: int, what: What, options: dict[st
     if what == "ask" and not runtime.models.routes:
         raise ScheduleError(NO_MODEL)
     if what == "play":
-        names = await runtime.sounds.names()
+        names = await runtime.music.folder.names()
         if options["file"] not in names:
             known = f"There are: {', '.join(term(each) for each in names[:10])}." if names else "The folder is empty."
             raise AudioError(NO_FILE.format(known=known))

@@ -39,13 +39,17 @@ class SoundsFolder:
         wanted = partial.casefold()
         return [name for name in self._names if wanted in name.casefold() and len(name) <= NAME_LIMIT][:count]
 
+    async def names(self) -> list[str]:
+        """Names of its files, as it is now."""
+        return await asyncio.to_thread(_list, self._path)
+
     async def find(self, name: str) -> Path:
         """The path of a file.
 
         Raises:
             AudioError: There is no such file; the sentence names some that there are.
         """
-        names = await asyncio.to_thread(_list, self._path)
+        names = await self.names()
         if name not in names:
             known = KNOWN.format(names=", ".join(term(each) for each in names[:10])) if names else EMPTY
             raise AudioError(NO_SUCH.format(known=known))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from core.music.loudness import Measure
 
-WHOLE_S = 1500.0  # a longer file is listened to in places, so that no length takes longer than this
+WHOLE_S = 900.0  # a longer file is listened to in places, so that no length takes longer than this
 PLACES, PLACE_S = 60, 10.0
 TAG_LENGTH = 200  # characters
 PICTURE_BYTES = 8_000_000
