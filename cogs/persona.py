@@ -7,13 +7,14 @@ import core
 if getattr(core, "PARLEY", None) != "parley":
     raise ImportError(f"Parley's cogs need Parley's package “core”, but Python found another: {core.__file__}.")
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import discord
 from discord import app_commands
 
 from core.bot import persona_choosing, persona_importing, persona_status, persona_taking_part, persona_words
 from core.bot.cog import ParleyCog, require_owner, subcommand
+from core.bot.people_desk import PeopleDesk
 from core.bot.persona_cards import BUTTON_OWNER
 from core.bot.replies import answer, tell_error
 from core.errors import ParleyError
@@ -32,6 +33,8 @@ class PersonaCog(ParleyCog, name="Persona"):
         persona_taking_part.arguments(self)
         persona_taking_part.avatar(self)
         self.take_presses(BUTTON_OWNER, self._pressed)
+        self.people = PeopleDesk(self.runtime)
+        self.people.serve(self)
 
     # Characters -------------------------------------------------------------------------------------------------------
 
@@ -163,6 +166,38 @@ class PersonaCog(ParleyCog, name="Persona"):
     async def stop(self, interaction: discord.Interaction) -> None:
         """End the argument of the server; anybody may."""
         await answer(interaction, self.runtime.persona.arguments.stop(interaction.guild_id or 0))
+
+    # People -----------------------------------------------------------------------------------------------------------
+
+    @subcommand("persona", "observe", "Let me read along in this channel, or no more; or show where I do.")
+    @app_commands.describe(state="On or off; without it, where I read along on this server")
+    @app_commands.checks.has_permissions(manage_channels=True)
+    async def observe(self, interaction: discord.Interaction, state: Literal["on", "off"] | None = None) -> None:
+        """Begin or end reading along; the channel is told."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await answer(interaction, await self.people.observe(interaction, state))
+
+    @subcommand("persona", "every", "After how many messages I join in here without being asked.")
+    @app_commands.describe(messages="Of those who let me read along; 0 is never")
+    @app_commands.checks.has_permissions(manage_channels=True)
+    async def every(self, interaction: discord.Interaction, messages: app_commands.Range[int, 0, 1000]) -> None:
+        """Set how often the bot joins in, in this channel."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await answer(interaction, await self.people.join_in_every(interaction, messages))
+
+    @subcommand("persona", "profile", "What I keep of you on this server; only you see it.")
+    async def profile(self, interaction: discord.Interaction) -> None:
+        """Show it, with what can be done about it."""
+        await self.people.show_profile(interaction)
+
+    @subcommand("persona", "temperature", "How freely I answer you: show it, or set it.")
+    @app_commands.describe(value="From precise (0) to wild", reset="Answer me as everybody")
+    async def temperature(
+        self, interaction: discord.Interaction, value: float | None = None, reset: bool = False
+    ) -> None:
+        """Show, set or forget it."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        await answer(interaction, await self.people.temperature(interaction, value, reset=reset))
 
 
 async def setup(bot: commands.Bot) -> None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from core.bot.live_transcripts import LiveTranscripts
     from core.bot.messages import MessageRouter
     from core.bot.music import Music
+    from core.bot.people_at_work import PeopleAtWork
     from core.bot.persona_room import Persona
     from core.bot.presence_line import PresenceLine
     from core.bot.recording_minutes import RecordingMinutes
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from core.lockdown.service import Lockdown
     from core.machine.workers import Workers
     from core.persona.occasions import Occasions
+    from core.persona.people.people import People
     from core.privacy.service import Privacy
     from core.recording.service import Recordings
     from core.schedule.pictures import SchedulePictures
@@ -77,3 +79,5 @@ class Rooms:
     training: Training
     schedules: Schedules
     schedule_pictures: SchedulePictures
+    people: People
+    people_at_work: PeopleAtWork

@@ -217,7 +217,7 @@ class Runtime(Rooms):
     async def _open(self, config: Config | None, environ: Environment | None) -> None:
         from core.bot import openers
         from core.bot.music_openers import open_music
-        from core.bot.people_openers import open_occasions
+        from core.bot.people_openers import open_occasions, open_people, open_people_at_work
         from core.bot.persona_openers import open_persona, open_webhooks
         from core.bot.schedule_openers import open_schedule_pictures, open_schedules
         from core.bot.training_openers import open_training
@@ -247,6 +247,8 @@ class Runtime(Rooms):
         await self.intake.open()
         self._open_routers(ground)
         self.occasions = await open_occasions(self, ground, servers=lambda: len(self.bot.guilds))
+        self.people = await open_people(self, ground, self.bot)
+        self.people_at_work = open_people_at_work(self, ground, self.bot, self.listen)
         self.webhooks = await open_webhooks(self, ground, self.bot, self.listen)
         self.persona = await open_persona(self, ground, self.bot, self.listen)
         self.training = await open_training(self, ground, self.bot)

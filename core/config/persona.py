@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from core.config.section import Section
+from core.config.people import JoiningInSection, ProfilesSection, TemperatureSection
+from core.config.section import Section, Snowflake
 
 NAME = r"^[^/\\\x00-\x1f]*$"
 
@@ -75,6 +76,15 @@ class PersonaSection(Section):
     tokens_per_day: int = Field(
         default=100_000, ge=0, le=10**9, description="Tokens that may be spent on that in a day (UTC); 0 is none."
     )
+    observe: list[Snowflake] = Field(
+        default_factory=list[int], description="Channels in which the bot reads along, as with /persona observe."
+    )
+    consent: Literal["opt_in", "opt_out"] = Field(
+        default="opt_in",
+        description="Whose messages are kept there: of those who agreed, or of all who did not refuse.",
+    )
+    keep_days: float = Field(default=30, gt=0, le=3650, description="Older messages are forgotten ...")
+    keep_messages: int = Field(default=30, ge=5, le=1000, description="... but for so many of each person.")
     server_share: float = Field(
         default=0.5, gt=0, le=1, description="Part of them that one server may spend, if the bot is on several."
     )
@@ -101,5 +111,8 @@ class PersonaSection(Section):
         default=400, ge=0, le=20_000, description="And of its example dialogue at most this much."
     )
     moods: MoodsSection = MoodsSection()
+    profiles: ProfilesSection = ProfilesSection()
+    joining_in: JoiningInSection = JoiningInSection()
+    temperature: TemperatureSection = TemperatureSection()
     avatars: AvatarsSection = AvatarsSection()
     arguments: ArgumentsSection = ArgumentsSection()

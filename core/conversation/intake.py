@@ -151,8 +151,12 @@ class Intake:
 
     def listens_to(self, asked: Asked) -> bool:
         """Whether everything that is written there is a prompt."""
-        listened = {*self._section.channels, self._channels.get(asked.prompt.guild_id or 0)}
-        return asked.kind == "written" and any(place in listened for place in asked.places)
+        return asked.kind == "written" and self.listens_in(asked.prompt.guild_id, *asked.places)
+
+    def listens_in(self, guild_id: int | None, *places: int) -> bool:
+        """Whether everything that is written in a channel, or a thread's, is a prompt; sessions' prompt channels aside."""
+        listened = {*self._section.channels, self._channels.get(guild_id or 0)}
+        return any(place in listened for place in places)
 
     def taking_session(self, asked: Asked) -> VoiceSession | None:
         """The session that takes its prompts from where it was asked."""

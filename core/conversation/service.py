@@ -17,6 +17,7 @@ from core.conversation.backlog import Backlog
 from core.conversation.memory import ConversationMemory
 from core.conversation.pages import without_masked_links
 from core.conversation.people import TurnsOfPeople
+from core.conversation.text_sink import Unwritten
 from core.conversation.turn import Prompt, Timings, Turn
 from core.conversation.turn_queue import TurnQueues, Work
 from core.errors import ParleyError
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from core.conversation.voice_preferences import VoicePreferences
     from core.handles import Handle
     from core.hub import Hub
+    from core.llm.messages import ChatMessage
     from core.llm.models import Models
     from core.store.history import HistoryRepository
     from core.store.settings import SettingsRepository
@@ -282,19 +284,33 @@ class Conversation:
             turn.character = turn.advice.character
         turn.sink = turn.advice.sink or turn.sink
 
-    async def _answer(self, turn: Turn, session: VoiceSession | None) -> None:
-        """Ask the model, speak and write its answer, remember what was heard."""
+    async def beside(self, prompt: Prompt, instruction: str) -> tuple[list[ChatMessage], Advice]:
+        """What a model is told of a talk in which nobody asked the bot: who it is, what others advise, what was said.
+
+        Nothing is put in line, asked or remembered. `instruction` comes last of what the model is told of itself.
+        """
+        turn = self._turn(prompt, Unwritten())
+        await self._take_advice(turn)
+        return await self._messages_of(turn, instruction), turn.advice or Advice()
+
+    async def _messages_of(self, turn: Turn, instruction: str = "") -> list[ChatMessage]:
+        """The messages of a turn's prompt; whose words are in them is noted on it."""
         prompt, character = turn.prompt, turn.character or self.character
         history = await self.memory.recall(prompt.conversation_id, self._section.history_messages)
+        turn.read = prompt_messages.people(history, prompt)
         advice, mood = turn.advice or Advice(), self._mood(turn)
-        persona = [await self._persona(prompt, character), mood.told if mood else "", advice.told]
-        told = prompt_messages.messages(
+        persona = [await self._persona(prompt, character), mood.told if mood else "", advice.told, instruction]
+        return prompt_messages.messages(
             "\n".join(part for part in persona if part), history, prompt, character_id=character.id
         )
+
+    async def _answer(self, turn: Turn, session: VoiceSession | None) -> None:
+        """Ask the model, speak and write its answer, remember what was heard."""
+        advice, character = turn.advice or Advice(), turn.character or self.character
+        told = await self._messages_of(turn)
         # A session that needs the machine has chosen a route for everybody.
         route = (character.route or advice.route) if self._models.current == DEFAULT else None
         turn.request = self._models.request(told, route=route, temperature=advice.temperature)
-        turn.read = prompt_messages.people(history, prompt)
         source = self._models.stream(told, route=route, temperature=advice.temperature, names=(character.name,))
         try:
             answer = await unless_silent(source) if advice.may_stay_silent else source
@@ -354,16 +370,6 @@ class Conversation:
             return character.instruction
         kept = await self._settings.guild(prompt.guild_id) if prompt.guild_id is not None else None
         return (kept.persona if kept is not None else None) or self._section.persona
-
-
-class Unwritten:
-    """A `TextSink` that shows nothing, for what is only said."""
-
-    async def update(self, text: str) -> None:
-        """Show nothing."""
-
-    async def finish(self, text: str) -> None:
-        """Show nothing."""
 
 
 def _ended(turn: Turn) -> TurnEnded:

@@ -15,3 +15,13 @@ class TextSink(Protocol):
     async def finish(self, text: str) -> None:
         """Show the final text."""
         ...
+
+
+class Unwritten:
+    """A `TextSink` that shows nothing, for what is only said."""
+
+    async def update(self, text: str) -> None:
+        """Show nothing."""
+
+    async def finish(self, text: str) -> None:
+        """Show nothing."""
