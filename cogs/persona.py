@@ -159,8 +159,8 @@ class PersonaCog(ParleyCog, name="Persona"):
         if not await self.runtime.lockdown.allows(ARGUMENT, interaction):
             return
         await interaction.response.defer(ephemeral=True, thinking=True)
-        arguments = self.runtime.persona.arguments
-        await answer(interaction, await arguments.argue(interaction.channel, topic, interaction.user.id))
+        told = await self.runtime.persona.arguments.argue(interaction.channel, topic, interaction.user.id)
+        await answer(interaction, told)
 
     @subcommand("persona", "stop", "Stop me arguing with my second self.")
     async def stop(self, interaction: discord.Interaction) -> None:

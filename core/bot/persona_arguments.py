@@ -6,6 +6,7 @@ import logging
 import secrets
 from typing import TYPE_CHECKING
 
+import aiohttp
 import discord
 
 from core.bot.persona_second_self import PREFIX
@@ -15,10 +16,12 @@ from core.conversation.pages import split
 from core.errors import ParleyError
 from core.names import shown
 from core.persona.arguments import FEATURE, Argument, Side
+from core.privacy.owners import About
 from core.store.history import HistoryEntry
+from core.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
     from typing import Any
 
     from core.bot.persona_second_self import SecondSelf
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from core.events import FeatureLocked, TurnEnded
     from core.persona.arguments import Arguments, Ended
     from core.privacy.consent import Consent
+    from core.privacy.owners import Person
+    from core.store.decisions import Decision
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +90,7 @@ class ChannelScene:
         """Show that somebody types."""
         try:
             await self._channel.typing()
-        except discord.HTTPException as error:
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             _log.debug("typing could not be shown: %s", error)
 
     async def say(self, speaker: Character, text: str) -> None:
@@ -126,7 +131,7 @@ class ChannelScene:
             await self._channel.send(text, allowed_mentions=NO_PINGS, suppress_embeds=True)
         except discord.NotFound as error:
             raise WebhookError(CHANNEL_GONE, gone=True) from error
-        except discord.HTTPException as error:
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             raise ParleyError(UNSENT) from error
 
 
@@ -160,9 +165,16 @@ class PersonaArguments:
         self._first = first
         self._consent = consent
         self._prompts: dict[str, tuple[int, str]] = {}
+        self._tasks = Tasks("heated talks")
 
-    async def argue(self, channel: object, topic: str, by: int | None) -> str:
+    async def argue(self, channel: object, topic: str, person_id: int, *, asked: bool = True) -> str:
         """Start an argument; returns what to tell whoever asked.
+
+        Args:
+            channel: Where.
+            topic: What about.
+            person_id: Whose words the topic is.
+            asked: Whether they asked for it.
 
         Raises:
             ParleyError: It cannot be; the sentence says why.
@@ -182,7 +194,7 @@ class PersonaArguments:
         if first.character.id == second.id:
             raise ParleyError(SAME.format(name=shown(second.name)))
         sides = (side(second), first)
-        argument = Argument(guild.id, getattr(channel, "id", 0), topic, sides, scene, by)
+        argument = Argument(guild.id, getattr(channel, "id", 0), topic, sides, scene, person_id, asked=asked)
         await self.arguments.start(argument)
         told = STARTED.format(lines=self._section.lines)
         return told if scene.prefixed is None else f"{told}\n{PREFIXED.format(reason=scene.prefixed.sentence)}"
@@ -214,11 +226,47 @@ class PersonaArguments:
         enough = self.arguments.heard(event.channel_id, event.character_id, event.heard_text or event.reply_text)
         if not enough or not topic or self._consent.refused("observed", author_id):
             return
-        channel = self._webhooks.channel(event.channel_id)
+        self._tasks.start(self._begin(event.channel_id, topic, author_id), f"begin {event.channel_id}")
+
+    async def _begin(self, channel_id: int, topic: str, author_id: int) -> None:
         try:
-            await self.argue(channel, topic, None)
+            await self.argue(self._webhooks.channel(channel_id), topic, author_id, asked=False)
         except ParleyError as error:  # nobody asked for it
-            _log.info("no argument in %d: %s", event.channel_id, error.sentence)
+            _log.info("no argument in %d: %s", channel_id, error.sentence)
+            self.arguments.rest(channel_id)
+
+    async def end(self) -> None:
+        """End what there is, and let nothing begin that is about to."""
+        await self._tasks.cancel_all()
+        await self.arguments.end_all()
+        self._prompts.clear()
+
+    # People -----------------------------------------------------------------------------------------------------------
+
+    async def describe_person(self, person: Person) -> About:
+        """Nothing is kept of anybody but for a moment."""
+        del person
+        return About()
+
+    async def export_person(self, person: Person) -> Mapping[str, bytes]:
+        """Nothing is kept of anybody but for a moment."""
+        del person
+        return {}
+
+    async def delete_person(self, person: Person) -> Sequence[str]:
+        """End an argument about what they said, and forget that they provoked."""
+        self._forget(person.id)
+        return ()
+
+    async def decided(self, user_id: int, decision: Decision | None) -> str:
+        """Let nothing of what somebody said go on who refuses to be observed."""
+        if decision == "out":
+            self._forget(user_id, asked=False)
+        return ""
+
+    def _forget(self, user_id: int, *, asked: bool = True) -> None:
+        self._prompts = {turn: (who, text) for turn, (who, text) in self._prompts.items() if who != user_id}
+        self.arguments.forget(user_id, asked=asked)
 
     async def locked(self, event: FeatureLocked) -> None:
         """End every argument when a session needs the bot, or its owner says so."""
@@ -250,7 +298,7 @@ def remembering(memory: ConversationMemory) -> Ended:
     """Remembers what both said where they said it, so that they can be asked about it."""
 
     async def remember(argument: Argument) -> None:
-        exchange = memory.begin(argument.channel_id, () if argument.by is None else (argument.by,))
+        exchange = memory.begin(argument.channel_id, (argument.person_id,))
         turn_id = secrets.token_hex(6)
         lines = [
             HistoryEntry(turn_id, "assistant", text, exchange.asked_at, None, who.name, who.id)

@@ -59,7 +59,6 @@ def _open_arguments(persona: Persona, rooms: Rooms, ground: Ground) -> None:
         message=ChatMessage,
         ended=remembering(conversation.memory),
     )
-    ground.closing.close_later("arguments", arguments.end_all)
 
     async def first(guild_id: int) -> Side:
         """Who the bot itself is on a server."""
@@ -78,3 +77,6 @@ def _open_arguments(persona: Persona, rooms: Rooms, ground: Ground) -> None:
         first=first,
         consent=rooms.privacy.consent,
     )
+    ground.closing.close_later("arguments", persona.arguments.end)
+    rooms.privacy.register("arguments", persona.arguments)
+    rooms.privacy.respect("observed", persona.arguments.decided)

@@ -20,7 +20,7 @@ ARGUMENTS = "Arguments between me and my second self"
 def arguments(cog: ParleyCog) -> None:
     """Let arguments start, be heated by what is said, give way to sessions, and end with the cog."""
     room = cog.runtime.persona.arguments
-    cog.close_on_unload(room.arguments.end_all)
+    cog.close_on_unload(room.end)
     cog.give_way(Feature(ARGUMENT, ARGUMENTS, SilencePolicy()))
     cog.subscribe(FeatureLocked, room.locked)
     cog.subscribe(TurnEnded, room.turn_ended)

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import aiohttp
 import discord
 
 from core.bot.replies import NO_PINGS
@@ -34,6 +35,7 @@ REFUSED = "Discord did not let me make a webhook in {channel}."
 UNSTABLE = "My webhook in {channel} is deleted as soon as I make it."
 CHANNEL_GONE = "That channel is gone, or closed to me."
 TOO_LATE = "Discord took too long."
+UNREACHED = "Discord could not be reached."
 
 PATIENCE_S = 20.0  # a message that waits longer than this for Discord's limits comes too late for a conversation
 NAME_LIMIT = 80
@@ -140,6 +142,8 @@ class Webhooks:
                     await sent.delete()  # somebody has moved the webhook: it speaks where nobody asked
             except TimeoutError as error:
                 raise WebhookError(TOO_LATE) from error
+            except (aiohttp.ClientError, OSError) as error:
+                raise WebhookError(UNREACHED) from error
             except discord.HTTPException as error:
                 if error.code not in (_UNKNOWN_WEBHOOK, _WRONG_TOKEN):
                     raise _told(error, parent) from error
@@ -221,10 +225,18 @@ class Webhooks:
                     webhook = webhook or await self._made(parent, face)
                     self._ready[parent.id] = webhook
                     return webhook if face is None else await self._pictured(webhook, parent, face)
+            except (aiohttp.ClientError, OSError) as error:
+                unreached = WebhookError(UNREACHED)
+                unreached.__cause__ = error
+                return unreached
             except WebhookError as error:  # whoever waited may be gone: then nobody is told, and nothing is at fault
                 return error
 
-        done = await asyncio.shield(self._tasks.start(ready()))
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                done = await asyncio.shield(self._tasks.start(ready()))
+        except TimeoutError as error:  # it goes on, and is there for whoever asks next
+            raise WebhookError(TOO_LATE) from error
         if isinstance(done, WebhookError):
             raise done
         return done
@@ -349,6 +361,7 @@ def _places(channel: object) -> tuple[Parent, discord.Thread | None]:
 
 
 def _told(error: discord.HTTPException, parent: Parent) -> WebhookError:
+    """What to tell of a refusal; the log has the cause."""
     if error.code == _FULL_CODE:
         return WebhookError(FULL.format(channel=parent.mention))
     if error.code == _UNKNOWN_CHANNEL:

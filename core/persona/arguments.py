@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from core.errors import ParleyError
-from core.names import shown
+from core.names import plain, shown
 from core.persona.arguments_pace import TypingPace
 from core.persona.arguments_score import Heat
 from core.persona.arguments_words import line_of, messages, topic_of
@@ -78,7 +78,8 @@ class Argument:
         topic: What it is about.
         sides: The two, in the order in which they speak.
         scene: Where they speak.
-        by: Whoever asked for it; None if it came by itself.
+        person_id: Whose words the topic is.
+        asked: Whether that person asked for it, or only provoked.
     """
 
     guild_id: int
@@ -86,7 +87,8 @@ class Argument:
     topic: str
     sides: tuple[Side, Side]
     scene: Scene
-    by: int | None = None
+    person_id: int
+    asked: bool = True
     said: list[tuple[Character, str]] = field(default_factory=list["tuple[Character, str]"])
     outcome: Outcome | None = None
 
@@ -182,6 +184,13 @@ class Arguments:
         for argument in [each for each in self._running.values() if each.channel_id == channel_id]:
             self.stop(argument.guild_id)
 
+    def forget(self, user_id: int, *, asked: bool = True) -> None:
+        """End arguments about what somebody said (with `asked`, also those that they asked for), and forget that they provoked."""
+        for argument in list(self._running.values()):
+            if argument.person_id == user_id and (asked or not argument.asked):
+                self.stop(argument.guild_id)
+        self._heats = {channel_id: heat.without(str(user_id)) for channel_id, heat in self._heats.items()}
+
     async def end_all(self) -> None:
         """End every argument, and wait until they are over and remembered."""
         self.stop_all()
@@ -237,7 +246,7 @@ class Arguments:
         except OccasionRefused as refusal:
             argument.outcome = "refused"
             _log.info("an argument in %d ends: %s", argument.channel_id, refusal.sentence)
-            if refusal.reason in ("budget", "model") and argument.by is not None:
+            if refusal.reason in ("budget", "model") and argument.asked:
                 await argument.scene.tell(refusal.sentence)
         except ParleyError as error:
             argument.outcome = "failed"
@@ -260,7 +269,7 @@ class Arguments:
             begun_s = self._clock.monotonic()
             await argument.scene.typing()
             line = await self._line(argument, side, other, last=number == self._section.lines - 1)
-            if not line:
+            if not plain(line):
                 return
             await self._type(argument, self._pace.pause_s(heard, line, self._clock.monotonic() - begun_s))
             refused = self._occasions.refusal(argument.occasion)  # locked by hand on this server, while it was typed

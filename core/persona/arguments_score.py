@@ -71,6 +71,12 @@ class Heat:
             shares[who] = shares.get(who, 0.0) + added
         return replace(self, score=left + added, at_s=now_s, shares=shares)
 
+    def without(self, who: str) -> Heat:
+        """The heat without what somebody added."""
+        share = self.shares.get(who, 0.0)
+        left = {each: other for each, other in self.shares.items() if each != who}
+        return replace(self, score=max(0.0, self.score - share), shares=left)
+
     @property
     def provoker(self) -> str | None:
         """Who provoked most; None if nobody did."""

@@ -423,3 +423,43 @@ async def test_its_picture_is_the_webhooks_and_changes_with_it(scene):
     (folder / "rival.png").write_bytes(b"no picture at all")
     await argue(scene, ada)
     assert [who for who, _ in said(scene)] == ["Rival", "parley"] * 3
+
+
+async def test_who_is_deleted_or_refuses_ends_what_their_words_began_and_is_remembered_in_nothing(scene):
+    await scene.start(
+        cogs=(*COGS, "cogs.recordings"), persona=quick(threshold=3, characters_per_s=1, longest_pause_s=30)
+    )
+    ada = await scene.person()
+    room = scene.runtime.persona.arguments.arguments
+    script(scene, "So be it.")
+    await scene.reply(ada, await ada.type(scene.text, f"{scene.bot_user.mention} You liar!"))
+    assert room.heat(scene.text.id) > 0.5
+    await scene.run(ada, "persona argue", topic="tea")
+    assert room.running(scene.guild.id) is not None
+    assert room.heat(scene.text.id) > 0
+    await scene.run(ada, "privacy opt-out", what="observed")
+    assert room.heat(scene.text.id) == 0
+    assert room.running(scene.guild.id) is not None, "they asked for it"
+    await scene.run(ada, "privacy delete")
+    assert room.running(scene.guild.id) is None
+    assert said(scene)[1:] == []
+
+
+async def test_a_discord_that_answers_late_or_not_at_all_ends_it_with_a_sentence(scene, monkeypatch):
+    monkeypatch.setattr(webhooks, "PATIENCE_S", 0.2)
+    await scene.start(cogs=COGS, persona=quick(without_webhook="refuse"))
+    ada = await scene.person()
+    rule = scene.discord.faults.slow("POST /channels/*/webhooks", 0.6)
+    assert "took too long" in await scene.run(ada, "persona argue", topic="tea")
+    scene.discord.faults.remove(rule)
+    await scene.until(lambda: scene.world.webhooks)
+    (webhook,) = scene.world.webhooks
+    scene.discord.faults.slow(f"POST /webhooks/{webhook}/*", 0.6, times=1)
+    await argue(scene, ada)
+    assert scene.notices() == [webhooks.TOO_LATE]
+    await scene.until(lambda: scene.text.messages)
+    before = len(said(scene))
+    script(scene)
+    await argue(scene, ada)
+    assert len(said(scene)) == before + 3
+    assert len(scene.world.webhooks) == 1
