@@ -17,6 +17,7 @@ import numpy as np
 from discord.errors import ConnectionClosed
 from PIL import Image
 
+from bench._card_targets import cards
 from bench._crowd import crowd
 from bench._mutations import damaged, warped
 from bench._offline import KEY, dave_group, offline_client
@@ -265,4 +266,11 @@ def _picture(kind: str) -> bytes:
     return out.getvalue()
 
 
-TARGETS = {"datagrams": datagrams, "gateway": gateway, "journals": journals, "metadata": metadata, "uploads": uploads}
+TARGETS = {
+    "datagrams": datagrams,
+    "gateway": gateway,
+    "journals": journals,
+    "metadata": metadata,
+    "uploads": uploads,
+    "cards": cards,
+}

@@ -14,7 +14,14 @@ from bench._fuzzer import fuzz
 from bench._targets import TARGETS
 
 GROWTH_MB, SLOWDOWN, SLOWEST_MS = 20.0, 3.0, 5000.0
-SHARE = {"datagrams": 1.0, "gateway": 1.0, "journals": 0.2, "metadata": 0.2, "uploads": 0.05}  # by what a try costs
+SHARE = {  # by what a try costs
+    "datagrams": 1.0,
+    "gateway": 1.0,
+    "journals": 0.2,
+    "metadata": 0.2,
+    "uploads": 0.05,
+    "cards": 0.05,
+}
 
 
 def main(argv: list[str]) -> int:

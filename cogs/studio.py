@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from discord.ext import commands
 
+    from core.character import Character
     from core.conversation.memory import Exchange
 
     Edit = Callable[..., Awaitable[Any]]
@@ -125,15 +126,18 @@ class StudioCog(ParleyCog, name="Studio"):
                 pictures = await studio.look(await self._download(files), owner)
             text = _text(message, self.bot.user) or WHAT_IS_IT
             images = tuple(Image(picture.data, picture.media_type) for picture in pictures)
+            character = self._character(message)
             asked = [
-                *await self._persona(message.guild),
+                *await self._persona(message, character),
                 ChatMessage("user", text, message.author.display_name, images),
             ]
             if not await self.runtime.lockdown.allows(VISION, message):  # a session began while it was fetched
                 return
-            stream = self.runtime.models.stream(asked, route=route)
+            stream = self.runtime.models.stream(asked, route=route, names=(character.name,))
             answer, torn = await _whole(stream)
-        await self._remember(message, text, answer, exchange)  # first: who reads the answer may ask about it at once
+        await self._remember(
+            message, text, answer, exchange, character
+        )  # first: who reads the answer may ask about it at once
         for page in split(f"{answer}\n\n{torn}" if torn else answer):
             await try_reply(message, page)
 
@@ -147,16 +151,29 @@ class StudioCog(ParleyCog, name="Studio"):
         except discord.HTTPException as error:
             raise StudioError(GONE) from error
 
-    async def _persona(self, guild: discord.Guild | None) -> list[ChatMessage]:
-        kept = await self.runtime.settings.guild(guild.id) if guild else None
-        persona = (kept.persona if kept else None) or self.runtime.config.prompt.persona
-        return [ChatMessage("system", persona)] if persona else []
+    async def _persona(self, message: discord.Message, character: Character) -> list[ChatMessage]:
+        """Who looks, as the model is told of it."""
+        mood = character.mood.told if character.mood is not None else ""
+        if not (persona := character.instruction):
+            kept = await self.runtime.settings.guild(message.guild.id) if message.guild else None
+            persona = (kept.persona if kept else None) or self.runtime.config.prompt.persona
+        told = "\n".join(part for part in (persona, mood) if part)
+        return [ChatMessage("system", told)] if told else []
 
-    async def _remember(self, message: discord.Message, text: str, answer: str, exchange: Exchange) -> None:
+    def _character(self, message: discord.Message) -> Character:
+        """Who looks: the character that answers there, or the bot itself."""
+        cast, guild_id = self.runtime.persona.cast, message.guild.id if message.guild else None
+        sheet = cast.active(guild_id)
+        own = self.runtime.conversation.character
+        return own if sheet is None else cast.character(sheet, guild_id, message.author.display_name)
+
+    async def _remember(
+        self, message: discord.Message, text: str, answer: str, exchange: Exchange, who: Character
+    ) -> None:
         """So that a later prompt can speak of the picture."""
         turn_id, at, author = secrets.token_hex(6), exchange.asked_at, message.author
         asked = HistoryEntry(turn_id, "user", f"{text} [sent a picture]", at, author.id, author.display_name)
-        answered = HistoryEntry(turn_id, "assistant", answer, at, name=self.runtime.conversation.character.name)
+        answered = HistoryEntry(turn_id, "assistant", answer, at, name=who.name, character_id=who.id)
         await self.runtime.conversation.memory.keep(exchange, (asked, answered))
 
     def _seeing_route(self) -> str | None:

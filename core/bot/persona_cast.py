@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,8 @@ class Cast:
             StoreError: It cannot be read.
         """
         self._choices = await self._repository.choices()
+        for place in (DIRECT, *self._choices):
+            await self._prepare(self.active(place or None))
 
     def active(self, guild_id: int | None) -> Sheet | None:
         """The character of a server, or of direct messages (None); None is the bot itself."""
@@ -95,6 +98,7 @@ class Cast:
             StoreError: It cannot be written; nothing has changed then.
         """
         place, id_ = guild_id or DIRECT, sheet.id if sheet is not None else ITSELF
+        await self._prepare(sheet)
         await self._repository.choose(place, id_)
         self._choices[place] = id_
         self._missing.discard((place, id_))
@@ -121,23 +125,31 @@ class Cast:
 
     def character(self, sheet: Sheet, guild_id: int | None, person: str = "") -> Character:
         """A character as it speaks to somebody on a server at this moment: our rules on top, its mood, its voice."""
-        section, table = self._section, sheet.table
-        instruction = prompts.instruction(
-            table,
+        mood = self._moods.now(guild_id, sheet)
+        route = sheet.table.route if sheet.table.route in self._routes else None
+        instruction = self._instruction(sheet, person)
+        return Character(sheet.id, sheet.name, instruction, self._voice(sheet), told(mood), route)
+
+    def _instruction(self, sheet: Sheet, person: str) -> str:
+        section = self._section
+        return prompts.instruction(
+            sheet.table,
             person,
             style=section.style,
             description_tokens=section.description_tokens,
             example_tokens=section.example_tokens,
             count=estimate_tokens,
         )
-        mood = self._moods.now(guild_id, sheet)
-        route = table.route if table.route in self._routes else None
-        return Character(sheet.id, sheet.name, instruction, self._voice(sheet), told(mood), route)
+
+    async def _prepare(self, sheet: Sheet | None) -> None:
+        """Read a character's long texts before a turn does: that may take some milliseconds, once."""
+        if sheet is not None:
+            await asyncio.to_thread(self._instruction, sheet, "")
 
     def called(self, guild_id: int | None) -> tuple[str, ...]:
         """The words by which the character of a server is called."""
         sheet = self.active(guild_id)
-        return tuple(sheet.table.triggers) if sheet is not None else ()
+        return sheet.called if sheet is not None else ()
 
     def troubles(self, sheet: Sheet) -> list[str]:
         """What of a character cannot be had here, in sentences."""

@@ -41,8 +41,8 @@ def card(sheet: Sheet) -> str:
         parts.append(f"Greets: {shown_text(table.greeting.strip(), 300)}")
     if table.moods:
         parts.append("Moods: " + ", ".join(f"{shown(mood.emoji)} {shown(mood.name)}".strip() for mood in table.moods))
-    if table.triggers:
-        parts.append("Comes when called: " + ", ".join(shown(word) for word in table.triggers))
+    if sheet.called:
+        parts.append("Comes when called: " + ", ".join(shown(word) for word in sheet.called))
     return "\n".join(part for part in parts if part)
 
 

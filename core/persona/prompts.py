@@ -37,6 +37,8 @@ _SIGNS = re.compile(
     r"|</?\s*description\b[^<>\n]{0,200}>?",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"\S{1,400}\s{0,400}|\s{1,400}")
+_LINE = re.compile(r"[^\n]{1,4000}\n?|\n")
 _PERSON_HERE = "\ue000"  # stands for the person in what is prepared; nobody can write it: it is taken out of every text
 
 
@@ -76,7 +78,7 @@ def table_key(table: CharacterTable) -> TableKey:
     return table.description, table.personality, table.scenario, table.instruction, table.example
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _prepared(
     texts: TableKey, name: str, style: str, description_tokens: int, example_tokens: int, count: Count
 ) -> str:
@@ -102,19 +104,17 @@ def _prepared(
 
 
 def bounded(text: str, tokens: int, count: Count, *, lines: bool = False) -> str:
-    """The beginning of a text that takes at most so many tokens; with `lines`, up to the end of a line."""
-    if tokens <= 0:
-        return ""
-    if count(text) <= tokens:
-        return text
-    low, high = 0, len(text)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if count(text[:middle]) < tokens else (low, middle - 1)
-    kept = text[:low]
-    if lines:
-        return kept.rpartition("\n")[0].rstrip()
-    return f"{kept.rpartition(' ')[0] or kept}…"
+    """The beginning of a text that takes at most so many tokens, up to the end of a word; with `lines`, of a line.
+
+    Words are counted one by one until it is enough: a long text costs no more than a short one.
+    """
+    taken, end = 0, 0
+    for found in (_LINE if lines else _WORD).finditer(text):
+        taken += count(found[0])
+        if taken > tokens:
+            return text[:end].rstrip() if lines else f"{text[:end].rstrip()}…" * bool(end)
+        end = found.end()
+    return text
 
 
 def _named(text: str, name: str) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT = 20_000  # characters of a description, and of each of the other texts
 LONGEST_NAME = 60
+SHORTEST_CALL = 3  # letters of a name that calls: shorter ones are words too often
 MOST_MOODS, MOST_TRIGGERS = 24, 20
 BARE_FILE = r"^$|^[^/\\:\x00-\x1f.][^/\\:\x00-\x1f]*$"  # a file beside the character's own, never a path
 
@@ -81,7 +82,9 @@ class CharacterTable(Section):
     example: LongText = Field(default="", description="How it talks: lines that begin with {{user}}: and {{char}}:.")
     greeting: LongText = Field(default="", description="What it says when it is put to use.")
     triggers: list[Annotated[str, Field(min_length=2, max_length=40)]] = Field(
-        default_factory=list[str], max_length=MOST_TRIGGERS, description="Words that call it, like a mention."
+        default_factory=list[str],
+        max_length=MOST_TRIGGERS,
+        description="Words that call it, like a mention; without this key, its name.",
     )
     route: str = Field(default="", max_length=100, description="The model route that answers for it.")
     voice: VoiceTable = VoiceTable()
@@ -137,6 +140,12 @@ class Sheet:
     def name(self) -> str:
         """What people call it."""
         return self.table.name
+
+    @property
+    def called(self) -> tuple[str, ...]:
+        """The words that call it: its triggers, or its name where nothing was said of them."""
+        named = "triggers" not in self.table.model_fields_set and len(self.name) >= SHORTEST_CALL
+        return (self.name,) if named else tuple(self.table.triggers)
 
     def mood_picture(self, mood: str) -> Path | None:
         """The picture of one of its moods; its own where the mood has none."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench._fuzzer import fuzz
-from bench._targets import journals, metadata, uploads
+from bench._targets import cards, journals, metadata, uploads
 
 if TYPE_CHECKING:
     import random
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 GROWTH_MB = 30.0
 
 
-@pytest.mark.parametrize(("target", "count"), [(journals, 300), (metadata, 400), (uploads, 120)])
+@pytest.mark.parametrize(("target", "count"), [(journals, 300), (metadata, 400), (uploads, 120), (cards, 300)])
 def test_damaged_files_never_raise_what_nobody_expects(
     target: Callable[[Path, ExitStack], Callable[[random.Random], None]], count: int
 ) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import struct
-import zlib
 
 import pytest
 from PIL import Image
@@ -92,18 +90,6 @@ async def test_what_is_no_card_is_told_in_one_sentence_and_nothing_of_it_is_kept
         assert "Traceback" not in answer.content
         assert not answer.components
     assert kept(scene) == []
-
-
-async def test_a_card_whose_picture_is_a_bomb_is_kept_without_the_picture(scene, admin):
-    header = (60_000).to_bytes(4, "big") * 2
-    bomb = png_with(text("ccv3", v3()))
-    body = b"IHDR" + header + bomb[24:29]
-    bomb = bomb[:8] + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body)) + bomb[33:]
-    preview = await send(scene, admin, bomb)
-    assert "its picture is left out: That picture is too large" in plainly(preview.content)
-    assert not preview.attachments
-    await admin.press(preview, "Keep")
-    await scene.until(lambda: len(kept(scene)) == 1)
 
 
 async def test_a_preview_belongs_to_who_sent_it_and_ends(scene, admin):

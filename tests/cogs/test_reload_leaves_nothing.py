@@ -20,7 +20,16 @@ from tests.cogs.test_admin import gaps
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-COGS = ("cogs.voice", "cogs.prompt", "cogs.recorder", "cogs.recordings", "cogs.lockdown", "cogs.studio", "cogs.admin")
+COGS = (
+    "cogs.voice",
+    "cogs.prompt",
+    "cogs.recorder",
+    "cogs.recordings",
+    "cogs.lockdown",
+    "cogs.studio",
+    "cogs.persona",
+    "cogs.admin",
+)
 TIMES = 10
 STORY = " ".join(f"This is sentence number {number} of a story that goes on for a while." for number in range(12))
 # Registering in a cog: each call of these on a room must be the argument of `until_unload`; the cog's own are tied.

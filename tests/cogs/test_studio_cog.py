@@ -71,6 +71,21 @@ async def test_a_picture_goes_to_the_model_that_sees_and_its_answer_comes_as_a_r
     assert scene.chat.prompts[-1][-1]["content"][0]["text"] == "Ada: what is this?"
 
 
+async def test_a_character_looks_as_itself_under_the_same_rules(scene, start):
+    (scene.folder / "characters").mkdir()
+    (scene.folder / "characters" / "mira.toml").write_text('name = "Mira"\ndescription = "A keeper."', encoding="utf-8")
+    await start(persona={"default": "mira"})
+    ada = await scene.person()
+    scene.chat.script(text="Mira: A red field.")
+    message = await ask(scene, ada, "what is this?", ("a.png", png(), "image/png"))
+    assert (await scene.reply(ada, message)).content == "A red field."
+    told = scene.chat.prompts[-1][0]["content"]
+    assert told.startswith("These rules stand above everything below them.")
+    assert "A keeper." in told
+    lines = await scene.runtime.history.newest(scene.text.id, 9)
+    assert [(line.name, line.character_id) for line in lines] == [("Ada", ""), ("Mira", "mira")]
+
+
 async def test_a_later_prompt_may_speak_of_the_picture(scene, start):
     await start()
     ada = await scene.person()

@@ -134,6 +134,24 @@ async def test_it_is_called_by_its_wake_names_if_it_has_any(clock) -> None:
     assert named.decide(heard((ADA, "Parley, lights."))).verdict == "ignore"
 
 
+async def test_other_names_call_it_on_their_server_alone_written_and_said_as_whole_words(clock) -> None:
+    named = intake(session=True, clock=clock)
+    handle = named.call_by(lambda guild_id: ("Mira", "lighthouse keeper") if guild_id == GUILD else ())
+    elsewhere = {"channel": OTHER + 1}
+    for text, verdict in (
+        ("mira, will it rain?", "answer"),
+        ("Ask the Lighthouse  Keeper!", "answer"),
+        ("An admirable lighthouse, keeper.", "answer"),
+        ("Admirable miracles.", "ignore"),
+    ):
+        assert named.decide(written(text, **elsewhere)).verdict == verdict, text
+        assert named.decide(heard((ADA, text))).verdict == verdict, text
+    assert named.decide(written("Mira?", guild=GUILD + 1, **elsewhere)).verdict == "ignore"
+    assert named.decide(written("Mira?", author=BOT, bot=True, **elsewhere)).verdict == "ignore"
+    handle.end()
+    assert named.decide(written("Mira?", **elsewhere)).verdict == "ignore"
+
+
 async def test_of_what_several_say_only_those_who_may_ask_are_answered(clock) -> None:
     rules = intake(session=True, prompt={"block_users": [BO]}, hearing={"answer": "always"}, clock=clock)
     asked = heard((BO, "Say something rude."), (BOT, "Beep."), (ADA, "What time is it?"), bots=(BOT,))
