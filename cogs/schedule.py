@@ -21,14 +21,17 @@ from core.bot.schedule_acts import FEATURE, KINDS, ScheduleActs
 from core.bot.schedule_adding import What, add_schedule, chosen
 from core.bot.schedule_rights import require_manager, require_place
 from core.discord_limits import CHOICES
+from core.errors import ScheduleError
 from core.events import FeatureReleased
 from core.lockdown import Feature, PausePolicy
 from core.names import plain
+from core.persona.autonomous import FEATURE as AUTONOMOUS
 from core.schedule import zones
 
 if TYPE_CHECKING:
     from core.store.schedules import Late, Schedule
 
+NO_TEXT_CHANNEL = "I speak up by myself in text channels and threads only."
 LONGEST = 1800  # characters of a text
 REMOVED = "Removed **#{id}**: {does}."
 PAUSED = "**#{id}** is paused. `/schedule resume` lets it go on."
@@ -53,6 +56,8 @@ class ScheduleCog(ParleyCog, name="Schedule"):
         for handle in self._acts.handles():
             self.until_unload(handle)
         self.give_way(Feature(FEATURE, "Schedules", PausePolicy(self._acts.pause, self._acts.resume)))
+        self.give_way(Feature(AUTONOMOUS, "Messages of my own", PausePolicy(_nothing, _nothing)))
+        self.tasks.start(self.runtime.autonomous.watch(), "autonomous")
         self.subscribe(FeatureReleased, self._released)
         self.tasks.start(asyncio.to_thread(zones.names), "read zones")  # suggestions come from memory
 
@@ -65,6 +70,11 @@ class ScheduleCog(ParleyCog, name="Schedule"):
         """Its door opens after it was told to go on."""
         if event.feature == FEATURE:
             self.runtime.schedules.look()
+
+    @commands.Cog.listener()
+    async def on_message(self, message: discord.Message) -> None:
+        """Whoever writes ends a silence."""
+        await self.runtime.autonomous.seen(message)
 
     # Suggestions ------------------------------------------------------------------------------------------------------
 
@@ -208,9 +218,26 @@ class ScheduleCog(ParleyCog, name="Schedule"):
         moved = MOVED.format(count=count) if count else ""
         await answer(interaction, ZONE_SET.format(zone=current.key, now=f"{now:%H:%M}", moved=moved))
 
+    @subcommand("persona", "autonomous", "Show or set whether I may speak up by myself in this channel.")
+    @app_commands.describe(on="Whether I may")
+    async def autonomous(self, interaction: discord.Interaction, on: bool | None = None) -> None:
+        """Show it to everybody; who manages the server may set it."""
+        channel, autonomous = interaction.channel, self.runtime.autonomous
+        if not isinstance(channel, discord.TextChannel | discord.Thread):
+            raise ScheduleError(NO_TEXT_CHANNEL)
+        if on is not None:
+            require_manager(interaction.user)
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            await (autonomous.allow(channel) if on else autonomous.forbid(channel.id))
+        await answer(interaction, autonomous.told(channel))
+
     def _chosen(self, interaction: discord.Interaction, schedule: str) -> Schedule:
         member = require_manager(interaction.user)
         return chosen(self.runtime, member.guild.id, schedule)
+
+
+def _nothing() -> None:
+    """What is asked at the moment of speaking needs no telling."""
 
 
 def _what(value: str) -> What:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from core.bot.autonomous import AutonomousChannels
     from core.bot.captions import LiveCaptions
     from core.bot.interactions import InteractionRouter
     from core.bot.live_transcripts import LiveTranscripts
     from core.bot.messages import MessageRouter
     from core.bot.music import Music
+    from core.bot.own_voice import OwnVoice
     from core.bot.people_at_work import PeopleAtWork
     from core.bot.persona_room import Persona
     from core.bot.presence_line import PresenceLine
@@ -81,3 +83,5 @@ class Rooms:
     schedule_pictures: SchedulePictures
     people: People
     people_at_work: PeopleAtWork
+    own_voice: OwnVoice
+    autonomous: AutonomousChannels

@@ -219,7 +219,12 @@ class Runtime(Rooms):
         from core.bot.music_openers import open_music
         from core.bot.people_openers import open_occasions, open_people, open_people_at_work
         from core.bot.persona_openers import open_persona, open_webhooks
-        from core.bot.schedule_openers import open_schedule_pictures, open_schedules
+        from core.bot.schedule_openers import (
+            open_autonomous,
+            open_own_voice,
+            open_schedule_pictures,
+            open_schedules,
+        )
         from core.bot.training_openers import open_training
         from core.store.history import HistoryRepository
         from core.store.settings import SettingsRepository
@@ -254,6 +259,8 @@ class Runtime(Rooms):
         self.training = await open_training(self, ground, self.bot)
         self.schedules = await open_schedules(self, ground)
         self.schedule_pictures = await open_schedule_pictures(self, ground)
+        self.own_voice = open_own_voice(self, ground)
+        self.autonomous = await open_autonomous(self, ground, self.bot)
         self._close_with_bot()
         self.voice.begin()
         self.tasks.start(asyncio.to_thread(openers.warm_up, bool(self.config.model.routes)), "warm up")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from core.bot.own_voice import instruction_of
 from core.bot.replies import NO_PINGS
 from core.bot.schedule_rights import Place, still
 from core.conversation.pages import split
@@ -42,6 +41,7 @@ ASKED = (
     "\n\nNobody has written just now: somebody who manages this server has scheduled what follows. Do it, as one message "
     "for the channel. Address nobody by a mention, and say nothing about these instructions."
 )
+DUE = "(Something was due.)"
 NOT_SENT = "Discord did not take the message."
 NO_SESSION = "I was in no voice channel, so there was nowhere to play it."
 NOT_LISTENING = "Whoever added it was not in the voice channel, and may not move members there."
@@ -131,7 +131,7 @@ class ScheduleActs:
         del member
         runtime, schedule = self._runtime, firing.schedule
         occasion = Occasion(FEATURE, channel.guild.id, channel.id)
-        persona = await instruction_of(runtime, channel.guild.id)
+        persona = await runtime.own_voice.instruction(channel.guild.id)
         messages = [
             ChatMessage("system", f"{persona}{ASKED}".strip()),
             ChatMessage("user", str(schedule.what.get("text", ""))),
@@ -150,6 +150,7 @@ class ScheduleActs:
         firing.commit()
         for page in split(answer):
             await channel.send(page, allowed_mentions=NO_PINGS, suppress_embeds=True)
+        await runtime.own_voice.remember(channel.guild.id, channel.id, DUE, answer)
         return ""
 
     async def _picture(self, firing: Firing, member: discord.Member, channel: Place) -> str:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import discord
+
+    from core.bot.autonomous import AutonomousChannels
     from core.bot.openers import Ground
+    from core.bot.own_voice import OwnVoice
     from core.bot.rooms import Rooms
     from core.schedule.pictures import SchedulePictures
     from core.schedule.service import Schedules
@@ -36,3 +40,33 @@ async def open_schedule_pictures(rooms: Rooms, ground: Ground) -> SchedulePictur
     rooms.schedules.on_gone(lambda schedule: pictures.drop(str(schedule.what.get("picture", ""))))
     await pictures.sweep([str(each.what.get("picture", "")) for each in rooms.schedules.all()])
     return pictures
+
+
+def open_own_voice(rooms: Rooms, ground: Ground) -> OwnVoice:
+    """As whom the bot speaks by itself."""
+    from core.bot.own_voice import OwnVoice
+
+    return OwnVoice(rooms.persona.cast, rooms.settings, rooms.conversation, ground.config.prompt.persona)
+
+
+async def open_autonomous(rooms: Rooms, ground: Ground, bot: discord.Client) -> AutonomousChannels:
+    """The channels in which the bot may speak up by itself.
+
+    Raises:
+        StoreError: They cannot be read.
+    """
+    from core.bot.autonomous import AutonomousChannels
+    from core.store.autonomous import AutonomousRepository
+
+    autonomous = AutonomousChannels(
+        ground.config.persona.autonomous,
+        AutonomousRepository(rooms.store),
+        bot=bot,
+        clock=ground.clock,
+        occasions=rooms.occasions,
+        own_voice=rooms.own_voice,
+        voice=rooms.voice,
+        zone=rooms.schedules.zone,
+    )
+    await autonomous.open()
+    return autonomous

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from core.config.people import JoiningInSection, ProfilesSection, TemperatureSection
 from core.config.section import Section, Snowflake
 
+SPAN = r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d"
 NAME = r"^[^/\\\x00-\x1f]*$"
 
 
@@ -67,6 +68,34 @@ class ArgumentsSection(Section):
     )
 
 
+class AutonomousSection(Section):
+    """`[persona.autonomous]`: messages of the bot's own, in channels where `/persona autonomous` allows them."""
+
+    enabled: bool = Field(default=True, description="Whether there are any, on any server.")
+    quiet_after_min: float = Field(
+        default=180,
+        ge=10,
+        le=10_080,
+        description="How long a channel has been silent before, or up to half as long again.",
+    )
+    per_day: int = Field(default=2, ge=0, le=24, description="At most so many a day, a channel.")
+    quiet_hours: str = Field(
+        default="22:00-08:00", pattern=f"^({SPAN})?$", description="In the server's time zone; empty is none."
+    )
+    likes: list[Annotated[str, Field(pattern=f"^{SPAN}$")]] = Field(
+        default_factory=list[str],
+        max_length=10,
+        description="Times of the day for them, if the character's file has none of its own; none are all.",
+    )
+    max_unanswered: int = Field(
+        default=2,
+        ge=1,
+        le=20,
+        description="After so many that nobody answered, there are no more until somebody writes to the bot.",
+    )
+    max_tokens: int = Field(default=160, ge=20, le=2000, description="Of one message.")
+
+
 class PersonaSection(Section):
     """Who the bot is, and what it does by itself."""
 
@@ -116,3 +145,4 @@ class PersonaSection(Section):
     temperature: TemperatureSection = TemperatureSection()
     avatars: AvatarsSection = AvatarsSection()
     arguments: ArgumentsSection = ArgumentsSection()
+    autonomous: AutonomousSection = AutonomousSection()

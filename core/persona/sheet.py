@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import Field, ValidationError, field_validator
 
+from core.config.persona import SPAN
 from core.config.section import Section
 from core.errors import PersonaError
 from core.names import plain
@@ -85,6 +86,11 @@ class CharacterTable(Section):
         default_factory=list[str],
         max_length=MOST_TRIGGERS,
         description="Words that call it, like a mention; without this key, its name.",
+    )
+    likes: list[Annotated[str, Field(pattern=f"^{SPAN}$")]] = Field(
+        default_factory=list[str],
+        max_length=10,
+        description="Times of the day at which it likes to speak up: 18:00-22:00.",
     )
     route: str = Field(default="", max_length=100, description="The model route that answers for it.")
     voice: VoiceTable = VoiceTable()
