@@ -14,12 +14,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from launch import demo_heard, demo_recording
+from launch import demo_heard, demo_persona, demo_recording
 from launch.listening import spurts
 from launch.recognition import heard_sentences
 from launch.story import Stage, StoryError, stage
 from launch.telling import Story
 from loopback.people.refused import Refused
+from loopback.services.chat import Chat
 from loopback.world.permissions import Permission
 
 if TYPE_CHECKING:
@@ -82,13 +83,9 @@ async def _tell(out: Path, story: Story) -> int:
     with tempfile.TemporaryDirectory(prefix="parley-demo-") as temporary:
         folder = Path(temporary)
         try:
-            settings = {
-                "recording": {"folder": (folder / demo_recording.FOLDER).as_posix()},
-                "hearing": {"engine": "embedded"},
-            }
-            async with stage(folder, settings) as scene:
+            async with Chat() as background, stage(folder, _settings(folder, background)) as scene:
                 story.tell(f"The bot starts in a process of its own; it was ready after {scene.ready_s:.2f} s.")
-                report = await _converse(scene, story, out)
+                report = await _converse(scene, story, out, background)
                 code = await scene.stop_bot()
                 story.tell(f"The bot is asked to stop, and ends with exit code {code}.")
             database = folder / "parley.db"
@@ -108,7 +105,15 @@ async def _tell(out: Path, story: Story) -> int:
     return 0 if code == 0 and report["heard_text"] and report["heard_words"] else FAILED
 
 
-async def _converse(scene: Stage, story: Story, out: Path) -> dict[str, Any]:
+def _settings(folder: Path, background: Chat) -> dict[str, dict[str, Any]]:
+    return {
+        "recording": {"folder": (folder / demo_recording.FOLDER).as_posix()},
+        "hearing": {"engine": "embedded"},
+        **demo_persona.settings(background),
+    }
+
+
+async def _converse(scene: Stage, story: Story, out: Path, background: Chat) -> dict[str, Any]:
     """Ada and Bob meet the bot in a voice channel; returns what Ada's ears measured."""
     text, voice = scene.standard.text, scene.standard.voice
     hosts = scene.discord.world.add_role(scene.standard.guild, "hosts", Permission.MANAGE_CHANNELS)  # may record
@@ -128,17 +133,26 @@ async def _converse(scene: Stage, story: Story, out: Path) -> dict[str, Any]:
         story.tell("Ada runs /voice status. The bot shows:")
         for field in status.embeds[0]["fields"]:
             story.detail(f"{field['name']}: " + _readable(scene, ", ".join(field["value"].splitlines())))
+        persona = demo_persona.PersonaSeen()
+        await demo_persona.refused(scene, story, ada, persona)
         connection = scene.discord.voice.session(guild_id=scene.standard.guild.id, user_id=scene.bot_id)
         sent = connection.endpoint.received if connection is not None else 0
         leaving = await ada.slash(text, "voice leave")
         story.tell(f"Ada runs /voice leave. The bot: {_readable(scene, (await leaving.answered(10)).content)}")
-        await asyncio.to_thread(ada.ears.write_wav, out / "heard.wav", [scene.bot_id])
-        report = _measured(scene, ada.ears, [turn], sent) | await heard.report() | transcript
-        report["speech_s"] = round(report["speech_s"] + sum(spurt.duration_s for spurt in heard.spurts), 2)
-        listeners = {ada.user.id: bob, bob.user.id: ada}
-        report["tracks"] = await asyncio.to_thread(demo_recording.tracks, folder, listeners)
-        report["recording_files"] = await asyncio.to_thread(demo_recording.keep, folder, out)
-        return report
+
+        async def measure() -> dict[str, Any]:
+            await asyncio.to_thread(ada.ears.write_wav, out / "heard.wav", [scene.bot_id])
+            report = _measured(scene, ada.ears, [turn], sent) | await heard.report() | transcript
+            report["speech_s"] = round(report["speech_s"] + sum(spurt.duration_s for spurt in heard.spurts), 2)
+            listeners = {ada.user.id: bob, bob.user.id: ada}
+            report["tracks"] = await asyncio.to_thread(demo_recording.tracks, folder, listeners)
+            report["recording_files"] = await asyncio.to_thread(demo_recording.keep, folder, out)
+            return report
+
+        report, lived = await asyncio.gather(
+            measure(), demo_persona.live(scene, story, (ada, bob), background, persona)
+        )
+        return report | lived
 
 
 async def _record(scene: Stage, story: Story, ada: Person, bob: Person, sounds: demo_heard.SpokenSounds) -> Path:

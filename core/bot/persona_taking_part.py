@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PICTURES = "My picture on each server"
 LOCKED_PICTURE = "My picture stays as it is while I am in a voice channel; it changes afterwards."
-ARGUMENTS = "Arguments between me and my second self"
+ARGUMENTS = "Arguing with my second self"
 
 
 def arguments(cog: ParleyCog) -> None:

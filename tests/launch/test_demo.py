@@ -45,6 +45,18 @@ async def test_the_demo_speaks_and_what_it_reports_is_what_was_heard(desk):
     assert "ERROR" not in (desk.folder / "demo" / "bot.log").read_text(encoding="utf-8")
     assert_recorded(desk.folder / "demo" / "recording", report)
     assert_heard(desk.folder / "demo", report)
+    assert_lived(ended.out, report["persona"])
+
+
+def assert_lived(told: str, persona: dict) -> None:
+    """The fifth message was answered, a profile shown, three lines argued in turns; in the session nothing was."""
+    assert persona["joined_in_after"] == 5
+    assert persona["joined_in"] in told.replace("\n          ", " ")
+    assert "I answer you straight to the point" in persona["profile"]
+    assert [line["name"] for line in persona["argument"]] == ["Nemesis", "parley", "Nemesis"]
+    assert all(line["text"] for line in persona["argument"])
+    assert "locked while I am in a voice channel" in persona["in_session"]
+    assert persona["lines_in_session"] == 0
 
 
 def assert_heard(out: Path, report: dict) -> None:
