@@ -51,7 +51,8 @@ def _open_arguments(persona: Persona, rooms: Rooms, ground: Ground) -> None:
     from core.persona.arguments import Arguments, Side
 
     section, conversation = ground.config.persona.arguments, rooms.conversation
-    second = SecondSelf(section, persona.shelf, persona.cast, rooms.webhooks, ground.clock)
+    second = SecondSelf(section, persona.shelf, persona.cast, persona.pictures, rooms.webhooks, ground.clock)
+    ground.closing.close_later("second self", second.close)
     arguments = Arguments(
         section,
         occasions=rooms.occasions,

@@ -122,6 +122,21 @@ class ProfilePictures:
         left_s = pace.wait_s(self._book.of(guild_id).changes, self._clock.now())
         return WAITS.format(minutes=max(1, round(left_s / 60))) if left_s else ""
 
+    async def opened(self, path: Path) -> bytes:
+        """A character's picture as it may be shown: small, square, and without anything else that was in the file.
+
+        Raises:
+            OSError: It cannot be read.
+            ParleyError: It is none, or too large.
+        """
+        section = self._section
+        status = await asyncio.to_thread(path.stat)
+        if status.st_size > section.max_file_mb * 2**20:
+            raise ParleyError(f"Its picture is larger than {section.max_file_mb} MiB.")
+        data = await asyncio.to_thread(path.read_bytes)
+        limits = PictureLimits(section.max_file_mb, section.max_megapixels, section.side_px)
+        return await self._lane.run(portrait, data, limits, owner=Owner())
+
     def _locked(self, guild_id: int) -> bool:
         return self._in_session() or self._lockdown.locked(AVATAR, guild_id=guild_id)
 
@@ -184,7 +199,7 @@ class ProfilePictures:
             self._failed[guild_id] = wanted.key, "I am not on this server any more"
             return
         try:
-            data = await self._opened(wanted.path) if wanted.path is not None else None
+            data = await self.opened(wanted.path) if wanted.path is not None else None
         except OSError as error:
             self._fail(guild_id, wanted, f"its file cannot be read ({error.strerror})")
             return
@@ -194,15 +209,6 @@ class ProfilePictures:
         if self._locked(guild_id):  # a session began while it was opened
             return
         await self._send(guild, wanted, data)
-
-    async def _opened(self, path: Path) -> bytes:
-        section = self._section
-        status = await asyncio.to_thread(path.stat)
-        if status.st_size > section.max_file_mb * 2**20:
-            raise ParleyError(f"Its picture is larger than {section.max_file_mb} MiB.")
-        data = await asyncio.to_thread(path.read_bytes)
-        limits = PictureLimits(section.max_file_mb, section.max_megapixels, section.side_px)
-        return await self._lane.run(portrait, data, limits, owner=Owner())
 
     async def _send(self, guild: discord.Guild, wanted: WantedPicture, data: bytes | None) -> None:
         now = self._clock.now()

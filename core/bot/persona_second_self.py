@@ -12,14 +12,18 @@ from core.bot.webhooks import MASK, Face, WebhookError, WebhookPoster, allowed_n
 from core.character import Character, Voice
 from core.conversation.advice import Advice
 from core.conversation.live_text import LiveText
+from core.errors import ParleyError
 from core.hearing.addressed import after_name
 from core.names import sayable, shown
 from core.persona.arguments_words import CONTRARY
+from core.persona.files import stamp_of
+from core.tasks import Tasks
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from core.bot.persona_cast import Cast
+    from core.bot.persona_pictures import ProfilePictures
     from core.bot.webhooks import Webhooks
     from core.clock import Clock
     from core.config.persona import ArgumentsSection
@@ -33,7 +37,7 @@ _log = logging.getLogger(__name__)
 BUILT_IN = "second self"  # the id in what is remembered; no file is called so
 NAME = "Nemesis"
 PREFIX = "**{name}:** "
-PICTURE_LIMIT_BYTES = 8 * 1024 * 1024
+OPENS_S = 5.0  # to start a worker takes a while
 
 _CONTRARY = Character(BUILT_IN, NAME, CONTRARY.format(name=NAME), Voice(pitch=-4.0, rate=1.05))
 
@@ -41,14 +45,33 @@ _CONTRARY = Character(BUILT_IN, NAME, CONTRARY.format(name=NAME), Voice(pitch=-4
 class SecondSelf:
     """The contrary character of each server; an adviser of turns that address it by name."""
 
-    def __init__(self, section: ArgumentsSection, shelf: Shelf, cast: Cast, webhooks: Webhooks, clock: Clock) -> None:
-        """Takes `[persona.arguments]`, the characters there are, how they are played, how it writes, and time."""
+    def __init__(
+        self,
+        section: ArgumentsSection,
+        shelf: Shelf,
+        cast: Cast,
+        pictures: ProfilePictures,
+        webhooks: Webhooks,
+        clock: Clock,
+    ) -> None:
+        """Nothing is said yet.
+
+        Args:
+            section: `[persona.arguments]`.
+            shelf: The characters there are.
+            cast: How they are played.
+            pictures: Opens what they look like.
+            webhooks: How it writes.
+            clock: Time.
+        """
         self._section = section
         self._shelf = shelf
         self._cast = cast
         self._webhooks = webhooks
         self._clock = clock
-        self._pictures: dict[Path, tuple[tuple[int, int], bytes]] = {}
+        self._pictures = pictures
+        self._tasks = Tasks("pictures of the second self")
+        self._opened: dict[Path, tuple[tuple[int, int], bytes | None]] = {}
 
     def character(self, guild_id: int | None) -> Character:
         """Who contradicts on a server: the character of `[persona.arguments] second`, or the one that comes along."""
@@ -65,11 +88,19 @@ class SecondSelf:
         return (NAME,) if sheet is None else (sheet.name, *sheet.table.triggers)
 
     async def face(self, guild_id: int | None) -> Face:
-        """What a channel sees of it."""
+        """What a channel sees of it; a picture that is not opened in time is shown the next time."""
         sheet = self._sheet(guild_id)
         picture = sheet.picture if sheet is not None else None
         name = sheet.name if sheet is not None else NAME
-        return Face(name, await asyncio.to_thread(self._read, picture) if picture is not None else None)
+        if picture is None:
+            return Face(name)
+        opening = self._tasks.start(self._picture(picture), str(picture))
+        done, _ = await asyncio.wait({opening}, timeout=OPENS_S)
+        return Face(name, opening.result()) if done else Face(name, ready=False)
+
+    async def close(self) -> None:
+        """Open no more pictures."""
+        await self._tasks.cancel_all()
 
     async def advise(self, turn: Turn) -> Advice | None:
         """Let it answer a turn that begins with its name: by its own voice in a session, and written through its webhook."""
@@ -80,7 +111,7 @@ class SecondSelf:
         sink = None
         if channel is not None:
             character = self.character(guild_id)
-            sink = LiveText(AsItself(self._webhooks, channel, await self.face(guild_id), character.name), self._clock)
+            sink = LiveText(AsItself(self, self._webhooks, channel, guild_id, character.name), self._clock)
         return Advice(self.character(guild_id), sink=sink)
 
     def _is_addressed(self, prompt: Prompt, guild_id: int) -> bool:
@@ -93,31 +124,32 @@ class SecondSelf:
     def _sheet(self, guild_id: int | None) -> Sheet | None:
         return self._shelf.find(self._section.second, guild_id) if self._section.second else None
 
-    def _read(self, file: Path) -> bytes | None:
-        """Runs in a thread."""
+    async def _picture(self, file: Path) -> bytes | None:
+        """What a channel sees of it; opened in a worker once, and again when the file has changed."""
         try:
-            status = file.stat()
-            stamp = status.st_mtime_ns, status.st_size
-            known = self._pictures.get(file)
+            stamp = await asyncio.to_thread(stamp_of, file)
+            known = self._opened.get(file)
             if known is not None and known[0] == stamp:
                 return known[1]
-            if status.st_size > PICTURE_LIMIT_BYTES:
-                _log.warning("%s is too large for the picture of a webhook", file.name)
-                return None
-            picture = file.read_bytes()
+            self._opened[file] = stamp, None  # one that cannot be opened is tried again when it has changed
+            self._opened[file] = stamp, await self._pictures.opened(file)
         except OSError as error:
             _log.warning("the picture %s cannot be read: %s", file.name, error.strerror)
             return None
-        self._pictures[file] = stamp, picture
-        return picture
+        except ParleyError as error:
+            _log.warning("the picture %s cannot be shown: %s", file.name, error.sentence)
+            return None
+        return self._opened[file][1]
 
 
 class AsItself:
     """A `Poster` for what the second self says: through its webhook, or by the bot with its name in front if there can be none."""
 
-    def __init__(self, webhooks: Webhooks, channel: object, face: Face, name: str) -> None:
-        self._spoken = WebhookPoster(webhooks, channel, face)
+    def __init__(self, second: SecondSelf, webhooks: Webhooks, channel: object, guild_id: int, name: str) -> None:
+        self._second = second
+        self._webhooks = webhooks
         self._channel = channel
+        self._guild_id = guild_id
         self._prefix = PREFIX.format(name=shown(name))
         self._prefixed = False
 
@@ -130,7 +162,8 @@ class AsItself:
         """
         if not self._prefixed:
             try:
-                return await self._spoken.post(text)
+                face = await self._second.face(self._guild_id)
+                return await WebhookPoster(self._webhooks, self._channel, face).post(text)
             except WebhookError as error:
                 if error.gone:
                     raise

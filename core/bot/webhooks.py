@@ -61,10 +61,11 @@ class WebhookError(ParleyError):
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """Who speaks, as a channel sees them."""
+    """Who speaks, as a channel sees them; with a `ready` that is not, the picture is left as it is."""
 
     name: str
     picture: bytes | None = None
+    ready: bool = True
 
 
 class Webhooks:
@@ -287,7 +288,7 @@ class Webhooks:
         """The same webhook, showing the picture of who speaks; a picture that Discord refuses is tried once."""
         kept = self._kept.get(parent.id)
         wanted = None if face.picture is None else _digest(face.picture)
-        if kept is None or kept.picture == wanted:
+        if kept is None or kept.picture == wanted or not face.ready:
             return webhook
         try:
             async with asyncio.timeout(PATIENCE_S):

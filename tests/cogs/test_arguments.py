@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from typing import Any
 
 import pytest
@@ -411,18 +412,20 @@ async def test_its_picture_is_the_webhooks_and_changes_with_it(scene):
     folder = scene.folder / "characters"
     folder.mkdir()
     (folder / "rival.toml").write_text('name = "Rival"\ndescription = "A rival."\n', encoding="utf-8")
-    (folder / "rival.png").write_bytes(png(16, 16, 1))
+    (folder / "rival.png").write_bytes(png(64, 40, 1))
     await scene.start(cogs=COGS, persona=quick(second="rival", lines=2))
     ada = await scene.person()
     await argue(scene, ada)
     (webhook,) = scene.world.webhooks.values()
-    assert webhook.avatar_bytes == png(16, 16, 1)
-    (folder / "rival.png").write_bytes(png(24, 24, 2))
+    first = webhook.avatar_bytes
+    assert struct.unpack(">II", first[16:24]) == (40, 40), "a square"
+    (folder / "rival.png").write_bytes(png(80, 48, 2))
     await argue(scene, ada)
-    assert webhook.avatar_bytes == png(24, 24, 2)
+    assert struct.unpack(">II", webhook.avatar_bytes[16:24]) == (48, 48)
     (folder / "rival.png").write_bytes(b"no picture at all")
     await argue(scene, ada)
     assert [who for who, _ in said(scene)] == ["Rival", "parley"] * 3
+    assert webhook.avatar is None, "what is no picture is not shown"
 
 
 async def test_who_is_deleted_or_refuses_ends_what_their_words_began_and_is_remembered_in_nothing(scene):
