@@ -17,13 +17,15 @@ from discord.ext import commands
 from core.bot import training_panel as panel
 from core.bot import training_words as words
 from core.bot.cog import ParleyCog
-from core.bot.interactions import BUTTONS
 from core.bot.replies import NO_PINGS, tell_error
 from core.bot.replies import answer as answer_to
+from core.bot.training_asking import TRAINING
 from core.bot.training_files import INSTRUCTION, TrainingFiles
+from core.bot.training_presses import TrainingPresses
 from core.bot.training_rights import judged_answer, message_id_of, require_manager
+from core.bot.training_runs import TrainingRuns
 from core.discord_limits import CHOICES
-from core.errors import ParleyError, TrainingError
+from core.lockdown import BlockPolicy, Feature, lockable
 from core.training.sets import LONGEST_NAME
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-DELETE = "delete-"
+NOT_NOW = "Models are neither trained nor tested while I am in a voice channel. Please ask me again afterwards."
 FORMATS = [
     app_commands.Choice(name="OpenAI chat (JSONL)", value="openai"),
     app_commands.Choice(name="OpenAI preference pairs, DPO (JSONL)", value="dpo"),
@@ -57,6 +59,7 @@ class TrainerCog(ParleyCog, name="Trainer"):
         await super().cog_load()
         self.add_menu(panel.TITLE, self.correct)
         self.take_presses(panel.OWNER, self.pressed)
+        self.give_way(Feature(TRAINING, "Training and testing models", BlockPolicy(NOT_NOW)))
 
     @property
     def training(self) -> Training:
@@ -67,35 +70,14 @@ class TrainerCog(ParleyCog, name="Trainer"):
 
     async def correct(self, interaction: discord.Interaction, message: discord.Message) -> None:
         """Open a form with an answer to edit."""
-        await self._open_form(interaction, message.id)
-
-    async def _open_form(self, interaction: discord.Interaction, message_id: int) -> None:
-        found = await judged_answer(interaction, self.runtime, message_id)
-        await interaction.response.send_modal(panel.correction_form(found))
+        await TrainingPresses(self.runtime).open_form(interaction, message.id)
 
     async def pressed(self, interaction: discord.Interaction, what: str) -> None:
         """A button, or a form that was sent."""
         try:
-            await self._pressed(interaction, what)
+            await TrainingPresses(self.runtime).pressed(interaction, what)
         except Exception as error:  # noqa: BLE001 - shown as a sentence, and in the log with its cause
             await tell_error(interaction, error)
-
-    async def _pressed(self, interaction: discord.Interaction, what: str) -> None:
-        user, judging = interaction.user, self.training.judging
-        if what.startswith(panel.FORM):
-            await interaction.response.defer(ephemeral=True, thinking=True)
-            found = await judging.answer_by_id(int(what.removeprefix(panel.FORM)), interaction.guild_id or 0)
-            judged = await judging.correct(found, user.id, user.display_name, panel.corrected(interaction))
-            await answer_to(interaction, judged.told)
-        elif what.startswith(DELETE):
-            await self._delete(interaction, int(what.removeprefix(DELETE)))
-        elif interaction.message is not None and what == panel.CORRECT:
-            await self._open_form(interaction, interaction.message.id)
-        elif interaction.message is not None:
-            await interaction.response.defer(ephemeral=True, thinking=True)
-            found = await judged_answer(interaction, self.runtime, interaction.message.id)
-            thumb = "up" if what == panel.UP else "down"
-            await answer_to(interaction, (await judging.thumb(found, user.id, user.display_name, thumb)).told)
 
     @trainer.command(name="feedback", description="Say what you think of one of my answers.")
     @app_commands.describe(message="Link of the answer", rating="Was it good?", note="What was good or bad about it")
@@ -117,31 +99,12 @@ class TrainerCog(ParleyCog, name="Trainer"):
     @commands.Cog.listener()
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
         """👍 or 👎 below an answer, where thumbs are reactions."""
-        await self._reacted(payload, taken_back=False)
+        await TrainingPresses(self.runtime).reacted(self.bot, payload, taken_back=False)
 
     @commands.Cog.listener()
     async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
         """A thumb was taken back."""
-        await self._reacted(payload, taken_back=True)
-
-    async def _reacted(self, payload: discord.RawReactionActionEvent, *, taken_back: bool) -> None:
-        thumb, guild = panel.thumb_of(payload.emoji.name), self.bot.get_guild(payload.guild_id or 0)
-        channel = guild.get_channel_or_thread(payload.channel_id) if guild else None
-        judging = self.training.judging
-        places = {payload.channel_id, getattr(channel, "parent_id", None) or payload.channel_id}
-        if thumb is None or guild is None or self.training.section.judge_with != "reactions":
-            return
-        member = payload.member or guild.get_member(payload.user_id)
-        if not judging.carries_thumbs(places) or payload.user_id == guild.me.id or (member and member.bot):
-            return
-        try:
-            found = await judging.answer_of(payload.message_id, guild.id)
-            if taken_back:
-                await judging.take_back(found, payload.user_id, thumb)
-            else:
-                await judging.thumb(found, payload.user_id, member.display_name if member else "", thumb)
-        except ParleyError as error:  # a reaction is no question: nobody waits for a sentence
-            _log.info("a thumb below %d is not noted: %s", payload.message_id, error.sentence)
+        await TrainingPresses(self.runtime).reacted(self.bot, payload, taken_back=True)
 
     # Data sets --------------------------------------------------------------------------------------------------------
 
@@ -212,20 +175,9 @@ class TrainerCog(ParleyCog, name="Trainer"):
         guild = await self._managed(interaction)
         kept = await self.training.data_sets.find(guild.id, name)
         count = len(await self.training.data_sets.examples(kept))
-        view = discord.ui.View(timeout=None)
-        danger, custom_id = discord.ButtonStyle.danger, f"{BUTTONS}{panel.OWNER}:{DELETE}{kept.id}"
-        view.add_item(discord.ui.Button(label="Delete it", style=danger, custom_id=custom_id))
-        view.stop()
         text = words.SURE.format(name=self.training.data_sets.shown(kept.name), count=count)
+        view = panel.delete_view(kept.id)
         await interaction.followup.send(text, view=view, ephemeral=True, allowed_mentions=NO_PINGS)
-
-    async def _delete(self, interaction: discord.Interaction, set_id: int) -> None:
-        guild = await self._managed(interaction)
-        kept = await self.training.data_sets.by_id(guild.id, set_id)
-        if kept is None:
-            raise TrainingError(words.GONE)
-        count = await self.training.data_sets.delete(kept)
-        await answer_to(interaction, words.DELETED.format(name=self.training.data_sets.shown(kept.name), count=count))
 
     # Files ------------------------------------------------------------------------------------------------------------
 
@@ -316,6 +268,62 @@ class TrainerCog(ParleyCog, name="Trainer"):
             sentence = words.HOLDS if text else words.TAKEN_AWAY
             told = sentence.format(version=version, text=words.quoted(text))
         await answer_to(interaction, told)
+
+    # Training and testing ---------------------------------------------------------------------------------------------
+
+    @trainer.command(
+        name="train", description="Have a model trained with a data set, by the provider of a model route."
+    )
+    @app_commands.describe(
+        dataset="Which one", base="The model to train", method="Good answers, or pairs of good and bad ones"
+    )
+    @app_commands.autocomplete(dataset=_set_names)
+    @lockable(TRAINING)
+    async def train(
+        self,
+        interaction: discord.Interaction,
+        dataset: Name,
+        base: app_commands.Range[str, 1, 200] = "",
+        method: Literal["supervised", "dpo"] = "supervised",
+    ) -> None:
+        """Begin a job; its message in the channel goes on by itself."""
+        guild = await self._managed(interaction)
+        told = await TrainingRuns(self.runtime).train(interaction, guild, dataset, base, method)
+        await answer_to(interaction, told)
+
+    async def _route_names(self, interaction: discord.Interaction, partial: str) -> list[app_commands.Choice[str]]:
+        """Complete routes that this server may use."""
+        names = TrainingRuns(self.runtime).routes(interaction.guild_id or 0)
+        fits = [name for name in names if partial.casefold() in name.casefold()]
+        return [app_commands.Choice(name=name, value=name) for name in fits[:CHOICES]]
+
+    @trainer.command(name="test", description="Ask models what training never saw, and compare their answers.")
+    @app_commands.describe(
+        dataset="Which one", route="Who answers", against="Whom to compare with", judge="Who compares; - for nobody"
+    )
+    @app_commands.autocomplete(dataset=_set_names, route=_route_names, against=_route_names, judge=_route_names)
+    @lockable(TRAINING)
+    async def test(
+        self,
+        interaction: discord.Interaction,
+        dataset: Name,
+        route: str | None = None,
+        against: str | None = None,
+        judge: str | None = None,
+    ) -> None:
+        """Test one or two routes; the answers side by side come as a file."""
+        guild = await self._managed(interaction)
+        await TrainingRuns(self.runtime).test(interaction, guild, dataset, route, against, judge)
+
+    @trainer.command(
+        name="route", description="Which model answers on this server: one that was trained here, or the usual."
+    )
+    @app_commands.describe(name="Which one; - for the usual")
+    @app_commands.autocomplete(name=_route_names)
+    async def route(self, interaction: discord.Interaction, name: str | None = None) -> None:
+        """Show or choose it."""
+        guild = await self._managed(interaction)
+        await answer_to(interaction, await TrainingRuns(self.runtime).choose(guild, name))
 
     # Within -----------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What the trainer adds to a turn: the server's standing instruction."""
+"""What the trainer adds to a turn: the server's standing instruction, and the model that it had trained and chose."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from core.conversation.advice import Advice
 if TYPE_CHECKING:
     from core.conversation.turn import Turn
     from core.training.instructions import Instructions
+    from core.training.jobs import TrainingJobs
 
 
 class TrainedAdvice:
     """An adviser, asked as each answer begins."""
 
-    def __init__(self, instructions: Instructions) -> None:
+    def __init__(self, instructions: Instructions, jobs: TrainingJobs) -> None:
         self._instructions = instructions
+        self._jobs = jobs
 
     async def advise(self, turn: Turn) -> Advice | None:
-        """The instruction of the server where the turn is."""
-        instruction = self._instructions.of(turn.prompt.guild_id)
-        return Advice(notes=instruction) if instruction else None
+        """The instruction, and the route, of the server where the turn is."""
+        guild_id = turn.prompt.guild_id
+        instruction, route = self._instructions.of(guild_id), self._jobs.route_of(guild_id)
+        return Advice(notes=instruction, route=route) if instruction or route else None

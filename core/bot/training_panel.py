@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from core.training.judging import Thumb
 
 OWNER = "trainer"  # of the buttons
-UP, DOWN, CORRECT, FORM = "up", "down", "correct", "form-"
+UP, DOWN, CORRECT, FORM, DELETE, CANCEL = "up", "down", "correct", "form", "delete", "cancel"
 THUMBS: dict[str, Thumb] = {"👍": "up", "👎": "down"}
 TITLE = "Correct this answer"
 LABEL, LABEL_OF_PART = "The answer as it should have been", "The answer as it should have been, part {number}"
@@ -37,9 +37,26 @@ def thumbs_view() -> discord.ui.View:
     return view
 
 
+def delete_view(set_id: int) -> discord.ui.View:
+    """Whether a data set is really to be deleted."""
+    view = discord.ui.View(timeout=None)
+    danger, custom_id = discord.ButtonStyle.danger, f"{BUTTONS}{OWNER}:{DELETE}-{set_id}"
+    view.add_item(discord.ui.Button(label="Delete it", style=danger, custom_id=custom_id))
+    view.stop()
+    return view
+
+
+def cancel_view(job_id: int) -> discord.ui.View:
+    """The button that cancels a job."""
+    view = discord.ui.View(timeout=None)
+    view.add_item(discord.ui.Button(label="Cancel", custom_id=f"{BUTTONS}{OWNER}:{CANCEL}-{job_id}"))
+    view.stop()
+    return view
+
+
 def correction_form(answer: Answer) -> discord.ui.Modal:
     """A form with the answer to edit, in as many fields as it takes."""
-    form = discord.ui.Modal(title=TITLE, custom_id=f"{BUTTONS}{OWNER}:{FORM}{answer.id}", timeout=None)
+    form = discord.ui.Modal(title=TITLE, custom_id=f"{BUTTONS}{OWNER}:{FORM}-{answer.id}", timeout=None)
     parts = parted(answer.reply)
     for number, part in enumerate(parts):
         label = LABEL if len(parts) == 1 else LABEL_OF_PART.format(number=number + 1)

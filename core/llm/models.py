@@ -96,6 +96,26 @@ class Models:
         before, self._current = self._current, self._find(name).name
         return before
 
+    def add(self, route: Route) -> None:
+        """Know another route from now on, or know it anew; nothing asks it before it is named."""
+        self._routes[route.name] = route
+
+    async def client(self, name: str) -> AsyncOpenAI:
+        """The client of a route, for what is no chat. It neither retries nor is it to be closed.
+
+        Raises:
+            ModelError: There is no such route, or its key is missing.
+        """
+        return await self._client(self._find(name))
+
+    def key(self, name: str) -> str:
+        """The key of a route, to be kept out of what is shown; empty if it has none."""
+        return self._key(self._find(name))
+
+    def scrubbed(self, name: str, error: Exception) -> Exception:
+        """An error for the log, without the key of the route if a server repeated it."""
+        return scrubbed(error, self.key(name))
+
     def request(
         self, messages: Sequence[ChatMessage], *, route: str | None = None, temperature: float | None = None
     ) -> ModelRequest:

@@ -50,7 +50,7 @@ class TrainingHandout:
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """A fine-tuning job; `state` is "uploading", or what the provider says."""
+    """A fine-tuning job; `state` is "uploading", or what the provider says; `told` may be shown as it is."""
 
     guild_id: int
     channel_id: int

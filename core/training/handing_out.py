@@ -148,6 +148,15 @@ class HandingOut:
         if not all(self._judging.agreed(each) for each in examples):
             raise TrainingError(CHANGED)
 
+    def require_people(self, guild_id: int, people: Iterable[int]) -> None:
+        """Refuse what any of these does not agree to.
+
+        Raises:
+            TrainingError: Somebody does not.
+        """
+        if not self._judging.all_agree(guild_id, people):
+            raise TrainingError(CHANGED)
+
     async def files(
         self,
         kept: TrainingSet,
@@ -185,8 +194,7 @@ class HandingOut:
             StoreError: It cannot be noted, so it must not leave.
         """
         people = frozenset(people)
-        if not self._judging.all_agree(kept.guild_id, people):
-            raise TrainingError(CHANGED)
+        self.require_people(kept.guild_id, people)
         handout = TrainingHandout(kept.guild_id, kept.name, form, by_id, self._clock.now())
         return await self._jobs.handed_out(handout, people)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
+from core.errors import ParleyError, TrainingError
 from core.privacy.mentions import cleaner
 from core.privacy.owners import SHORTEST_NAME, About, Person
 
@@ -113,7 +114,10 @@ class TrainedPeople:
         told = [FORGOTTEN.format(answers=answers, examples=examples)] if answers or examples else []
         handouts = await self._jobs.handouts_of(person.id)
         if self.recall is not None and handouts:
-            told += await self.recall(handouts)
+            try:
+                told += await self.recall(handouts)
+            except ParleyError as error:  # what was done here was done all the same
+                raise TrainingError(" ".join([error.sentence, *told])) from error
         files = [each for each in handouts if each.job_id is None]
         told += [CANNOT_CALL_BACK.format(what=_list(files))] if files else []
         await self._jobs.forget_person(person.id)

@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from core.training.handing_out import HandingOut
     from core.training.importing import Importing
     from core.training.instructions import Instructions
+    from core.training.jobs import TrainingJobs
     from core.training.judging import Judging
     from core.training.people import TrainedPeople
     from core.training.sets import DataSets
+    from core.training.trials import Trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +28,5 @@ class Training:
     people: TrainedPeople
     handing_out: HandingOut
     importing: Importing
+    jobs: TrainingJobs
+    trials: Trials

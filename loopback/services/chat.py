@@ -1,4 +1,4 @@
-"""A chat server of the OpenAI kind: completions streamed or whole, models, Azure's paths, pictures as input.
+"""A chat server of the OpenAI kind: completions streamed or whole, models, Azure's paths, pictures as input, fine-tuning.
 
 Wire format: OpenAI's chat completions (server-sent events `data: {json}`, closed by `data: [DONE]`), Azure OpenAI's
 `/openai/deployments/{deployment}/chat/completions?api-version=`, and `reasoning_content` as DeepSeek, llama.cpp and
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from aiohttp import web
 
 from loopback.services.chat_oddities import ChatBehaviour, field_refusal, prompt_refusal, words_of
+from loopback.services.chat_tuning import Tuning
+from loopback.services.chat_tuning_http import TuningPaths
 from loopback.services.http_service import BEHAVIOUR, RECORDED, HttpService
 from loopback.services.small_talk import small_talk, tokens
 
@@ -43,7 +45,10 @@ class Picture:
 
 
 class Chat(HttpService[ChatBehaviour]):
-    """The chat server. `api_key`, if set, is demanded; `models` are the only ones known, if any are named."""
+    """The chat server. `api_key`, if set, is demanded; `models` are the only ones known, if any are named.
+
+    `tuning` has the files and jobs of fine-tuning.
+    """
 
     behaviour: ClassVar[type[Behaviour]] = ChatBehaviour
     main: ClassVar[tuple[str, ...]] = (MAIN,)
@@ -54,6 +59,7 @@ class Chat(HttpService[ChatBehaviour]):
         super().__init__(host=host, port=port)
         self.models = tuple(models)
         self.api_key = api_key
+        self.tuning = Tuning()
 
     @property
     def base_url(self) -> str:
@@ -89,6 +95,7 @@ class Chat(HttpService[ChatBehaviour]):
             web.get("/openai/models", self._list_models),
             web.get("/openai/v1/models", self._list_models),
             web.get("/login", self._show_login),
+            *TuningPaths(self.tuning, self._may_enter, self.refused).routes(),
         ]
 
     def failure(self, status: int, words: str) -> dict[str, Any]:
@@ -226,6 +233,7 @@ def _answer(behaviour: ChatBehaviour, asked: dict[str, Any]) -> tuple[list[str],
     if behaviour.deltas is not None:
         return list(behaviour.deltas), behaviour.finish_reason
     text = small_talk(asked["messages"]) if behaviour.text is None else behaviour.text
+    text = text if behaviour.reply is None else behaviour.reply(asked["messages"])
     stops = asked.get("stop") or []
     for stop in [stops] if isinstance(stops, str) else stops:
         text = text.partition(stop)[0]

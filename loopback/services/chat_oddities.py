@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loopback.services.service import Behaviour
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CHARACTERS_A_TOKEN = 4
 TURNS = "Conversation roles must alternate user/assistant/user/assistant/..."
@@ -22,6 +25,7 @@ class ChatBehaviour(Behaviour):
 
     pace_s: float = 0.015
     text: str | None = None  # the answer, cut into tokens
+    reply: Callable[[list[dict[str, Any]]], str] | None = None  # makes the answer out of the messages
     deltas: tuple[str, ...] | None = None  # the answer, cut exactly like this
     reasoning: str = ""  # sent before it as reasoning_content
     finish_reason: str | None = "stop"  # None: never told

@@ -78,7 +78,7 @@ class TrainerScene:
     async def file(self, person: Any, command: str, **options: Any) -> tuple[str, dict[str, bytes]]:
         """What somebody reads after a command, and the files that came with it."""
         interaction = await person.slash(self.scene.text, command, **options)
-        message = await interaction.answered(60)
+        message = await interaction.wait_for(lambda found: not found.content.startswith("Testing"), 60)
         return message.content, {each.filename: each.data for each in message.attachments}
 
 
