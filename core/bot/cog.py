@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 GROUPS = {
     "voice": "Join, speak, play and record in voice channels.",
+    "music": "Play music beside the voice: a queue with everything.",
     "prompt": "What the bot answers, where, and as whom.",
     "persona": "Who the bot is, how it feels, and whom it knows.",
     "schedule": "What I do at a time, or again and again.",

@@ -216,7 +216,7 @@ class Runtime(Rooms):
 
     async def _open(self, config: Config | None, environ: Environment | None) -> None:
         from core.bot import openers
-        from core.bot.music_openers import open_music
+        from core.bot.music_openers import open_music, watch_music
         from core.bot.people_openers import open_occasions, open_people, open_people_at_work
         from core.bot.persona_openers import open_persona, open_webhooks
         from core.bot.schedule_openers import (
@@ -245,10 +245,11 @@ class Runtime(Rooms):
         )
         self.minutes = openers.open_minutes(ground, self.recordings, self.transcripts, self.models)
         self.studio = openers.open_studio(ground, self.workers, self.lockdown)
-        self.music = open_music(ground, self.workers)
+        self.music = open_music(ground, self.workers, self.fetcher)
         self.voice = openers.open_voice(ground, self.bot, self.settings, self.lockdown, self.music)
         self._open_conversation(ground)
         self._open_hearing(ground)
+        watch_music(ground, self.music, self.voice, self.voice_hearing)
         await self.intake.open()
         self._open_routers(ground)
         self.occasions = await open_occasions(self, ground, servers=lambda: len(self.bot.guilds))

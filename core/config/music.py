@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from core.config.section import Section
+from core.config.ytdlp import YtDlpSection
 
 
 class MusicSection(Section):
@@ -33,3 +34,4 @@ class MusicSection(Section):
         max_length=100,
         description="Name or id of the role that rules over the queue; empty: whoever listens.",
     )
+    ytdlp: YtDlpSection = YtDlpSection()

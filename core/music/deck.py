@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from core.errors import ParleyError
     from core.music.lines import Lines
     from core.music.playing import Playing
+    from core.music.queue import Loop
     from core.music.track import Track, TrackFacts
 
 _log = logging.getLogger(__name__)
@@ -126,6 +127,11 @@ class Deck:
         except TimeoutError as error:
             raise AudioError(STUCK) from error
         self.queue.add(track, next=next)  # asks for room again: others may have come meanwhile
+
+    def set_loop(self, mode: Loop) -> None:
+        """Repeat the track, the queue, or nothing."""
+        self.queue.loop = mode
+        self._queue_changed()
 
     def put_back(self, tracks: Sequence[Track]) -> None:
         """Put what was left of an earlier session in front; the first goes on at its `start_s`."""

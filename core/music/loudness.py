@@ -69,6 +69,10 @@ class LoudnessMeter:
         """What it was all together; nothing can be added afterwards."""
         self._graph.push(None)
         self._read()
+        return self.so_far()
+
+    def so_far(self) -> Measure:
+        """What it was until now."""
         lufs = float(self._last.get("lavfi.r128.I", "-70"))
         peak = float(self._last.get("lavfi.r128.true_peak", "0"))
         if lufs <= SILENCE_LUFS or not np.isfinite(lufs):

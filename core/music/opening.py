@@ -5,14 +5,17 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from core.audio.frames import RATE_HZ
 from core.errors import AudioError
-from core.music.loudness import guess
+from core.music.loudness import LoudnessMeter, guess
 from core.music.track import FileSource, TrackFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from core.music.track import Blocks, Track
+
+METERED_S = 600.0  # of what has no end
 
 
 def first_block(track: Track) -> None:
@@ -33,11 +36,30 @@ def opened(track: Track, start_s: float, guessed: Callable[[TrackFacts], None]) 
     Raises:
         AudioError: It cannot be opened.
     """
-    if track.facts.loudness_lufs is None and isinstance(track.source, FileSource):
-        facts = guess_facts(track.source)
-        if facts is not None:
+    given = track.source.blocks(start_s)
+    if track.facts.loudness_lufs is not None:
+        yield from given
+    elif isinstance(track.source, FileSource):
+        if (facts := guess_facts(track.source)) is not None:
             guessed(facts)
-    yield from track.source.blocks(start_s)
+        yield from given
+    else:
+        yield from _metered(given, guessed)
+
+
+def _metered(given: Blocks, guessed: Callable[[TrackFacts], None]) -> Blocks:
+    """Sound that nobody can look through before: how loud it is becomes known while it comes."""
+    meter, heard, told = LoudnessMeter(), 0, 0
+    for block in given:
+        if heard < METERED_S * RATE_HZ:
+            meter.add(block)
+            heard += len(block)
+        if heard >= 2 * told and heard >= RATE_HZ // 2 and len(block):  # ever less often
+            told = heard
+            measure = meter.so_far()
+            if measure.lufs is not None:
+                guessed(TrackFacts(loudness_lufs=measure.lufs, true_peak_db=measure.peak_db))
+        yield block
 
 
 def guess_facts(source: FileSource) -> TrackFacts | None:

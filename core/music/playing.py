@@ -12,6 +12,7 @@ from core.audio.frames import CHANNELS, RATE_HZ
 from core.music.feeder import Feeder
 from core.music.loudness import Loudness
 from core.music.opening import opened
+from core.music.track import FileSource
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -129,15 +130,15 @@ class Voicing:
 
     def _guessed(self, track: Track, line: MusicLine, facts: TrackFacts) -> None:
         """A first idea of how loud a track is came before its first sound; on its thread."""
-        if track.facts.loudness_lufs is not None:
-            return
+        if track.facts.loudness_lufs is not None and isinstance(track.source, FileSource):
+            return  # a whole look came first
         track.facts = replace(
             track.facts,
             length_s=facts.length_s if track.facts.length_s is None else track.facts.length_s,
             loudness_lufs=facts.loudness_lufs,
             true_peak_db=facts.true_peak_db,
         )
-        line.amplify(self.gain(track))
+        line.amplify(self.gain(track), LEARNED_S if line.begun else 0.0)
 
 
 async def play_out(playing: Playing) -> None:

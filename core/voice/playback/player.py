@@ -79,6 +79,7 @@ class Player:
         self._clock = clock
         self._counters = Counters()
         self._volume = volume
+        self._others_speak = False
         self._composer: Composer | None = None
         self._prerolls: dict[BusName, Preroll] = {name: Preroll() for name in ("speech", "media", "effect")}
         self._pace = Pace()
@@ -155,8 +156,9 @@ class Player:
 
     def duck_media(self, *, on: bool) -> None:
         """Let media be quiet as under speech of the bot's, or no longer, because others speak. From any thread."""
-        with self._condition:
-            self._start().mixer.others_speak = on
+        self._others_speak = on
+        if self._composer is not None:
+            self._composer.mixer.others_speak = on
 
     @property
     def paused(self) -> bool:
@@ -224,6 +226,7 @@ class Player:
     def _start(self) -> Composer:
         if self._composer is None:
             self._composer = Composer(self._make_encoder(), self._counters, volume=self._volume)
+            self._composer.mixer.others_speak = self._others_speak
         if self._thread is None and not self._closed:
             self._thread = threading.Thread(
                 target=self._run, args=(self._composer,), name=f"parley-{self._name}", daemon=True
