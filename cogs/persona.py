@@ -117,7 +117,9 @@ class PersonaCog(ParleyCog, name="Persona"):
     async def status(self, interaction: discord.Interaction) -> None:
         """Show it."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        await answer(interaction, persona_status.told(self.runtime, interaction.guild_id or 0))
+        guild = interaction.guild
+        observed = self.people.seen_by(interaction, guild) if guild is not None else []
+        await answer(interaction, persona_status.told(self.runtime, interaction.guild_id or 0, observed))
 
     @subcommand("persona", "remove", "Remove a character that this server imported.")
     @app_commands.describe(character="Its name or id")

@@ -62,7 +62,7 @@ class PeopleDesk:
         channel_id = interaction.channel_id or 0
         observed = self._people.channels.is_observed(channel_id)
         if state is None:
-            return words.observed_channels(self._seen_by(interaction, guild))
+            return words.observed_channels(self.seen_by(interaction, guild))
         if state == "off":
             wanted = self._people.channels.wanted(channel_id)
             await self._people.stop_observing(guild.id, channel_id)
@@ -77,7 +77,7 @@ class PeopleDesk:
         await self._people.channels.observe(guild.id, channel_id, announced_at=self._runtime.clock.now())
         return words.ON
 
-    def _seen_by(self, interaction: discord.Interaction, guild: discord.Guild) -> list[int]:
+    def seen_by(self, interaction: discord.Interaction, guild: discord.Guild) -> list[int]:
         """The channels in which the bot reads along, of those that whoever asks may see."""
         found: list[int] = []
         for channel_id in self._people.channels.observed(guild.id):

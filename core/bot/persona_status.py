@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.bot.people_words import observed_channels
 from core.bot.persona_words import feeling
 from core.names import code, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from core.bot.rooms import Rooms
 
 MYSELF = "I am myself here, without a character."
@@ -18,11 +21,12 @@ PICTURE = "Of my picture: {told}."
 GIVES_WAY = "Gives way just now: {names}."
 NOTHING_GIVES_WAY = "Nothing of it gives way just now."
 
+MOST_CHANNELS = 20  # named
 FEATURES = ("avatar", "persona_argument", "autonomous", "schedule", "notifier", "profiles", "fifth_message", "mood")
 
 
-def told(rooms: Rooms, guild_id: int) -> str:
-    """The persona of one server, as lines."""
+def told(rooms: Rooms, guild_id: int, observed: Sequence[int]) -> str:
+    """The persona of one server, as lines; `observed` are the channels that are read along, of those that whoever asks may see."""
     persona = rooms.persona
     sheet = persona.cast.active(guild_id or None)
     lines = [AM.format(name=shown(sheet.name), id=code(sheet.id, 40)) if sheet is not None else MYSELF]
@@ -31,6 +35,7 @@ def told(rooms: Rooms, guild_id: int) -> str:
     lines += _mood(rooms, guild_id)
     if picture := persona.pictures.told(guild_id):
         lines.append(PICTURE.format(told=shown(picture, 300)))
+    lines.append(observed_channels(observed[:MOST_CHANNELS]))
     for others in persona.also_told:
         lines += others(guild_id)
     lines += rooms.occasions.lines(guild_id or None)

@@ -207,11 +207,11 @@ async def test_servers_have_pictures_of_their_own_and_a_missed_change_is_made_up
         assert colour(scene, servers.guild) == ""
 
 
-async def test_pictures_can_be_switched_off(scene, start):
+async def test_pictures_can_be_switched_off_and_names_stay_as_they_are_by_default(scene, start):
     admin = await start(avatars={"enabled": False})
     await scene.run(admin, "persona use", character="nyx")
     await scene.run(admin, "persona mood", mood="cross")
-    assert len(scene.runtime.persona.pictures._tasks) == 0
+    assert len(scene.runtime.persona.pictures._tasks) == len(scene.runtime.persona.nickname._tasks) == 0
     assert scene.edits == []
 
 
@@ -241,14 +241,6 @@ async def test_a_mood_stands_behind_the_name_where_that_is_wanted_rarely_and_nev
     await scene.until(lambda: me.nick == "Captain")
 
 
-async def test_names_stay_as_they_are_by_default(scene, start):
-    admin = await start(avatars={"enabled": False})
-    await scene.run(admin, "persona use", character="nyx")
-    await scene.run(admin, "persona mood", mood="cross")
-    assert len(scene.runtime.persona.nickname._tasks) == 0
-    assert scene.edits == []
-
-
 async def test_the_mood_is_on_the_line_below_the_name_and_in_both_statuses(scene, start):
     admin = await start(avatars={"enabled": False})
 
@@ -263,6 +255,9 @@ async def test_the_mood_is_on_the_line_below_the_name_and_in_both_statuses(scene
     assert "I am **Nyx** here (`nyx`)." in told
     assert "I feel cross 😠; after that calm, merry." in told
     assert "tokens" in told
+    assert "I read along in no channel of this server." in told
+    await scene.run(admin, "persona observe", state="on")
+    assert scene.text.mention in plainly(await scene.run(admin, "persona status"))
     assert "Nothing of it gives way just now." in told
     await admin.join(scene.voice)
     await scene.run(admin, "voice join")
