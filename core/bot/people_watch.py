@@ -72,8 +72,10 @@ class PeopleWatch:
         await self._tasks.cancel_all()
 
     def name(self, guild_id: int, user_id: int) -> str:
-        """What somebody was called when they last wrote."""
-        return self._names.get((guild_id, user_id), "somebody")
+        """What somebody was called when they last wrote, or is called now."""
+        guild = self._bot.get_guild(guild_id)
+        member = guild.get_member(user_id) if guild is not None else None
+        return self._names.get((guild_id, user_id)) or (member.display_name if member is not None else "somebody")
 
     # Messages ---------------------------------------------------------------------------------------------------------
 

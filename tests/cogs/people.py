@@ -30,7 +30,7 @@ async def observing(scene: Any, *names: str, persona: dict[str, Any] | None = No
     assert "the channel has been told" in await scene.run(scene.root, "persona observe", state="on")
     people = [await scene.person(name) for name in names]
     for person in people:
-        scene.runtime.privacy.consent.decide("observed", person.user.id, "in")
+        await scene.runtime.privacy.decide(person.user.id, "in", ("observed",))
     return people
 
 

@@ -67,10 +67,8 @@ _WISHES: tuple[tuple[Kind, str], ...] = (
     ("reset", r"(?:olvida|borra) mi temperatura"),
 )
 _PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple((kind, re.compile(pattern)) for kind, pattern in _WISHES)
-_POLITE = re.compile(
-    r"^(?:please|bitte|por favor|s'il te plaît|could you|can you|kannst du|now|hey|ok(?:ay)?)\b[ ,]*"
-    r"|[ ,]*\b(?:please|bitte|por favor|s'il te plaît|with me|from now on|ab jetzt)$"
-)
+_POLITE = re.compile(r"\b(?:please|bitte|por favor|s'il te plaît|from now on|ab jetzt)\b")
+_CALLS = re.compile(r"^(?:could you|can you|would you|kannst du|hey|now|ok(?:ay)?)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +84,7 @@ def understand(text: str) -> TemperatureWish | None:
     if len(text) > LONGEST:
         return None
     said = " ".join(text.casefold().replace("’", "'").split()).strip(" .!?¿¡,;:")
-    for _ in range(3):
-        said = _POLITE.sub("", said).strip(" .!?,")
+    said = _CALLS.sub("", " ".join(_POLITE.sub(" ", said).split()).strip(" .!?,")).strip(" ,")
     for kind, pattern in _PATTERNS:
         found = pattern.fullmatch(said)
         if found is not None:
