@@ -145,10 +145,11 @@ class TrainerCog(ParleyCog, name="Trainer"):
         """Counts, and the newest examples that may be handed out."""
         guild = await self._managed(interaction)
         kept = await self.training.data_sets.find(guild.id, name)
-        examples = await self.training.data_sets.examples(kept)
-        ready = [each for each in examples if self.training.judging.agreed(each)]
-        newest = [words.example_shown(each) for each in ready[-words.SHOWN :]]
-        await answer_to(interaction, "\n".join([words.set_shown(kept.name, examples, len(ready)), *newest]))
+        people, judging = await self.training.data_sets.people(kept), self.training.judging
+        ready = [each.id for each in people if judging.all_agree(guild.id, each.people)]
+        newest = await self.training.data_sets.examples(kept, ready[-words.SHOWN :])
+        shown = [words.set_shown(kept.name, len(people), len(ready)), *map(words.example_shown, newest)]
+        await answer_to(interaction, "\n".join(shown))
 
     @dataset.command(name="archive", description="Put a data set aside with today's date; nothing is lost.")
     @app_commands.describe(name="Which one")
@@ -174,7 +175,7 @@ class TrainerCog(ParleyCog, name="Trainer"):
         """Ask whether that is meant."""
         guild = await self._managed(interaction)
         kept = await self.training.data_sets.find(guild.id, name)
-        count = len(await self.training.data_sets.examples(kept))
+        count = len(await self.training.data_sets.people(kept))
         text = words.SURE.format(name=self.training.data_sets.shown(kept.name), count=count)
         view = panel.delete_view(kept.id)
         await interaction.followup.send(text, view=view, ephemeral=True, allowed_mentions=NO_PINGS)

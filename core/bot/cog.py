@@ -161,7 +161,10 @@ class ParleyCog(commands.Cog):
             raise ParleyError(f"{type(self).__name__} cannot load: this bot already has the menu command “{name}”.")
         menu.guild_only = True
         menu.error(self.cog_app_command_error)
-        self.bot.tree.add_command(menu)
+        try:
+            self.bot.tree.add_command(menu)
+        except app_commands.CommandLimitReached as error:
+            raise ParleyError(f"{type(self).__name__} cannot load: Discord allows no more menu commands.") from error
         self._registered.callback(self.bot.tree.remove_command, name, type=menu.type)
         self.runtime.interactions.know([name])
 

@@ -51,10 +51,9 @@ def set_list(sets: Sequence[Overview], waiting: int) -> str:
     return "\n".join([*lines, f"{waiting} of my answers are kept to be judged."])
 
 
-def set_shown(name: str, examples: Sequence[Example], ready: int) -> str:
-    """What is in a data set, with its newest examples whose people agreed; what others said is shown to nobody."""
-    lines = [f"{DataSets.shown(name)}: {_count(len(examples))}, of which {ready} may be handed out."]
-    return "\n".join(lines)
+def set_shown(name: str, count: int, ready: int) -> str:
+    """How much is in a data set; what people said who have not agreed is shown to nobody."""
+    return f"{DataSets.shown(name)}: {_count(count)}, of which {ready} may be handed out."
 
 
 def example_shown(example: Example) -> str:

@@ -12,7 +12,7 @@ from core.store.training_rows import AnswerMessageRow, AnswerPersonRow, AnswerRo
 from core.surrogates import mended
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from core.store.store import Store
 
-_AT_ONCE = 500
+_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +148,12 @@ class AnswersRepository:
             ids = list(await session.scalars(theirs))
             await _delete(session, ids)
             mentioning = holding((AnswerRow.messages, AnswerRow.reply), words)
-            for row in await session.scalars(select(AnswerRow).where(mentioning, AnswerRow.at <= until)):
-                row.reply = clean(row.reply)
-                row.messages = cleaned_lines(row.messages, clean)
+            others = list(await session.scalars(select(AnswerRow.id).where(mentioning, AnswerRow.at <= until)))
+            for part in parts_of(others):
+                for row in await session.scalars(select(AnswerRow).where(AnswerRow.id.in_(part))):
+                    row.reply = clean(row.reply)
+                    row.messages = cleaned_lines(row.messages, clean)
+                await session.flush()
         return len(ids)
 
     async def count(self, guild_id: int) -> int:
@@ -167,6 +170,12 @@ def cleaned_lines(text: str, clean: Callable[[str], str]) -> str:
     return text if changed == lines else lines_to_text(changed)
 
 
+def parts_of(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Numbers in parts that are asked for at once."""
+    for start in range(0, len(ids), _AT_ONCE):
+        yield ids[start : start + _AT_ONCE]
+
+
 def holding(columns: Iterable[InstrumentedAttribute[Any]], words: Iterable[str]) -> ColumnElement[bool]:
     """Whether any of the columns holds any of the words, as they are written."""
     kept = list(words)
@@ -179,8 +188,7 @@ def _theirs(user_id: int) -> Any:
 
 
 async def _delete(session: AsyncSession, ids: Sequence[int]) -> None:
-    for start in range(0, len(ids), _AT_ONCE):
-        part = ids[start : start + _AT_ONCE]
+    for part in parts_of(ids):
         await session.execute(delete(AnswerMessageRow).where(AnswerMessageRow.answer_id.in_(part)))
         await session.execute(delete(AnswerPersonRow).where(AnswerPersonRow.answer_id.in_(part)))
         await session.execute(delete(AnswerRow).where(AnswerRow.id.in_(part)))

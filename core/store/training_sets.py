@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import delete, func, select, update
 
-from core.store.training_answers import Line, cleaned_lines, holding, lines_of_text, lines_to_text
+from core.store.training_answers import cleaned_lines, holding, lines_of_text, lines_to_text, parts_of
 from core.store.training_rows import ExamplePersonRow, ExampleRow, TrainingSetRow
 from core.surrogates import mended
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from core.store.store import Store
+    from core.store.training_answers import Line
 
 _AT_ONCE = 500
 
@@ -59,6 +60,15 @@ class Example:
     people: Mapping[int, str] = field(default_factory=dict[int, str])
     id: int = 0
     set_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleOf:
+    """Whose words an example holds, without the words."""
+
+    id: int
+    guild_id: int
+    people: frozenset[int]
 
 
 class SetsRepository:
@@ -152,11 +162,17 @@ class SetsRepository:
         async with self._store.transaction() as session:
             await _delete(session, [example_id])
 
-    async def examples(self, set_id: int) -> list[Example]:
-        """Every example of a data set, in the order in which they came."""
-        query = select(ExampleRow).where(ExampleRow.set_id == set_id).order_by(ExampleRow.id)
+    async def examples(self, set_id: int, ids: Sequence[int] | None = None) -> list[Example]:
+        """The examples of a data set, in the order in which they came: all, or those of these numbers."""
         async with self._store.transaction() as session:
-            return await _examples(session, list(await session.scalars(query)))
+            if ids is None:
+                ids = list(await session.scalars(select(ExampleRow.id).where(ExampleRow.set_id == set_id)))
+            return await _by_ids(session, sorted(ids))
+
+    async def people(self, set_id: int) -> list[PeopleOf]:
+        """Whose words each example of a data set holds, in the order in which they came."""
+        async with self._store.transaction() as session:
+            return await _people_of(session, ExampleRow.set_id == set_id)
 
     async def counts(self, guild_id: int) -> dict[int, int]:
         """How many examples each data set of a server has."""
@@ -166,12 +182,10 @@ class SetsRepository:
         async with self._store.transaction() as session:
             return {set_id: count for set_id, count in await session.execute(query)}
 
-    async def waiting_before(self, moment: datetime) -> list[Example]:
-        """Examples with words of people that are older than a moment; for whoever looks whether they agreed meanwhile."""
-        ids = select(ExamplePersonRow.example_id)
-        query = select(ExampleRow).where(ExampleRow.at < moment, ExampleRow.id.in_(ids))
+    async def people_before(self, moment: datetime) -> list[PeopleOf]:
+        """The same of every example that is older than a moment; for whoever looks whether they agreed meanwhile."""
         async with self._store.transaction() as session:
-            return await _examples(session, list(await session.scalars(query)))
+            return await _people_of(session, ExampleRow.at < moment)
 
     async def delete_examples(self, ids: Sequence[int]) -> None:
         """Delete examples by their numbers."""
@@ -182,9 +196,9 @@ class SetsRepository:
 
     async def of_person(self, user_id: int) -> list[Example]:
         """Every example that holds somebody's words, in any data set."""
-        query = select(ExampleRow).where(_theirs(user_id)).order_by(ExampleRow.id)
         async with self._store.transaction() as session:
-            return await _examples(session, list(await session.scalars(query)))
+            ids = list(await session.scalars(select(ExampleRow.id).where(_theirs(user_id)).order_by(ExampleRow.id)))
+            return await _by_ids(session, ids)
 
     async def delete_person(
         self, user_id: int, clean: Callable[[str], str], words: Iterable[str], until: datetime
@@ -198,12 +212,14 @@ class SetsRepository:
             ids = list(await session.scalars(select(ExampleRow.id).where(_theirs(user_id), ExampleRow.at <= until)))
             await _delete(session, ids)
             columns = (ExampleRow.messages, ExampleRow.chosen, ExampleRow.rejected, ExampleRow.note)
-            mentioning = select(ExampleRow).where(holding(columns, words), ExampleRow.at <= until)
-            for row in await session.scalars(mentioning):
-                row.messages = cleaned_lines(row.messages, clean)
-                row.chosen = None if row.chosen is None else clean(row.chosen)
-                row.rejected = None if row.rejected is None else clean(row.rejected)
-                row.note = clean(row.note)
+            mentioning = select(ExampleRow.id).where(holding(columns, words), ExampleRow.at <= until)
+            for part in parts_of(list(await session.scalars(mentioning))):
+                for row in await session.scalars(select(ExampleRow).where(ExampleRow.id.in_(part))):
+                    row.messages = cleaned_lines(row.messages, clean)
+                    row.chosen = None if row.chosen is None else clean(row.chosen)
+                    row.rejected = None if row.rejected is None else clean(row.rejected)
+                    row.note = clean(row.note)
+                await session.flush()
             brought = (ExampleRow.by_id == user_id, ExampleRow.at <= until)
             await session.execute(update(ExampleRow).where(*brought).values(by_id=None))
             made = (TrainingSetRow.made_by == user_id, TrainingSetRow.made_at <= until)
@@ -228,6 +244,32 @@ async def _delete(session: AsyncSession, ids: Sequence[int]) -> None:
         part = ids[start : start + _AT_ONCE]
         await session.execute(delete(ExamplePersonRow).where(ExamplePersonRow.example_id.in_(part)))
         await session.execute(delete(ExampleRow).where(ExampleRow.id.in_(part)))
+
+
+async def _by_ids(session: AsyncSession, ids: Sequence[int]) -> list[Example]:
+    """Examples by their numbers; others get their turn between the parts, however many these are."""
+    found: list[Example] = []
+    for part in parts_of(ids):
+        query = select(ExampleRow).where(ExampleRow.id.in_(part)).order_by(ExampleRow.id)
+        found += await _examples(session, list(await session.scalars(query)))
+        session.expunge_all()
+    return found
+
+
+async def _people_of(session: AsyncSession, where: ColumnElement[bool]) -> list[PeopleOf]:
+    query = (
+        select(ExampleRow.id, ExampleRow.guild_id, ExamplePersonRow.user_id)
+        .outerjoin(ExamplePersonRow, ExamplePersonRow.example_id == ExampleRow.id)
+        .where(where)
+        .order_by(ExampleRow.id)
+    )
+    found: dict[int, tuple[int, set[int]]] = {}
+    rows = cast("Iterable[tuple[int, int, int | None]]", await session.execute(query))  # None where it holds nobody's
+    for example_id, guild_id, user_id in rows:
+        people = found.setdefault(example_id, (guild_id, set()))[1]
+        if user_id is not None:
+            people.add(user_id)
+    return [PeopleOf(example_id, guild_id, frozenset(people)) for example_id, (guild_id, people) in found.items()]
 
 
 def _row(set_id: int, example: Example) -> ExampleRow:

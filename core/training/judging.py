@@ -162,7 +162,8 @@ class Judging:
         moment = self._clock.now() - timedelta(days=self._section.keep_answers_days)
         try:
             count = await self._answers.forget_before(moment)
-            stale = [each.id for each in await self._sets.waiting_before(moment) if not self.agreed(each)]
+            old = await self._sets.people_before(moment)
+            stale = [each.id for each in old if not self.all_agree(each.guild_id, each.people)]
             await self._sets.delete_examples(stale)
         except StoreError:  # the next look is soon
             _log.exception("old answers cannot be forgotten")

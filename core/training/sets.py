@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from core.clock import Clock
     from core.config.trainer import TrainerSection
-    from core.store.training_sets import Example, SetsRepository, TrainingSet
+    from core.store.training_sets import Example, PeopleOf, SetsRepository, TrainingSet
 
 FIRST = "corrections"  # what people judge goes there until somebody makes or selects another
 LONGEST_NAME = 60
@@ -135,9 +135,13 @@ class DataSets:
         """A data set of a server by its number."""
         return next((each for each in await self._sets.all(guild_id) if each.id == set_id), None)
 
-    async def examples(self, kept: TrainingSet) -> list[Example]:
-        """Everything in a data set, in the order in which it came."""
-        return await self._sets.examples(kept.id)
+    async def examples(self, kept: TrainingSet, ids: Sequence[int] | None = None) -> list[Example]:
+        """Everything in a data set, in the order in which it came; or the examples of these numbers."""
+        return await self._sets.examples(kept.id, ids)
+
+    async def people(self, kept: TrainingSet) -> list[PeopleOf]:
+        """Whose words each example of a data set holds, in the order in which they came."""
+        return await self._sets.people(kept.id)
 
     async def add_judged(self, example: Example) -> TrainingSet:
         """Put an example into the selected data set; where none is, into a new one.

@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from core.errors import ModelError, TrainingError
+from core.errors import ModelError, ParleyError, TrainingError
 from core.store.training_answers import Line
 from core.training.evaluation import is_exact, is_verdict, mean, nearness, preference, share, verdict_of
 from core.training.formats import guarded
@@ -158,9 +158,12 @@ class Trials:
                 done += 1
                 progressed(done, len(rows))
 
-        async with asyncio.TaskGroup() as group:
-            for row in rows:
-                group.create_task(work(row))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for row in rows:
+                    group.create_task(work(row))
+        except ExceptionGroup as errors:  # somebody took their agreement back: the same for each question
+            raise next((each for each in errors.exceptions if isinstance(each, ParleyError)), errors) from None
         for route in routes:
             if not any(route in row.answers for row in rows):
                 raise TrainingError(NO_ANSWER.format(reason=next(iter(row.failed[route] for row in rows))))

@@ -9,6 +9,9 @@ import json
 import pytest
 
 from core.training.reading import read
+from loopback.services.chat_tuning import check_lines
+from tests.cogs.sounds import wav
+from tests.cogs.test_sent_sound import needs_model, spoken
 from tests.cogs.trainer_scene import TrainerScene, plain
 
 LINE = json.dumps({"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]})
@@ -43,6 +46,8 @@ async def test_a_data_set_leaves_in_every_format_without_names_ids_and_secrets(s
     }.items():
         said, files = await trainer.file(mia, "trainer export", dataset="corrections", format=form, test_share=0.0)
         (name,) = files
+        if form in ("openai", "dpo"):
+            check_lines(files[name])  # as OpenAI looks through what is uploaded
         assert name == f"corrections.{form}.jsonl" and "left out" not in said.casefold()
         lines = files[name].decode().splitlines()
         assert all(set(json.loads(line)) == keys for line in lines)
@@ -176,6 +181,22 @@ async def test_the_versions_of_the_instruction_are_sent_as_a_file(scene, trainer
     assert "Be kind." in text and "Be brief." in text and "taken back" in text
     names = [each["name"] for each in await mia.autocomplete(scene.text, "trainer file", "name", "inst")]
     assert names == ["instruction"]
+
+
+@needs_model
+async def test_what_is_said_in_a_sound_file_becomes_a_question_with_its_answer(scene, trainer, tmp_path):
+    await trainer.start(hearing={"answer": "never"})
+    mia = await trainer.manager()
+    sound = ("question.wav", wav(await spoken("What is the capital of Australia?")), "audio/x-wav")
+    assert "1 example was read into “question”" in await scene.run(
+        mia, "trainer import", file=sound, answer="Canberra", timeout=60
+    )
+    (example,) = await trainer.examples("question")
+    assert "capital" in example.messages[0].content.casefold() and example.chosen == "Canberra"
+    assert (example.source, dict(example.people)) == ("sound file", {mia.user.id: "Mia"})
+    assert "may go out" in await scene.run(mia, "trainer export", dataset="question", format="openai")
+    await scene.runtime.privacy.decide(mia.user.id, "out", ["heard"])
+    assert "asked not to be heard" in await scene.run(mia, "trainer import", file=sound, answer="Canberra")
 
 
 async def test_a_sound_needs_a_recogniser_and_an_answer(scene, trainer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 
@@ -161,3 +162,24 @@ async def test_a_test_under_way_waits_for_the_end_of_a_voice_session(scene, trai
     await scene.run(mia, "voice leave")
     message = await testing.wait_for(lambda found: "held-out" in found.content, 30)
     assert message.attachments
+
+
+async def test_who_takes_their_agreement_back_while_their_words_are_asked_ends_the_test(scene, trainer, other, judge):
+    await trainer.start(test_share=0.5, seed=2, test_concurrency=1)
+    mia, ada = await trainer.manager(), await scene.person()
+    await trainer.agree(ada)
+    sets, judging = trainer.training.data_sets, trainer.training.judging
+    for number in range(12):
+        reply = await trainer.asked(ada, f"question {number}", "x")
+        found = await judging.answer_of(reply.id, scene.guild.id)
+        await scene.runtime.history.clear(scene.text.id)
+        await judging.correct(dataclasses.replace(found, conversation=f"c{number}"), ada.user.id, "Ada", f"a {number}")
+    assert sets
+    scene.chat.requests.clear()
+    scene.chat.always(text="x", delay_s=0.1, pace_s=0.0)
+    testing = await mia.slash(scene.text, "trainer test", dataset="corrections", route="default", judge="-")
+    await scene.until(lambda: scene.chat.prompts)
+    await trainer.agree(ada, decision=None)
+    message = await testing.wait_for(lambda found: "agreement" in found.content, 30)
+    assert "took back their agreement" in message.content and not message.attachments
+    assert len(scene.chat.prompts) <= 2
