@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 LOOK_S = 20.0  # the longest sleep: a clock that jumps is noticed within
 AGAIN_S = 30.0  # until what could not be done is tried again
+CALM_S = 0.02  # between two looks: what is due, or ends, within is looked at once
 PER_SERVER = 2  # at a time, so that one server does not hold up another
 JUMP_S = 5.0  # by which clocks differ, and more is told
 NOT_RUNNING = "I was not running"
@@ -64,6 +65,7 @@ class Clockwork:
         self._began = clock.now()
         self._seen = (clock.monotonic(), clock.now())
         self._jumped_at: datetime | None = None
+        self._beginning = asyncio.Lock()
 
     def start(self) -> None:
         """Look from now on."""
@@ -125,6 +127,8 @@ class Clockwork:
             finally:
                 self._looking = False
             await self._sleep()
+            self._looking = True
+            await asyncio.sleep(CALM_S)
 
     async def _sleep(self) -> None:
         """Until the next is due, but not for long, or until something changes."""
@@ -219,9 +223,13 @@ class Clockwork:
 
     async def _begin(self) -> None:
         """Fill the places that are free, the longest in line first."""
-        chosen = self._next_in_line()
-        if not chosen:
-            return
+        async with self._beginning:
+            chosen = self._next_in_line()
+            if chosen:
+                await self._claim(chosen)
+
+    async def _claim(self, chosen: Sequence[Plan]) -> None:
+        """Do those that are this process's to do; that is noted before they begin."""
         ids = [each.schedule.id for each in chosen]
         try:
             won = await self._table.claim(ids, self._clock.now())
@@ -279,7 +287,10 @@ class Clockwork:
             await self._ended(planned, firing, ended)
             self._running.pop(id_, None)
             self._planned.discard(id_)
-            self.nudge()
+            if self._line:
+                await self._begin()  # the next in line; a look goes through all there are
+            else:
+                self.nudge()
 
     async def _ended(self, planned: Plan, firing: Firing, ended: FiringEnd) -> None:
         id_ = firing.schedule.id
