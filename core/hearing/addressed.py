@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 Answering = Literal["addressed", "alone", "always", "never"]
 
 _STOPS = tuple(",.!?;:")
+_BETWEEN = " ,.!?;:-–—"
 _WORD = re.compile(r"\w+(?:['’\-]\w+)*")
 
 
@@ -53,8 +54,26 @@ def after_name(text: str, names: Iterable[str]) -> str | None:
         for name in names:
             called = _folded(name)
             if called and words[start : start + len(called)] == called:
-                return text[found[start + len(called) - 1].end() :].lstrip(" ,.!?;:-–—")
+                return text[found[start + len(called) - 1].end() :].lstrip(_BETWEEN)
     return None
+
+
+def called_aside(hinted: str, names: Iterable[str]) -> str | None:
+    """What follows the bot's name at the beginning, if people set it off: “Parley, …”; None if they did not.
+
+    Of a text that was understood by who listened for the name, no other name counts.
+    """
+    rest = after_name(hinted, names)
+    if rest is None:
+        return None
+    name = hinted[: len(hinted) - len(rest)].rstrip(" -–—")
+    return rest if name.endswith(_STOPS) else None
+
+
+def without_first_word(text: str) -> str:
+    """What follows the first word that is no greeting: the bot's name, if it was misheard."""
+    first = next((match for match in _WORD.finditer(text) if _fold(match.group()) not in _GREETINGS), None)
+    return text[first.end() :].lstrip(_BETWEEN) if first is not None else ""
 
 
 def names_it(text: str, names: Iterable[str]) -> bool:
@@ -92,8 +111,7 @@ def with_name(text: str, hinted: str, names: Sequence[str]) -> str:
 
 def _named_at_start(text: str, name: str) -> str:
     """A text whose first word, behind a greeting, is the name instead of what was heard."""
-    misheard = next((match for match in _WORD.finditer(text) if _fold(match.group()) not in _GREETINGS), None)
-    rest = text[misheard.end() :].lstrip(" ,.!?;:-–—") if misheard is not None else ""
+    rest = without_first_word(text)
     return f"{name}, {rest}" if rest else text
 
 

@@ -7,10 +7,11 @@ words that sound like it, and nowhere else.
 from __future__ import annotations
 
 import difflib
-import re
 import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from core.hearing.sounds_like import WORD, folded, folded_words, sounds
 
 if TYPE_CHECKING:
     from core.hearing.text import Segment, Transcription, Word
@@ -18,19 +19,13 @@ if TYPE_CHECKING:
 
 _MOST_NAMES, _MOST_LETTERS = 24, 40  # a long prompt makes a recogniser slow, and a name may be anything
 _LEAST_LIKENESS = 0.5
-_WORD = re.compile(r"\w+(?:['’]\w+)*")
-_SOUNDS = {
-    letter: digit
-    for letters, digit in (("bfpv", "1"), ("cgjkqsxz", "2"), ("dt", "3"), ("l", "4"), ("mn", "5"), ("r", "6"))
-    for letter in letters
-}
 
 
 def prompt_names(bias: Bias) -> tuple[str, ...]:
     """The names as they may stand in a prompt: words alone, each once, the one the bot is called by last."""
     found: dict[str, None] = {}
     for name in (*bias.names[:_MOST_NAMES], bias.wake):
-        plain = " ".join(_WORD.findall(unicodedata.normalize("NFKC", name)))[:_MOST_LETTERS].strip()
+        plain = " ".join(WORD.findall(unicodedata.normalize("NFKC", name)))[:_MOST_LETTERS].strip()
         if plain:
             found.pop(plain, None)
             found[plain] = None
@@ -45,8 +40,8 @@ def prompt(bias: Bias) -> str:
 
 def mentions(text: str, bias: Bias) -> bool:
     """Whether a text has a word of the names in it."""
-    hinted = {word for name in prompt_names(bias) for word in _folded(name)}
-    return any(word in hinted for word in _folded(text))
+    hinted = {word for name in prompt_names(bias) for word in folded_words(name)}
+    return any(word in hinted for word in folded_words(text))
 
 
 def needs_plain(hinted: Transcription, bias: Bias) -> bool:
@@ -57,20 +52,20 @@ def needs_plain(hinted: Transcription, bias: Bias) -> bool:
 def merged(plain: Transcription, hinted: Transcription, bias: Bias) -> Transcription:
     """The plain pass with the names that the hinted one heard in words that sound like them."""
     text = hinted.text if plain.text else ""  # nothing was said: only the hint itself was printed
-    found = [name for name in prompt_names(bias) if set(_folded(name)) & set(_folded(text))]
+    found = [name for name in prompt_names(bias) if set(folded_words(name)) & set(folded_words(text))]
     if not found:
         return replace(plain, hinted=text)
-    allowed = {word: _WORD.search(part) for name in found for part in name.split() for word in _folded(part)}
+    allowed = {word: WORD.search(part) for name in found for part in name.split() for word in folded_words(part)}
     names = {word: match.group() for word, match in allowed.items() if match is not None}
-    heard = _folded(text)
+    heard = folded_words(text)
     segments = tuple(_named(segment, heard, names) for segment in plain.segments)
     return replace(plain, segments=segments, hinted=text)
 
 
 def _named(segment: Segment, heard: list[str], names: dict[str, str]) -> Segment:
     """A segment whose words that sound like a heard name are that name."""
-    matches = list(_WORD.finditer(segment.text))
-    words = [_fold(match.group()) for match in matches]
+    matches = list(WORD.finditer(segment.text))
+    words = [folded(match.group()) for match in matches]
     changes: list[tuple[int, int, str]] = []
     for kind, i, j, k, m in difflib.SequenceMatcher(None, words, heard, autojunk=False).get_opcodes():
         if kind == "replace" and m - k == 1 and heard[k] in names and _alike("".join(words[i:j]), heard[k]):
@@ -98,20 +93,4 @@ def _renamed(words: tuple[Word, ...], count: int, i: int, j: int, name: str) -> 
 def _alike(word: str, name: str) -> bool:
     """Whether a word may be a name misheard."""
     likeness = difflib.SequenceMatcher(None, word, name, autojunk=False).ratio()
-    return _sounds(word) == _sounds(name) and likeness >= _LEAST_LIKENESS
-
-
-def _sounds(word: str) -> str:
-    """The consonants of a word by how they sound; a word without any, or of another script, is itself."""
-    plain = "".join(sign for sign in unicodedata.normalize("NFKD", word) if not unicodedata.combining(sign))
-    digits = [_SOUNDS.get(letter, "") for letter in plain]
-    single = [digit for n, digit in enumerate(digits) if digit and (n == 0 or digits[n - 1] != digit)]
-    return "".join(single) if single and plain.isascii() else word
-
-
-def _fold(word: str) -> str:
-    return unicodedata.normalize("NFKC", word).casefold()
-
-
-def _folded(text: str) -> list[str]:
-    return [_fold(word) for word in _WORD.findall(text)]
+    return sounds(word) == sounds(name) and likeness >= _LEAST_LIKENESS

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from core.hearing.text import Segment, Transcription
 
 LEAST_LOG_PROBABILITY = -1.0
+LEAST_HINTED_LOG_PROBABILITY = -0.5  # of a text that stands by its hint alone; commands have -0.16 to -0.34
 MOST_COMPRESSION = 2.4
 MOST_NO_SPEECH, DOUBTED_LOG_PROBABILITY = 0.6, -0.6  # likely no speech, and not sure of the words either
 LETTERS_A_SECOND, LETTERS_FREE = 40.0, 14  # more than anybody says in so much speech
@@ -76,6 +77,17 @@ def keep_real(transcription: Transcription, voiced_s: float) -> Transcription:
         return replace(transcription, segments=(), hinted="")
     kept = tuple(real for segment in transcription.segments if (real := _real(segment, voiced_s)) is not None)
     return replace(transcription, segments=kept, hinted=transcription.hinted if kept else "")
+
+
+def sure_hint(hinted: Transcription, voiced_s: float) -> str:
+    """What was understood by who listened for a name, if that is sure by itself: short commands are unsure without it."""
+    real = keep_real(hinted, voiced_s)
+    sure = all(
+        (segment.log_probability or 0.0) >= LEAST_HINTED_LOG_PROBABILITY
+        and (segment.no_speech or 0.0) <= _SURE_NO_SPEECH
+        for segment in real.segments
+    )
+    return real.text if sure else ""
 
 
 def _real(segment: Segment, voiced_s: float) -> Segment | None:

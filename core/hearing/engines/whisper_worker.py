@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import HearingError
 from core.hearing.hints import merged, needs_plain, prompt_names
-from core.hearing.made_up import keep_real
+from core.hearing.made_up import keep_real, sure_hint
 from core.hearing.stretches import StretchFinder
 from core.hearing.text import Segment, Transcription, Word
 
@@ -114,14 +114,16 @@ def hear(spec: ModelSpec, samples: NDArray[np.float32], options: HearingOptions)
 
 def _hear_stretch(spec: ModelSpec, stretch: Stretch, options: HearingOptions) -> Transcription:
     if not options.bias:
-        heard = _pass(spec, stretch, options, hinted=False)
+        return keep_real(_pass(spec, stretch, options, hinted=False), stretch.speech_s).moved(stretch.start_s)
+    hinted = _pass(spec, stretch, options, hinted=True)
+    if needs_plain(hinted, options.bias):
+        heard = merged(_pass(spec, stretch, options, hinted=False), hinted, options.bias)
     else:
-        heard = _pass(spec, stretch, options, hinted=True)
-        if needs_plain(heard, options.bias):
-            heard = merged(_pass(spec, stretch, options, hinted=False), heard, options.bias)
-        else:
-            heard = replace(heard, hinted=heard.text)
-    return keep_real(heard, stretch.speech_s).moved(stretch.start_s)
+        heard = replace(hinted, hinted=hinted.text)
+    real = keep_real(heard, stretch.speech_s)
+    if heard.hinted and not real.hinted:  # the words are unsure without the hint, and may be sure with it
+        real = replace(real, hinted=sure_hint(hinted, stretch.speech_s))
+    return real.moved(stretch.start_s)
 
 
 def _pass(spec: ModelSpec, stretch: Stretch, options: HearingOptions, *, hinted: bool) -> Transcription:
