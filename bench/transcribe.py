@@ -51,7 +51,7 @@ async def _spoken() -> list[NDArray[np.float32]]:
     return found
 
 
-def _lossy(sound: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+def lossy(sound: NDArray[np.float32], share: float) -> NDArray[np.float32]:
     """Through Opus, with some of the packets lost and concealed; 48 kHz."""
     rng, encoder, decoder = np.random.default_rng(7), Encoder(), Decoder()
     padded = np.pad(sound, (0, -len(sound) % 960))
@@ -67,7 +67,8 @@ def _lossy(sound: NDArray[np.float32], share: float) -> NDArray[np.float32]:
     return np.concatenate(parts)
 
 
-def _at_16k(sound: NDArray[np.float32]) -> NDArray[np.float32]:
+def at_16k(sound: NDArray[np.float32]) -> NDArray[np.float32]:
+    """48 kHz at 16 kHz; speech of espeak has little above 8."""
     return sound[: len(sound) // 3 * 3].reshape(-1, 3).mean(axis=1)
 
 
@@ -105,8 +106,8 @@ def errors(spec: ModelSpec, spoken: list[NDArray[np.float32]], loss: float) -> b
     wrong = count = 0
     late_s: list[float] = []
     for text, sound in zip(SENTENCES, spoken, strict=True):
-        clean = _at_16k(_lossy(sound, loss) if loss else sound)
-        loud = np.flatnonzero(np.abs(_at_16k(sound)) > 0.02)
+        clean = at_16k(lossy(sound, loss) if loss else sound)
+        loud = np.flatnonzero(np.abs(at_16k(sound)) > 0.02)
         for stretch in stretches([np.pad(clean, (4 * RATE_HZ, 2 * RATE_HZ))], join_s=JOIN_S):
             got, words = _hear(spec, stretch)
             wrong += _distance(_words(text), _words(got))
@@ -124,7 +125,7 @@ def errors(spec: ModelSpec, spoken: list[NDArray[np.float32]], loss: float) -> b
 def speed(spec: ModelSpec, spoken: list[NDArray[np.float32]], minutes: float) -> bool:
     """Times real time on one core, of a track of sentences with pauses of four seconds."""
     begin, cpu = time.perf_counter(), time.process_time()
-    for stretch in stretches(_track([_at_16k(each) for each in spoken], minutes * 60, 4.0), join_s=JOIN_S):
+    for stretch in stretches(_track([at_16k(each) for each in spoken], minutes * 60, 4.0), join_s=JOIN_S):
         _hear(spec, stretch)
     cpu_s, wall_s = time.process_time() - cpu, time.perf_counter() - begin
     met = minutes * 60 / cpu_s >= SPEED_GOAL
@@ -135,7 +136,7 @@ def speed(spec: ModelSpec, spoken: list[NDArray[np.float32]], minutes: float) ->
 
 def memory(spec: ModelSpec, spoken: list[NDArray[np.float32]], hours: tuple[float, ...]) -> bool:
     """The peak of each length; every twentieth stretch is decoded, all of them are found."""
-    small = [_at_16k(each) for each in spoken]
+    small = [at_16k(each) for each in spoken]
     peaks: list[float] = []
     for length in hours:
         for number, stretch in enumerate(stretches(_track(small, length * 3600, 4.0), join_s=JOIN_S)):

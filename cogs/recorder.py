@@ -23,7 +23,7 @@ from core.bot.record_session import record_session
 from core.bot.recording_mark import mark, unmark
 from core.bot.recording_panels import OWNER, panel_buttons
 from core.bot.recording_reports import send_report
-from core.bot.recording_rights import require_recording
+from core.bot.recording_rights import require_recording_there
 from core.bot.replies import NO_PINGS, answer, tell_error
 from core.bot.transcript_panel import show_transcript
 from core.errors import ParleyError, RecordingError
@@ -37,6 +37,7 @@ from core.voice.checks import VoiceRoom
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from core.bot.spoken_commands import SpokenCommand
     from core.recording.live_recording import LiveRecording
     from core.recording.metadata import Metadata
     from core.store.recordings import RecordingRecord
@@ -49,6 +50,7 @@ UNANNOUNCED = "I may write neither here nor in the chat of the voice channel, an
 UNANNOUNCED_THERE = "I was moved to a channel in whose chat I may not write, and a recording must be announced."
 STARTED = "Recording {channel}. The panel shows how it goes."
 STOPPED, PAUSED, RESUMED = "Stopped. The files follow.", "Paused. Nobody is heard until it goes on.", "It goes on."
+RECORDING_ALOUD, STOPPED_ALOUD = "Recording.", "The recording is over."
 NOTED, EMPTY_NOTE = "Noted at {at}.", "A note needs some text: `/voice record action:note text:`."
 AGREED = "Thank you: from now on you are recorded. {kept}"
 NOTE_FORM = "note-"  # then comes the recording
@@ -82,6 +84,8 @@ class RecorderCog(ParleyCog, name="Recorder"):
         self.subscribe(RecordingStopped, self._on_stopped)
         self.subscribe(SessionMoved, self._on_moved)
         self.take_presses(OWNER, self.pressed)
+        self.take_spoken("record", self._told_to_record)
+        self.take_spoken("stop_recording", self._told_to_stop)
         self.tasks.start(self._take_up(), "take up")
 
     # /voice record ----------------------------------------------------------------------------------------------------
@@ -127,17 +131,28 @@ class RecorderCog(ParleyCog, name="Recorder"):
             await self._do(interaction, do, None)
 
     def _require_right(self, interaction: discord.Interaction) -> None:
-        """Refuse who may not record where it is about: where a recording began or is, or would begin."""
-        guild_id = interaction.guild_id or 0
+        channel = interaction.channel
+        self._require_right_of(interaction.user, interaction.guild_id or 0, None if channel is None else channel.id)
+
+    def _require_right_of(self, user: discord.User | discord.Member, guild_id: int, here: int | None = None) -> None:
         live, session = self.recordings.live(guild_id), self.runtime.voice.session(guild_id)
-        voice = interaction.user.voice if isinstance(interaction.user, discord.Member) else None
-        if session is None and live is None:
-            about = [voice.channel if voice is not None else interaction.channel]
-        else:
-            about = [None if session is None else session.channel]
-        ids = [channel.id for channel in about if channel is not None]
-        ids += [] if live is None else [live.record.channel_id]
-        require_recording(self.runtime.config.recording, interaction.user, *ids)
+        require_recording_there(self.runtime.config.recording, user, session, live, here)
+
+    async def _told_to_record(self, asked: SpokenCommand) -> str:
+        """Somebody said so in the channel."""
+        self._require_right_of(asked.member, asked.session.guild.id)
+        await self._begin(asked.session, asked.session.prompt_channel, _named(asked.member))
+        return RECORDING_ALOUD
+
+    async def _told_to_stop(self, asked: SpokenCommand) -> str:
+        self._require_right_of(asked.member, asked.session.guild.id)
+        await self._stop(self.recordings.required(asked.session.guild.id), asked.member)
+        return STOPPED_ALOUD
+
+    async def _stop(self, live: LiveRecording, user: discord.abc.User) -> None:
+        self._monitored.declined(live)
+        by = _named(user)
+        await self.recordings.stop(live.record.guild_id, STOPPED_BY.format(name=by.name), by)
 
     async def _do(self, interaction: discord.Interaction, action: str, text: str | None) -> None:
         live = self.recordings.required(_guild(interaction).id)
@@ -145,9 +160,7 @@ class RecorderCog(ParleyCog, name="Recorder"):
             await answer(interaction, _note(live, text or "", interaction))
         elif action == "stop":
             await interaction.response.defer(ephemeral=True, thinking=True)
-            self._monitored.declined(live)
-            by = _named(interaction.user)
-            await self.recordings.stop(live.record.guild_id, STOPPED_BY.format(name=by.name), by)
+            await self._stop(live, interaction.user)
             await answer(interaction, STOPPED)
         else:
             if action == "pause":

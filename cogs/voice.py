@@ -15,6 +15,8 @@ from discord import app_commands
 from core.bot.checks import owns
 from core.bot.cog import ParleyCog, subcommand
 from core.bot.replies import NO_PINGS, answer
+from core.bot.spoken_voice import SpokenVoice, skip
+from core.bot.voice_rights import require_say
 from core.conversation.voice_preferences import describe
 from core.discord_limits import MESSAGE_LIMIT
 from core.errors import AudioError, VoiceError
@@ -43,7 +45,6 @@ CAPTIONS_OFF = "What is said here is not written down."
 LISTENS_NO_MORE = "I do not listen to what is said here any more."
 SERVER_ONLY = "This works in a server only."
 NOT_YOURS = "You may not join {channel}, so you cannot send me there."
-NOT_LISTENING = "Join {channel} first: only who listens decides what is heard there."
 NOT_IN_VOICE = "You are in no voice channel. Join one, or name one: `/voice join channel:`."
 
 Text = app_commands.Range[str, 1, MESSAGE_LIMIT]
@@ -51,6 +52,12 @@ Text = app_commands.Range[str, 1, MESSAGE_LIMIT]
 
 class VoiceCog(ParleyCog, name="Voice"):
     """Commands of the voice session."""
+
+    async def cog_load(self) -> None:
+        """Attach, and take what people say to the bot."""
+        await super().cog_load()
+        for command, carry in SpokenVoice(self.runtime).commands().items():
+            self.take_spoken(command, carry)
 
     # Sessions ---------------------------------------------------------------------------------------------------------
 
@@ -173,8 +180,7 @@ class VoiceCog(ParleyCog, name="Voice"):
         """Cut one thing; the next goes on."""
         session = self._session(interaction)
         self._require_say(interaction, session)
-        skipped = self.runtime.conversation.stop(session, everything=False) or session.media.skip()
-        await answer(interaction, "Skipped." if skipped else NOTHING)
+        await answer(interaction, "Skipped." if skip(self.runtime, session) else NOTHING)
 
     @subcommand("voice", "volume", "Show or set how loud the bot is.")
     @app_commands.describe(percent="0 to 200; 100 is as recorded")
@@ -240,11 +246,7 @@ class VoiceCog(ParleyCog, name="Voice"):
         return state.channel
 
     def _require_say(self, interaction: discord.Interaction, session: VoiceSession) -> None:
-        """Only who is in the channel, or moderates it, decides what is heard there; an empty one belongs to everybody."""
-        inside = interaction.user.id in session.channel.voice_states
-        people = [member for member in session.channel.members if not member.bot]
-        if people and not inside and not interaction.permissions.move_members:
-            raise VoiceError(NOT_LISTENING.format(channel=session.channel.mention))
+        require_say(session, interaction.user.id, interaction.permissions)
 
 
 async def setup(bot: commands.Bot) -> None:

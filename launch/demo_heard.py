@@ -33,6 +33,7 @@ ANSWER = (
 INTERRUPTION = "Wait a moment, I think we should stay at home."
 VOICE = "en-us"
 QUOTED = "> **Ada:** "
+SPOKEN_BY_S, WRITTEN_BY_S = 44.0, 48.0  # since the beginning: a busy machine must not cost the rest of the demo
 HEARS_S, ANSWERS_S, WRITTEN_S = 20.0, 15.0, 10.0
 SPEAKS_S = 2.0  # the bot, before Bob interrupts it
 PAUSE_S = 0.8  # without a voiced packet: longer than between two sentences
@@ -66,7 +67,8 @@ async def converse(scene: Stage, story: Story, people: tuple[Person, Person], so
         return HeardTurn()
     story.tell(f"Ada says aloud: {ASKED}")
     try:
-        heard = await ask_aloud(scene, *people, sounds)
+        async with asyncio.timeout_at(story.begun_s + SPOKEN_BY_S):
+            heard = await ask_aloud(scene, *people, sounds)
     except TimeoutError:
         story.tell("The machine is too busy for that: there was no answer in time.")
         return HeardTurn()
@@ -79,7 +81,7 @@ async def converse(scene: Stage, story: Story, people: tuple[Person, Person], so
 async def read_transcript(story: Story, folder: Path) -> dict[str, Any]:
     """Wait for the transcript of the recording and show it; returns what the report gains."""
     begun_s = time.monotonic()
-    text = await transcribed(folder)
+    text = await transcribed(folder, story.begun_s + WRITTEN_BY_S)
     if not text:
         story.tell("What was said on the recording is not written down yet.")
         return {"transcript": None, "transcript_text": ""}
@@ -175,14 +177,15 @@ def _silent_from(onset_s: float, voiced_s: Sequence[float]) -> float:
     return next((a for a, b in itertools.pairwise([*after, float("inf")]) if b - a > PAUSE_S), onset_s)
 
 
-async def transcribed(folder: Path) -> str:
+async def transcribed(folder: Path, until_s: float) -> str:
     """What was said on a recording, once that is written down; empty if it is not in time.
 
     Args:
         folder: The finished recording.
+        until_s: time.monotonic.
     """
     try:
-        async with asyncio.timeout(WRITTEN_S):
+        async with asyncio.timeout_at(until_s):
             while not await asyncio.to_thread(_is_transcribed, folder):  # noqa: ASYNC110 - files tell no event
                 await asyncio.sleep(0.1)
     except TimeoutError:

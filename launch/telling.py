@@ -12,12 +12,12 @@ class Story:
     """Prints what happens, with the seconds since the start."""
 
     def __init__(self, introduction: str) -> None:
-        self._start_s = time.monotonic()
+        self.begun_s = time.monotonic()
         print(f"\n{introduction}", flush=True)
 
     def tell(self, text: str) -> None:
         """What happens now."""
-        self._print(f"{time.monotonic() - self._start_s:6.2f} s  ", text)
+        self._print(f"{time.monotonic() - self.begun_s:6.2f} s  ", text)
 
     def detail(self, text: str) -> None:
         """Something more about it."""

@@ -25,6 +25,8 @@ from core.tasks import Tasks
 if TYPE_CHECKING:
     from core.bot.interactions import Pressed
     from core.bot.messages import Claim, Taker
+    from core.bot.spoken_commands import Carry
+    from core.config.hearing import CommandName
     from core.handles import Ending, Handle
     from core.hub import Handler
     from core.lockdown import Feature
@@ -145,6 +147,10 @@ class ParleyCog(commands.Cog):
     def take_presses(self, name: str, pressed: Pressed) -> Handle:
         """Give presses of buttons, and forms, whose id is `parley:<name>:<what>` to `pressed(interaction, what)`."""
         return self.until_unload(self.runtime.interactions.take(name, pressed))
+
+    def take_spoken(self, command: CommandName, carry: Carry) -> Handle:
+        """Have `carry` carry out a command that people say to the bot."""
+        return self.until_unload(self.runtime.spoken.handle(command, carry))
 
     def give_way(self, feature: Feature) -> Handle:
         """Let a feature take part in the lockdown."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from core.bot.barge_in import LOOK_EVERY_S, BargeIn
@@ -14,7 +14,7 @@ from core.conversation.turn import Prompt, PromptLine
 from core.events import TurnEnded
 from core.hearing.addressed import is_filler, with_name
 from core.hearing.floor import Floor
-from core.hearing.hearing import Heard, NotUnderstood
+from core.hearing.hearing import NOTHING, Heard, NotUnderstood
 from core.hearing.listener import HeardRoom
 from core.hearing.own_words import is_own
 from core.hearing.transcriber import Bias
@@ -25,6 +25,7 @@ from core.tasks import Tasks
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from core.bot.spoken_commands import SpokenCommands
     from core.clock import Clock
     from core.config.hearing import HearingSection
     from core.conversation.intake import Intake
@@ -53,6 +54,7 @@ class HearingParts:
     consent: Consent
     hub: Hub
     clock: Clock
+    commands: SpokenCommands
 
 
 class HearingSession:
@@ -171,12 +173,26 @@ class HearingSession:
             self._watcher(notice)
         if not self.answers:
             return
+        if isinstance(notice, Heard):
+            notice = self._commanded(notice)
         self.barge_in.tell(notice)
         self._floor.tell(notice)
         if isinstance(notice, NotUnderstood):
             self._not_understood(notice)
         elif isinstance(notice, Heard):
             self._failing = False
+
+    def _commanded(self, heard: Heard) -> Heard:
+        """Carry out what is a command; for whoever waits for words, nothing was said then."""
+        utterance, understood = heard.utterance, heard.transcription
+        if utterance.piece or utterance.goes_on or self._is_own(understood.text):
+            return heard
+        command = self._parts.commands.find(understood, self._parts.intake.wake_names)
+        if command is None:
+            return heard
+        if heard.final:
+            self._parts.commands.carry_out(self.session, utterance.user_id, command)
+        return replace(heard, transcription=NOTHING)
 
     def _not_understood(self, notice: NotUnderstood) -> None:
         """Say it once: a recogniser that fails goes on failing for a while."""

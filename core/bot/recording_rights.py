@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from core.config.recording import RecordingSection
     from core.recording.archive import Archive
+    from core.recording.live_recording import LiveRecording
     from core.store.recordings import RecordingRecord
+    from core.voice.session import VoiceSession
 
 LOST = "You may not see that recording any more, so nothing of it is sent to you."
 
@@ -51,6 +53,35 @@ def require_recording(section: RecordingSection, user: discord.User | discord.Me
     found = [standing_of(user, channel_id) for channel_id in channel_ids]
     roles = [role.id for role in user.roles]
     require_right(section, roles, any(each.manages_server or each.manages_channel for each in found))
+
+
+def require_recording_there(
+    section: RecordingSection,
+    user: discord.User | discord.Member,
+    session: VoiceSession | None,
+    live: LiveRecording | None,
+    here: int | None = None,
+) -> None:
+    """Refuse who may not record where it is about: where a recording began or is, or would begin.
+
+    Args:
+        section: `[recording]`.
+        user: Who wants it.
+        session: The session on their server.
+        live: The recording that runs there.
+        here: The channel in which they ask, if they are in no voice channel.
+
+    Raises:
+        RecordingError: With who may.
+    """
+    voice = user.voice if isinstance(user, discord.Member) else None
+    if session is None and live is None:
+        about = here if voice is None or voice.channel is None else voice.channel.id
+    else:
+        about = None if session is None else session.channel.id
+    ids = [about] if about is not None else []
+    ids += [] if live is None else [live.record.channel_id]
+    require_recording(section, user, *ids)
 
 
 class RecordingRights:

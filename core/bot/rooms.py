@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from core.bot.interactions import InteractionRouter
     from core.bot.live_transcripts import LiveTranscripts
     from core.bot.messages import MessageRouter
+    from core.bot.missed import MissedTalk
     from core.bot.music import Music
     from core.bot.own_voice import OwnVoice
     from core.bot.people_at_work import PeopleAtWork
     from core.bot.persona_room import Persona
     from core.bot.presence_line import PresenceLine
     from core.bot.recording_minutes import RecordingMinutes
+    from core.bot.spoken_commands import SpokenCommands
     from core.bot.transcripts import Transcripts
     from core.bot.voice_hearing import VoiceHearing
     from core.bot.webhooks import Webhooks
@@ -69,6 +71,8 @@ class Rooms:
     hearing: Hearing
     voice_hearing: VoiceHearing
     captions: LiveCaptions
+    spoken: SpokenCommands
+    missed: MissedTalk
     messages: MessageRouter
     interactions: InteractionRouter
     studio: Studio

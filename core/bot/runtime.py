@@ -295,10 +295,12 @@ class Runtime(Rooms):
         self.hub.subscribe(SessionStarted, self._learn_voices, owner=self)
 
     def _open_hearing(self, ground: Ground) -> None:
+        from core.bot.hearing_openers import open_missed, open_spoken_commands
         from core.bot.hearing_session import HearingParts
         from core.bot.openers import create_hearing, open_captions, open_live_transcripts, open_voice_hearing
 
         self.hearing = create_hearing(ground, self.transcriber)
+        self.spoken = open_spoken_commands(self, ground)
         parts = HearingParts(
             self.config.hearing,
             self.hearing,
@@ -307,12 +309,14 @@ class Runtime(Rooms):
             self.privacy.consent,
             self.hub,
             self.clock,
+            self.spoken,
         )
         self.live_transcripts = open_live_transcripts(
             ground, self.transcripts, self.recordings, self.hearing, self.voice, self.privacy
         )
         self.voice_hearing = open_voice_hearing(ground, parts, self.voice)
         self.captions = open_captions(ground, self.voice_hearing)
+        self.missed = open_missed(self, ground)
 
     def _open_routers(self, ground: Ground) -> None:
         """What Discord tells goes to the rooms, and to the cogs that are loaded."""

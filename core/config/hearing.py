@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core.config.section import VARIABLE, Section, Snowflake
 
 HearingEngineName = Literal["embedded", "whisper", "openai", "wyoming", "off"]
+CommandName = Literal["leave", "stop", "skip", "louder", "quieter", "record", "stop_recording", "who", "missed"]
+COMMANDS: tuple[CommandName, ...] = get_args(CommandName)
+Phrase = Annotated[str, Field(min_length=2, max_length=60, pattern=r"\w")]
 _LANGUAGE = r"^(auto|[a-z]{2,3})$"
 
 
@@ -77,6 +80,36 @@ class TranscriptsSection(Section):
     )
 
 
+class CommandsSection(Section):
+    """`[hearing.commands]`: what people say to the bot as commands, behind its name; beside the English phrases."""
+
+    enabled: bool = Field(default=True, description="Whether people may command the bot by voice.")
+    leave: list[Phrase] = Field(default_factory=list[str], description="Other phrases for “leave”, in any language.")
+    stop: list[Phrase] = Field(default_factory=list[str], description="For “stop”.")
+    skip: list[Phrase] = Field(default_factory=list[str], description="For “skip”.")
+    louder: list[Phrase] = Field(default_factory=list[str], description="For “louder”.")
+    quieter: list[Phrase] = Field(default_factory=list[str], description="For “quieter”.")
+    record: list[Phrase] = Field(default_factory=list[str], description="For “record”.")
+    stop_recording: list[Phrase] = Field(default_factory=list[str], description="For “stop recording”.")
+    who: list[Phrase] = Field(default_factory=list[str], description="For “who is here”.")
+    missed: list[Phrase] = Field(default_factory=list[str], description="For “what did I miss”.")
+
+    @property
+    def phrases(self) -> dict[CommandName, list[str]]:
+        """The phrases of each command."""
+        return {name: getattr(self, name) for name in COMMANDS}
+
+    @model_validator(mode="after")
+    def _each_means_one_thing(self) -> Self:
+        meanings: dict[str, str] = {}
+        for name in COMMANDS:
+            for phrase in self.phrases[name]:
+                other = meanings.setdefault(" ".join(phrase.casefold().split()), name)
+                if other != name:
+                    raise ValueError(f"“{phrase}” stands for {other} and for {name}: a phrase means one thing")
+        return self
+
+
 class HearingSection(Section):
     """How what is said becomes text, and when the bot answers it."""
 
@@ -126,3 +159,4 @@ class HearingSection(Section):
     openai: OpenAIHearingSection = OpenAIHearingSection()
     wyoming: WyomingHearingSection = WyomingHearingSection()
     transcripts: TranscriptsSection = TranscriptsSection()
+    commands: CommandsSection = CommandsSection()

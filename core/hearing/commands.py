@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from core.hearing.addressed import after_name, called_aside, without_first_word
 from core.hearing.sounds_like import folded_words, sounds
@@ -16,7 +16,7 @@ from core.hearing.sounds_like import folded_words, sounds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-CommandName = Literal["leave", "stop", "skip", "louder", "quieter", "record", "stop_recording", "who", "missed"]
+    from core.config.hearing import CommandName
 
 PHRASES: dict[CommandName, tuple[str, ...]] = {
     "leave": ("leave", "leave us", "leave the channel", "leave the call", "go away"),

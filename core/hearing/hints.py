@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from core.hearing.addressed import without_first_word
 from core.hearing.sounds_like import WORD, folded, folded_words, sounds
 
 if TYPE_CHECKING:
@@ -60,6 +61,15 @@ def merged(plain: Transcription, hinted: Transcription, bias: Bias) -> Transcrip
     heard = folded_words(text)
     segments = tuple(_named(segment, heard, names) for segment in plain.segments)
     return replace(plain, segments=segments, hinted=text)
+
+
+def with_rest(hint: str, plain: str, bias: Bias) -> str:
+    """A hinted text that has nothing in it but the name, with what follows the name in the plain one: “Parley, leave”."""
+    words = folded_words(hint)
+    if not words or set(words) != set(folded_words(bias.wake)):
+        return hint
+    rest = without_first_word(plain)
+    return f"{bias.wake}, {rest}" if rest else hint
 
 
 def _named(segment: Segment, heard: list[str], names: dict[str, str]) -> Segment:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from core.errors import HearingError
-from core.hearing.hints import merged, needs_plain, prompt_names
+from core.hearing.hints import merged, needs_plain, prompt_names, with_rest
 from core.hearing.made_up import keep_real, sure_hint
 from core.hearing.stretches import StretchFinder
 from core.hearing.text import Segment, Transcription, Word
@@ -122,7 +122,7 @@ def _hear_stretch(spec: ModelSpec, stretch: Stretch, options: HearingOptions) ->
         heard = replace(hinted, hinted=hinted.text)
     real = keep_real(heard, stretch.speech_s)
     if heard.hinted and not real.hinted:  # the words are unsure without the hint, and may be sure with it
-        real = replace(real, hinted=sure_hint(hinted, stretch.speech_s))
+        real = replace(real, hinted=with_rest(sure_hint(hinted, stretch.speech_s), heard.text, options.bias))
     return real.moved(stretch.start_s)
 
 
