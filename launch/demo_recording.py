@@ -33,7 +33,7 @@ REACH_S = 0.3  # how far from its place a person's speech is looked for
 FINISHED_S = 20.0
 FOLDER = "recordings"
 WORDS = (
-    ("Ada", "I have brought a lemon cake, and there is enough for everybody."),
+    ("Ada", "We have seven apples and three oranges on the table."),
     ("Bob", "Then I will make the tea."),
 )
 

@@ -73,7 +73,7 @@ def assert_heard(out: Path, report: dict) -> None:
     assert (out / report["transcript"]).read_text(encoding="utf-8") == report["transcript_text"]
     lines = report["transcript_text"].lower().splitlines()
     assert [re.search(r"\] (\w+):", line)[1] for line in lines] == ["ada", "bob"]
-    assert "cake" in lines[0] and "tea" in lines[1]
+    assert "apples" in lines[0] and "tea" in lines[1]
 
 
 def assert_recorded(folder: Path, report: dict) -> None:
