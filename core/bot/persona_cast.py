@@ -86,6 +86,10 @@ class Cast:
             _log.warning("the character %r of %s is gone; the bot is itself there", id_, place or "direct messages")
         return sheet
 
+    def played(self, character_id: str, guild_id: int | None) -> Sheet | None:
+        """The character of this id, if it may play on that server: the active one, or another that has a part of its own."""
+        return self._shelf.find(character_id, guild_id) if character_id else None
+
     @property
     def places(self) -> list[int]:
         """The servers that chose something, and 0 for direct messages."""

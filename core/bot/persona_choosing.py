@@ -39,17 +39,24 @@ async def use(persona: Persona, guild_id: int | None, name: str, person: str) ->
     if name.casefold() == CONFIGURED:
         await persona.cast.forget(guild_id)
         active = persona.cast.active(guild_id)
-        return AS_CONFIGURED.format(where=where, name=shown(active.name) if active else "myself")
+        told = AS_CONFIGURED.format(where=where, name=shown(active.name) if active else "myself")
+        return _with_picture(persona, guild_id, told)
     if name.casefold() == NOBODY:
         await persona.cast.choose(guild_id, None)
-        return MYSELF.format(where=where)
+        return _with_picture(persona, guild_id, MYSELF.format(where=where))
     await persona.shelf.look(guild_id)
     sheet = persona.shelf.named(name, guild_id)
     await persona.cast.choose(guild_id, sheet)
     greeting = prompts.filled(sheet.table.greeting, sheet.name, person)
     lines = [NOW.format(name=shown(sheet.name), where=where), shown_text(greeting, 1200) if greeting else ""]
     lines += [shown(trouble, 300) for trouble in persona.cast.troubles(sheet)]
-    return "\n".join(line for line in lines if line)
+    return _with_picture(persona, guild_id, "\n".join(line for line in lines if line))
+
+
+def _with_picture(persona: Persona, guild_id: int | None, told: str) -> str:
+    """What was told, and what the picture waits for, if it has to."""
+    waits = persona.pictures.foretold(guild_id) if guild_id is not None else ""
+    return f"{told}\n-# {waits[:1].upper()}{waits[1:]}." if waits else told
 
 
 def mood(persona: Persona, guild_id: int | None, name: str | None, *, by_nature: bool = False) -> str:

@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 LONGEST = 32  # characters of a nickname
 EDIT_S = 20.0
+NO_RIGHT = "I need the permission “Change Nickname” to put my mood behind my name."
 
 
 class MoodInName:
@@ -76,6 +77,14 @@ class MoodInName:
         """Change nothing more."""
         self._hub.drop(self)
         await self._tasks.cancel_all()
+
+    def told(self, guild_id: int) -> str:
+        """Why a mood that is to stand behind the name does not, as a sentence; empty if nothing is in its way."""
+        guild = self._bot.get_guild(guild_id)
+        wanted = self._wanted(guild_id) != self._book.of(guild_id).emoji
+        if not wanted or guild is None or guild.me.guild_permissions.change_nickname:
+            return ""
+        return NO_RIGHT
 
     async def _make_up(self) -> None:
         for guild in self._bot.guilds:

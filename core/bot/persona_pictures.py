@@ -117,6 +117,19 @@ class ProfilePictures:
         """Why a server does not see the picture that it is to see, in words; empty if it does."""
         if not self._section.enabled or not self._tasks.running(f"server {guild_id}"):
             return REFUSED.format(reason=self._failed[guild_id][1]) if guild_id in self._failed else ""
+        return self._hindrance(guild_id)
+
+    def foretold(self, guild_id: int) -> str:
+        """The same for a character that was chosen just now: what its picture will wait for; empty if nothing is to be waited for."""
+        sheet = self._cast.active(guild_id)
+        has_picture = sheet is not None and (
+            sheet.picture is not None or any(each.avatar for each in sheet.table.moods)
+        )
+        if not self._section.enabled or not (has_picture or self._book.of(guild_id).picture):
+            return ""
+        return self._hindrance(guild_id)
+
+    def _hindrance(self, guild_id: int) -> str:
         if self._locked(guild_id):
             return LOCKED
         left_s = pace.wait_s(self._book.of(guild_id).changes, self._clock.now())

@@ -35,6 +35,7 @@ def told(rooms: Rooms, guild_id: int, observed: Sequence[int]) -> str:
     lines += _mood(rooms, guild_id)
     if picture := persona.pictures.told(guild_id):
         lines.append(PICTURE.format(told=shown(picture, 300)))
+    lines += [sentence] if (sentence := persona.nickname.told(guild_id)) else []
     lines.append(observed_channels(observed[:MOST_CHANNELS]))
     for others in persona.also_told:
         lines += others(guild_id)

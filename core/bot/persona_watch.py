@@ -107,8 +107,8 @@ class MoodWatch:
         """Let what was said to a character move it. Who refused to be observed moves nothing."""
         turn = next((turn for turn in reversed(self._conversation.recent) if turn.id == event.turn_id), None)
         place = event.guild_id or None
-        sheet = self._cast.active(place)
-        if turn is None or turn.aloud or sheet is None or event.character_id != sheet.id:
+        sheet = self._cast.played(event.character_id, place)  # whoever answered: also a second self
+        if turn is None or turn.aloud or sheet is None:
             return
         words = [
             turn.prompt.said_by(user_id)

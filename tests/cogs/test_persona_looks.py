@@ -9,6 +9,7 @@ from PIL import Image
 
 from core.bot import persona_pictures
 from core.persona import pace
+from loopback.world.permissions import Permission
 from tests.attacks.two_servers import TwoServers
 from tests.cogs.test_persona_cog import COGS, plainly
 from tests.conftest import ManualClock
@@ -129,7 +130,8 @@ async def test_a_picture_is_locked_in_a_session_and_made_up_afterwards_once(scen
     admin = await start()
     await admin.join(scene.voice)
     await scene.run(admin, "voice join")
-    await scene.run(admin, "persona use", character="nyx")
+    told = plainly(await scene.run(admin, "persona use", character="nyx"))
+    assert told.endswith("-# The picture stays as it is during the session, and changes afterwards.")
     for mood in ("cross", "merry"):
         await scene.run(admin, "persona mood", mood=mood)
         await waits(scene)
@@ -239,6 +241,14 @@ async def test_a_mood_stands_behind_the_name_where_that_is_wanted_rarely_and_nev
     await scene.time.advance(2000)
     await scene.run(admin, "persona use", character="none")
     await scene.until(lambda: me.nick == "Captain")
+    scene.strip_bot()
+    everyone = scene.guild.roles[scene.guild.id]
+    scene.world.edit_role(scene.guild, everyone, permissions=everyone.permissions & ~Permission.CHANGE_NICKNAME)
+    await scene.until(lambda: not scene.bot.get_guild(scene.guild.id).me.guild_permissions.change_nickname)
+    await scene.run(admin, "persona use", character="nyx")
+    await scene.time.advance(2000)
+    assert me.nick == "Captain"
+    assert "I need the permission “Change Nickname”" in await scene.run(admin, "persona status")
 
 
 async def test_the_mood_is_on_the_line_below_the_name_and_in_both_statuses(scene, start):
