@@ -59,6 +59,9 @@ class ArgumentsSection(Section):
     rest_s: float = Field(
         default=1800, ge=0, le=7 * 86400, description="How long none begins by itself after one, a channel."
     )
+    again_s: float = Field(
+        default=60, ge=0, le=86400, description="How long nobody on a server may ask for another one after one."
+    )
     characters_per_s: float = Field(default=14, ge=0, le=1000, description="How fast the two type; 0 does not pause.")
     longest_pause_s: float = Field(default=12, ge=0, le=120, description="No line takes longer to be typed.")
     max_tokens: int = Field(default=160, ge=20, le=2000, description="Tokens of one line at most.")

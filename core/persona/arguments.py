@@ -34,6 +34,7 @@ TYPING_S = 8.0  # Discord shows somebody as typing for ten
 CHANNELS_KEPT = 500  # whose heat is remembered
 
 ALREADY = "We are arguing in {place} already; anybody ends it with `/persona stop`."
+TOO_SOON = "We have argued just now. Ask again in {left_s:.0f} s."
 STOPPED_BEFORE = "It was stopped before it began."
 NO_TOPIC = "Give us something to argue about: there is nothing in that topic."
 
@@ -128,6 +129,7 @@ class Arguments:
         self._running: dict[int, Argument] = {}
         self._heats: dict[int, Heat] = {}
         self._rested: dict[int, float] = {}
+        self._free_at_s: dict[int, float] = {}  # by server, when somebody may ask for one again
         self._tasks = Tasks("arguments")
 
     # Starting and stopping --------------------------------------------------------------------------------------------
@@ -150,7 +152,7 @@ class Arguments:
         argument.topic = topic_of(argument.topic)
         if not any(character.isalnum() for character in argument.topic):
             raise ParleyError(NO_TOPIC)
-        self._require_free(argument.guild_id)
+        self._require_free(argument)
         refused = self.refusal(argument.occasion)
         if refused is not None:
             raise refused
@@ -258,6 +260,7 @@ class Arguments:
         finally:
             self._leave(argument)
             self.rest(argument.channel_id)
+            self._free_at_s[argument.guild_id] = self._clock.monotonic() + self._section.again_s
             if argument.said and self._ended is not None:
                 await asyncio.shield(self._tasks.start(self._ended(argument)))
 
@@ -305,10 +308,13 @@ class Arguments:
             if pause_s > 0:
                 await argument.scene.typing()
 
-    def _require_free(self, guild_id: int) -> None:
-        running = self._running.get(guild_id)
+    def _require_free(self, argument: Argument) -> None:
+        running = self._running.get(argument.guild_id)
         if running is not None:
             raise ParleyError(ALREADY.format(place=f"<#{running.channel_id}>"))
+        left_s = self._free_at_s.get(argument.guild_id, 0.0) - self._clock.monotonic()
+        if argument.asked and left_s > 0:
+            raise ParleyError(TOO_SOON.format(left_s=max(1.0, left_s)))
 
     def _leave(self, argument: Argument) -> None:
         if self._running.get(argument.guild_id) is argument:

@@ -15,7 +15,7 @@ from loopback.services.png import png
 from loopback.world.permissions import Permission
 
 COGS = ("cogs.voice", "cogs.prompt", "cogs.lockdown", "cogs.persona")
-QUICK = {"characters_per_s": 0, "lines": 3}
+QUICK = {"characters_per_s": 0, "lines": 3, "again_s": 0}
 LINES = ("Tea is only hot leaves.", "Tea is a pause in a cup.", "A pause? I call it a delay. You win.")
 
 
@@ -248,6 +248,14 @@ async def test_words_of_somebody_who_refuses_to_be_observed_start_nothing(scene)
     await asyncio.sleep(0.1)
     assert said(scene) == [("parley", "A calm answer.")]
     assert scene.runtime.persona.arguments.arguments.heat(scene.text.id) == 0
+
+
+async def test_one_after_the_other_is_refused_for_a_while_so_that_nobody_spends_the_days_tokens(scene):
+    await scene.start(cogs=COGS, persona=quick(again_s=60, lines=2))
+    ada = await scene.person()
+    await argue(scene, ada)
+    assert await argue(scene, ada) in [arguments.TOO_SOON.format(left_s=left_s) for left_s in (59, 60)]
+    assert len(said(scene)) == 2
 
 
 async def test_the_days_budget_stops_it(scene):

@@ -24,7 +24,7 @@ COGS = ("cogs.voice", "cogs.prompt", "cogs.recordings", "cogs.persona", "cogs.sc
 PERSONA = {
     "profiles": {"every": 5},
     "joining_in": {"every": 2, "min_interval_s": 0},
-    "arguments": {"lines": 2, "characters_per_s": 0},
+    "arguments": {"lines": 2, "characters_per_s": 0, "again_s": 0},
     "autonomous": {"quiet_after_min": 60, "quiet_hours": ""},
 }
 NYX = 'name = "Nyx"\ndescription = "A cat."\n'
