@@ -95,7 +95,10 @@ class CardDesk:
         except discord.HTTPException as error:
             raise PersonaError(GONE) from error
         owner = Owner(guild_id, user_id)
-        card = await self._run(owner, read_card, data, limit, "card")
+        try:
+            card = await self._run(owner, read_card, data, limit, "card")
+        except PersonaError as error:  # what is wrong is told in words of the card's
+            raise PersonaError(shown_text(error.sentence, 600)) from error
         picture, notes = None, list(card.notes)
         if card.has_picture:
             try:

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from core.errors import PersonaError, StoreError
-from core.names import plain
+from core.names import shown
 from core.persona import moods
 from core.persona.feelings import felt
 from core.persona.moods import MoodState
@@ -86,8 +86,8 @@ class MoodKeeper:
         wanted = None if name is None else name.strip().casefold()
         mood = next((mood for mood in sheet.table.moods if mood.name.casefold() == wanted), None)
         if name is not None and mood is None:
-            known = ", ".join(each.name for each in sheet.table.moods) or "none"
-            raise PersonaError(f"{sheet.name} has no mood “{plain(name, 40)}”. Its moods are: {known}.")
+            known = ", ".join(shown(each.name) for each in sheet.table.moods) or "none"
+            raise PersonaError(f"{shown(sheet.name)} has no mood “{shown(name, 40)}”. Its moods are: {known}.")
         found = moods.chosen(sheet.table.moods, self._clock.now(), mood.name if mood else None)
         self._put((guild_id or 0, sheet.id), found)
         return self.now(guild_id, sheet)
@@ -122,10 +122,14 @@ class MoodKeeper:
             key = guild_id, character_id
             state = self._states[key]
             self._unwritten.discard(key)
+            written = False
             try:
                 await self._repository.save_mood(guild_id, character_id, StoredMood(dict(state.pushes), state.at))
+                written = True
             except StoreError:
                 _log.warning("a mood could not be written", exc_info=True)
-                self._unwritten.add(key)
                 return False
+            finally:
+                if not written:  # also when the bot closes in the middle of it: `close` writes it then
+                    self._unwritten.add(key)
         return True

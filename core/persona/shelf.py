@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from core.errors import ParleyError, PersonaError, WorkerError
-from core.names import plain
+from core.names import plain, shown
 from core.persona.files import ReadFile, find_files, read_toml, stamp_of
 from core.persona.imports import read_kept
 from core.persona.sheet import Sheet
@@ -95,10 +95,10 @@ class Shelf:
         if len(found) == 1:
             return found[0]
         if found:
-            ids = ", ".join(plain(sheet.id, 40) for sheet in found[:20])
+            ids = ", ".join(shown(sheet.id, 40) for sheet in found[:20])
             raise PersonaError(f"Several characters are called that. Name one by its id: {ids}.")
-        known = ", ".join(plain(sheet.id, 40) for sheet in sheets[:20]) or "none yet"
-        raise PersonaError(f"There is no character “{plain(name, 40)}”. There are: {known}.")
+        known = ", ".join(shown(sheet.id, 40) for sheet in sheets[:20]) or "none yet"
+        raise PersonaError(f"There is no character “{shown(name, 40)}”. There are: {known}.")
 
     async def _look_into(self, folder: Path, guild_id: int | None) -> None:
         before = self._files.get(guild_id, {})
