@@ -25,6 +25,7 @@ def arguments(cog: ParleyCog) -> None:
     cog.subscribe(FeatureLocked, room.locked)
     cog.subscribe(TurnEnded, room.turn_ended)
     cog.until_unload(cog.runtime.conversation.advise_with(room))
+    cog.until_unload(cog.runtime.intake.speak_to(room.second.called))
     for name in ("on_guild_channel_delete", "on_thread_delete"):
         cog.until_unload(cog.runtime.listen(name, room.channel_gone))
     cog.until_unload(cog.runtime.listen("on_guild_remove", room.server_left))

@@ -13,7 +13,7 @@ from core.conversation.people import GatheredPrompts
 from core.conversation.written import Written
 from core.errors import ParleyError
 from core.handles import Handle
-from core.hearing.addressed import is_for_bot, names_it
+from core.hearing.addressed import after_name, is_for_bot, names_it
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -103,6 +103,7 @@ class Intake:
         self._refused: dict[int, tuple[str, float]] = {}  # by channel, what was last said of a prompt, and when
         self._answerers: list[Answerer] = []
         self._names: list[Names] = []
+        self._first_names: list[Names] = []
         self.people = GatheredPrompts(self._gather)
 
     async def open(self) -> None:
@@ -144,6 +145,9 @@ class Intake:
         called = [name for names in self._names for name in names(asked.prompt.guild_id)]
         if asked.kind == "heard":
             lines = asked.prompt.spoken
+            first = [name for names in self._first_names for name in names(asked.prompt.guild_id)]
+            if self._hearing.answer == "addressed" and any(after_name(line.text, first) is not None for line in lines):
+                return True
             return is_for_bot(lines, self._hearing.answer, (*self.wake_names, *called), alone=asked.alone)
         if asked.prompt.guild_id is None:
             return self._section.direct_messages
@@ -212,6 +216,11 @@ class Intake:
         """Be called on a server (None: in direct messages) by `names(guild_id)` too, like a mention, until the handle is ended."""
         self._names.append(names)
         return Handle(lambda: self._names.remove(names), "names by which the bot is called")
+
+    def speak_to(self, names: Names) -> Handle:
+        """Be spoken to by a name that something said begins with, until the handle is ended; what is written is not."""
+        self._first_names.append(names)
+        return Handle(lambda: self._first_names.remove(names), "names that something said begins with")
 
     # Taking up --------------------------------------------------------------------------------------------------------
 

@@ -266,6 +266,20 @@ async def test_the_days_budget_stops_it(scene):
     assert scene.world.webhooks == {}, "nothing is made for what cannot be"
 
 
+async def test_an_administrators_lock_ends_it_on_that_server_before_the_next_line(scene):
+    await scene.start(cogs=COGS, persona=quick(characters_per_s=1, longest_pause_s=1))
+    admin = await scene.person("Root", roles=[scene.admin_role])
+    script(scene)
+    await scene.run(admin, "persona argue", topic="tea")
+    await admin.wait_for_message(scene.text, lambda found: found.webhook is not None)
+    await scene.run(admin, "lockdown feature", name=arguments.FEATURE)
+    await over(scene)
+    assert len(said(scene)) <= 2
+    before = len(said(scene))
+    assert "by an administrator" in await scene.run(admin, "persona argue", topic="tea")
+    assert len(said(scene)) == before
+
+
 async def test_a_deleted_channel_ends_it_without_a_word_elsewhere(scene):
     await scene.start(cogs=COGS, persona=quick(characters_per_s=1, longest_pause_s=30))
     ada = await scene.person()

@@ -152,6 +152,23 @@ async def test_other_names_call_it_on_their_server_alone_written_and_said_as_who
     assert named.decide(written("Mira?", **elsewhere)).verdict == "ignore"
 
 
+async def test_by_some_names_it_is_only_spoken_to_and_only_at_the_beginning(clock) -> None:
+    named = intake(session=True, clock=clock)
+    handle = named.speak_to(lambda guild_id: ("Nemesis",) if guild_id == GUILD else ())
+    for text, verdict in (
+        ("Nemesis, will it rain?", "answer"),
+        ("hey nemesis will it rain", "answer"),
+        ("My nemesis, the rain.", "ignore"),
+    ):
+        assert named.decide(heard((BO, "Hm."), (ADA, text))).verdict == verdict, text
+        assert named.decide(written(text, channel=OTHER + 1)).verdict == "ignore"
+    handle.end()
+    assert named.decide(heard((ADA, "Nemesis, will it rain?"))).verdict == "ignore"
+    deaf = intake(session=True, hearing={"answer": "never"}, clock=clock)
+    deaf.speak_to(lambda _: ("Nemesis",))
+    assert deaf.decide(heard((ADA, "Nemesis, will it rain?"))).verdict == "ignore"
+
+
 async def test_of_what_several_say_only_those_who_may_ask_are_answered(clock) -> None:
     rules = intake(session=True, prompt={"block_users": [BO]}, hearing={"answer": "always"}, clock=clock)
     asked = heard((BO, "Say something rude."), (BOT, "Beep."), (ADA, "What time is it?"), bots=(BOT,))
