@@ -9,10 +9,9 @@ from core.machine.lane import Owner
 if TYPE_CHECKING:
     from core.bot.music import Music
     from core.bot.openers import Ground
-    from core.bot.voice_hearing import VoiceHearing
+    from core.bot.rooms import Rooms
     from core.fetch import Fetcher
     from core.machine.workers import Workers
-    from core.voice.service import VoiceService
 
 
 def open_music(ground: Ground, workers: Workers, fetcher: Fetcher) -> Music:
@@ -46,12 +45,23 @@ def open_music(ground: Ground, workers: Workers, fetcher: Fetcher) -> Music:
     return music
 
 
-def watch_music(ground: Ground, music: Music, voice: VoiceService, hearing: VoiceHearing) -> None:
-    """Let music mind the people around it, and the ends of sessions."""
+async def watch_music(rooms: Rooms, ground: Ground) -> None:
+    """Let music mind the people around it and the ends of sessions, and remember its queues."""
     from core.bot.music_company import MusicCompany
+    from core.bot.music_memory import MusicMemory
     from core.events import SessionEnded
+    from core.store.music import MusicRepository
 
-    company = MusicCompany(ground.config.music, voice, ground.hub, hearing.hears)
+    music, voice, hearing = rooms.music, rooms.voice, rooms.voice_hearing
+    enabled = ground.config.music.resume_queue
+    memory = MusicMemory(
+        music, voice, MusicRepository(rooms.store), hub=ground.hub, clock=ground.clock, enabled=enabled
+    )
+    rooms.privacy.register("queues of music", memory)
+    ground.closing.close_later("music's memory", memory.close)
+    await memory.open()
+
+    company = MusicCompany(ground.config.music, voice, ground.hub, lambda session: hearing.hears(session))
     ground.closing.close_later("music's company", company.close)
 
     async def ended(event: SessionEnded) -> None:

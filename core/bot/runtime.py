@@ -249,7 +249,7 @@ class Runtime(Rooms):
         self.voice = openers.open_voice(ground, self.bot, self.settings, self.lockdown, self.music)
         self._open_conversation(ground)
         self._open_hearing(ground)
-        watch_music(ground, self.music, self.voice, self.voice_hearing)
+        await watch_music(self, ground)
         await self.intake.open()
         self._open_routers(ground)
         self.occasions = await open_occasions(self, ground, servers=lambda: len(self.bot.guilds))

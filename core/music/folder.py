@@ -25,7 +25,7 @@ class SoundsFolder:
 
     def __init__(self, path: Path, now: Callable[[], float] = time.monotonic) -> None:
         """Nothing is looked at yet."""
-        self._path = path
+        self.path = path
         self._now = now
         self._names: list[str] = []
         self._seen_s = float("-inf")
@@ -35,13 +35,13 @@ class SoundsFolder:
         now = self._now()
         if now - self._seen_s > FRESH_S:
             self._seen_s = now
-            self._names = await asyncio.to_thread(_list, self._path)
+            self._names = await asyncio.to_thread(_list, self.path)
         wanted = partial.casefold()
         return [name for name in self._names if wanted in name.casefold() and len(name) <= NAME_LIMIT][:count]
 
     async def names(self) -> list[str]:
         """Names of its files, as it is now."""
-        return await asyncio.to_thread(_list, self._path)
+        return await asyncio.to_thread(_list, self.path)
 
     async def find(self, name: str) -> Path:
         """The path of a file.
@@ -53,7 +53,7 @@ class SoundsFolder:
         if name not in names:
             known = KNOWN.format(names=", ".join(term(each) for each in names[:10])) if names else EMPTY
             raise AudioError(NO_SUCH.format(known=known))
-        return self._path / name
+        return self.path / name
 
 
 def _list(folder: Path) -> list[str]:
