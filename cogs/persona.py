@@ -15,6 +15,7 @@ from discord import app_commands
 from core.bot import persona_choosing, persona_importing, persona_status, persona_taking_part, persona_words
 from core.bot.cog import ParleyCog, require_owner, subcommand
 from core.bot.people_desk import PeopleDesk
+from core.bot.persona_arguments import require_writer
 from core.bot.persona_cards import BUTTON_OWNER
 from core.bot.replies import answer, tell_error
 from core.errors import ParleyError
@@ -160,6 +161,7 @@ class PersonaCog(ParleyCog, name="Persona"):
         """Start an argument, unless a session or an administrator stands against it."""
         if not await self.runtime.lockdown.allows(ARGUMENT, interaction):
             return
+        require_writer(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         told = await self.runtime.persona.arguments.argue(interaction.channel, topic, interaction.user.id)
         await answer(interaction, told)

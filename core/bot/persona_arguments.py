@@ -45,6 +45,7 @@ STOPPED = "We stop arguing."
 NOTHING = "Nobody is arguing here."
 SAME = "I am {name} here already, and cannot argue with myself: name another in [persona.arguments] second."
 NOT_HERE = "I cannot argue here: this is no text channel of a server."
+NO_WRITER = "You may not write in this channel, so we do not argue in it for you."
 NOT_ALLOWED = "I may not write in {channel}: there I need the permissions “View Channel” and “Send Messages”."
 UNSENT = "Discord did not take my line."
 LATEST_KEPT = 200  # prompts whose turns are under way
@@ -286,6 +287,18 @@ def side(character: Character) -> Side:
     """One of the two, as it feels at the moment."""
     feels = character.mood.told if character.mood is not None else ""
     return Side(character, "\n".join(part for part in (character.instruction, feels) if part))
+
+
+def require_writer(interaction: discord.Interaction) -> None:
+    """Let only those start something here who may write here: in a channel for announcements a command is no way around that.
+
+    Raises:
+        ParleyError: They may not.
+    """
+    granted = interaction.permissions
+    thread = isinstance(interaction.channel, discord.Thread)
+    if not (granted.send_messages_in_threads if thread else granted.send_messages):
+        raise ParleyError(NO_WRITER)
 
 
 def _of_server(channel: object) -> discord.abc.GuildChannel | discord.Thread:

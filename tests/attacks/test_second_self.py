@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from core.bot import persona_arguments
 from core.persona import arguments
 from core.redaction import RedactingFilter
+from loopback.world.permissions import Permission
 from tests.cogs.test_arguments import COGS, argue, quick, said, script
 
 HOSTILE = (
@@ -144,3 +146,16 @@ async def test_a_model_that_hangs_holds_nothing_up(scene):
     await scene.until(lambda: not room._tasks)
     assert room.running(scene.guild.id) is None
     assert arguments.FEATURE in str(scene.runtime.lockdown.features)
+
+
+async def test_who_may_not_write_in_a_channel_lets_nobody_argue_in_it(scene):
+    await scene.start(cogs=COGS, persona=quick())
+    news = scene.world.add_text_channel(scene.guild, "news")
+    everyone = scene.guild.everyone
+    scene.world.set_overwrite(news, everyone, deny=Permission.SEND_MESSAGES | Permission.SEND_MESSAGES_IN_THREADS)
+    await scene.until(lambda: scene.bot.get_channel(news.id) is not None)
+    ada = await scene.person()
+    interaction = await ada.slash(news, "persona argue", topic="tea")
+    assert (await interaction.answered()).content == persona_arguments.NO_WRITER
+    assert said(scene, news) == []
+    assert scene.world.webhooks == {}
