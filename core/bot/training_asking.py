@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from core.llm.messages import Role
     from core.llm.models import Models
     from core.lockdown.service import Lockdown
-    from core.store.training_answers import Line
+    from core.store.training_values import Line
 
 TRAINING = "training"  # the feature that gives way
 LOOK_S = 0.5

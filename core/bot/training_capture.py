@@ -9,7 +9,7 @@ import discord
 
 from core.bot.training_panel import THUMBS, thumbs_view
 from core.errors import StoreError
-from core.store.training_answers import Answer, Line
+from core.store.training_values import Answer, Line
 
 if TYPE_CHECKING:
     from core.conversation.service import Conversation

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from core.bot.runtime import Runtime
-    from core.store.training_sets import TrainingSet
+    from core.store.training_values import TrainingSet
     from core.training.checks import Format
 
 _log = logging.getLogger(__name__)

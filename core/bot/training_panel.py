@@ -9,7 +9,7 @@ import discord
 from core.bot.interactions import BUTTONS, written
 
 if TYPE_CHECKING:
-    from core.store.training_answers import Answer
+    from core.store.training_values import Answer
     from core.training.judging import Thumb
 
 OWNER = "trainer"  # of the buttons

@@ -13,7 +13,7 @@ from core.errors import TrainingError
 
 if TYPE_CHECKING:
     from core.bot.runtime import Runtime
-    from core.store.training_answers import Answer
+    from core.store.training_values import Answer
 
 NOT_YOURS = "You need the permission “Manage Server” for this, or a role that `[trainer] roles` names."
 NOT_HERE = "This works in a server only."

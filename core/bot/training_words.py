@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from core.store.training_records import Instruction
-    from core.store.training_sets import Example
+    from core.store.training_values import Example
     from core.training.sets import Overview
 
 CREATED = "The data set {name} is made: what people judge from now on goes into it."

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, false, func, or_, select
 
 from core.store.training_rows import AnswerMessageRow, AnswerPersonRow, AnswerRow
+from core.store.training_values import Answer, Line
 from core.surrogates import mended
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
@@ -24,20 +24,6 @@ if TYPE_CHECKING:
 _AT_ONCE = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One message of a prompt; `name` is who said it, where that is known."""
-
-    role: str
-    content: str
-    name: str = ""
-
-    def to_json(self) -> dict[str, str]:
-        """As it is kept."""
-        told = {"role": self.role, "content": self.content}
-        return told | {"name": self.name} if self.name else told
-
-
 def lines_to_text(lines: Iterable[Line]) -> str:
     """A prompt as JSON."""
     return mended(json.dumps([line.to_json() for line in lines], ensure_ascii=False))
@@ -47,25 +33,6 @@ def lines_of_text(text: str) -> tuple[Line, ...]:
     """A prompt from its JSON."""
     kept: list[dict[str, Any]] = json.loads(text)
     return tuple(Line(each["role"], each["content"], each.get("name", "")) for each in kept)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer: the prompt that made it, how the model was asked, what came, and whose words the prompt holds."""
-
-    guild_id: int
-    channel_id: int
-    conversation: str
-    turn_id: str
-    messages: tuple[Line, ...]
-    reply: str
-    route: str
-    model: str
-    temperature: float | None
-    at: datetime
-    people: Mapping[int, str] = field(default_factory=dict[int, str])
-    message_ids: tuple[int, ...] = ()
-    id: int = 0
 
 
 class AnswersRepository:

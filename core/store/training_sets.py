@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import delete, func, select, update
 
 from core.store.training_answers import cleaned_lines, holding, lines_of_text, lines_to_text, parts_of
 from core.store.training_rows import ExamplePersonRow, ExampleRow, TrainingSetRow
+from core.store.training_values import Example, PeopleOf, TrainingSet
 from core.surrogates import mended
 
 if TYPE_CHECKING:
@@ -19,56 +19,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from core.store.store import Store
-    from core.store.training_answers import Line
 
 _AT_ONCE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSet:
-    """A data set of a server. `selected`: what people judge goes into it."""
-
-    id: int
-    guild_id: int
-    name: str
-    made_by: int | None
-    made_at: datetime
-    archived_at: datetime | None = None
-    selected: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A prompt with a good answer (`chosen`), a bad one (`rejected`), or both; and where it comes from.
-
-    `conversation` names what it was said in: a split keeps that together. `people` are those whose words it holds.
-    """
-
-    guild_id: int
-    conversation: str
-    messages: tuple[Line, ...]
-    source: str
-    at: datetime
-    chosen: str | None = None
-    rejected: str | None = None
-    note: str = ""
-    answer_id: int | None = None
-    by_id: int | None = None
-    route: str = ""
-    model: str = ""
-    temperature: float | None = None
-    people: Mapping[int, str] = field(default_factory=dict[int, str])
-    id: int = 0
-    set_id: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PeopleOf:
-    """Whose words an example holds, without the words."""
-
-    id: int
-    guild_id: int
-    people: frozenset[int]
 
 
 class SetsRepository:

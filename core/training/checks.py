@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from core.store.training_answers import Line
-    from core.store.training_sets import Example
+    from core.store.training_values import Example, Line
 
     CountTokens = Callable[[str], int]
 

@@ -19,7 +19,7 @@ from core.training.split import split
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from core.store.training_sets import Example
+    from core.store.training_values import Example
     from core.training.checks import CountTokens, Format
 
 UNREADABLE = "What I made of that data set could not be read again, so it does not go out; the log says more."

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from core.store.training_answers import Line
-    from core.store.training_sets import Example
+    from core.store.training_values import Example, Line
     from core.training.checks import Format
 
 EXTENSIONS: dict[Format, str] = {"openai": "jsonl", "dpo": "jsonl", "trl": "jsonl", "kto": "jsonl", "csv": "csv"}

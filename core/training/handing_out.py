@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core.config.trainer import TrainerSection
     from core.machine.lane import Lane, Owner
     from core.store.training_records import TrainingJobsRepository
-    from core.store.training_sets import Example, TrainingSet
+    from core.store.training_values import Example, TrainingSet
     from core.training.checks import CountTokens, Format
     from core.training.judging import Judging
 

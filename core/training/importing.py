@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import TrainingError, WorkerDied, WorkerOverdue, WorkerOverMemory
 from core.names import plain
-from core.store.training_answers import Line
-from core.store.training_sets import Example
+from core.store.training_values import Example, Line
 from core.training.reading import ReadExample, read
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.config.trainer import TrainerSection
     from core.machine.lane import Lane, Owner
-    from core.store.training_sets import TrainingSet
+    from core.store.training_values import TrainingSet
     from core.training.sets import DataSets
 
 TOO_MUCH_WORK = "That file takes too much time or memory to read, so nothing was read from it."

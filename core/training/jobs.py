@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.config.trainer import TrainerSection
     from core.machine.lane import Owner
     from core.store.training_records import TrainingJobsRepository
-    from core.store.training_sets import TrainingSet
+    from core.store.training_values import TrainingSet
     from core.training.export import Made
     from core.training.handing_out import HandingOut
     from core.training.provider import Method, Provider

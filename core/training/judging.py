@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from core.errors import StoreError, TrainingError
-from core.store.training_sets import Example
+from core.store.training_values import Example
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from core.clock import Clock
     from core.config.trainer import TrainerSection
     from core.privacy.consent import Consent
-    from core.store.training_answers import Answer, AnswersRepository
+    from core.store.training_answers import AnswersRepository
     from core.store.training_sets import SetsRepository
+    from core.store.training_values import Answer
     from core.training.sets import DataSets
 
 _log = logging.getLogger(__name__)

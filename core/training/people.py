@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
     from core.clock import Clock
     from core.store.decisions import Decision
-    from core.store.training_answers import Answer, AnswersRepository, Line
+    from core.store.training_answers import AnswersRepository
     from core.store.training_records import TrainingHandout, TrainingJobsRepository
-    from core.store.training_sets import Example, SetsRepository
+    from core.store.training_sets import SetsRepository
+    from core.store.training_values import Answer, Example, Line
     from core.training.instructions import Instructions
     from core.training.judging import Judging
 

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from core.store.training_answers import Line
+from core.store.training_values import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from core.store.training_sets import Example
+    from core.store.training_values import Example
 
 SHORTEST_NAME = 2
 SHORTEST_FIRST_NAME = 3

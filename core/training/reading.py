@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from core.errors import TrainingError
 from core.names import shown
-from core.store.training_answers import Line
+from core.store.training_values import Line
 from core.training.checks import ROLES
 from core.training.formats import unguarded
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from core.clock import Clock
     from core.config.trainer import TrainerSection
-    from core.store.training_sets import Example, PeopleOf, SetsRepository, TrainingSet
+    from core.store.training_sets import SetsRepository
+    from core.store.training_values import Example, PeopleOf, TrainingSet
 
 FIRST = "corrections"  # what people judge goes there until somebody makes or selects another
 LONGEST_NAME = 60

@@ -11,7 +11,7 @@ from core.training.checks import answers, questions, same
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.store.training_sets import Example
+    from core.store.training_values import Example
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from core.errors import ModelError, ParleyError, TrainingError
-from core.store.training_answers import Line
+from core.store.training_values import Line
 from core.training.evaluation import is_exact, is_verdict, mean, nearness, preference, share, verdict_of
 from core.training.formats import guarded
 from core.training.sets import DataSets
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from core.config.trainer import TrainerSection
     from core.machine.lane import Owner
-    from core.store.training_sets import Example, TrainingSet
+    from core.store.training_values import Example, TrainingSet
     from core.training.evaluation import Verdict
     from core.training.handing_out import HandingOut
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import discord
 import pytest
+from discord.ext import commands
 
 from loopback.world.permissions import Permission
+from tests.cogs.test_reload_leaves_nothing import measured
 from tests.cogs.trainer_scene import MENU, TrainerScene, plain
 
 
@@ -258,6 +261,31 @@ async def test_menu_buttons_and_forms_go_on_after_the_cog_was_loaded_anew(scene,
     assert "is stored" in (await sent.answered()).content
     assert "stays as it is" in (await (await ada.press(reply, "👍")).answered()).content
     assert (await (await ada.message_menu(reply, MENU)).modal())["title"] == MENU
+
+
+async def test_loading_the_cog_anew_leaves_nothing_behind_and_unloading_it_takes_its_menu_away(scene, trainer):
+    await trainer.start()
+    before = measured(scene)
+    for _ in range(3):
+        await scene.bot.reload_extension("cogs.trainer")
+    assert measured(scene) == before
+    await scene.bot.unload_extension("cogs.trainer")
+    assert scene.bot.tree.get_command("trainer") is None
+    assert scene.bot.tree.get_command(MENU, type=discord.AppCommandType.message) is None
+
+
+async def test_a_host_that_has_such_a_menu_command_keeps_it(scene, trainer):
+    await trainer.start(cogs=("cogs.prompt",))
+
+    async def theirs(interaction: discord.Interaction, message: discord.Message) -> None:
+        """Nobody calls it here."""
+
+    menu = discord.app_commands.ContextMenu(name=MENU, callback=theirs)
+    scene.bot.tree.add_command(menu)
+    with pytest.raises(commands.ExtensionFailed, match="already has the menu command"):
+        await scene.bot.load_extension("cogs.trainer")
+    assert scene.bot.tree.get_command(MENU, type=discord.AppCommandType.message) is menu
+    assert scene.bot.tree.get_command("trainer") is None
 
 
 async def _count(trainer, scene, count) -> None:

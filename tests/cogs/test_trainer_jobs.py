@@ -105,38 +105,38 @@ async def untouched(scene, trainer, count: int = 15) -> None:
     assert all(job.ended_at for job in await trainer.training.jobs._repository.all())
 
 
-@pytest.mark.parametrize(
-    ("on", "status", "words", "told"),
-    [
-        ("/files", 400, "Line 3 *is* bad @everyone", "refuses that (400): “Line 3 *is* bad @everyone”"),
-        (
-            "/files",
-            401,
-            "Incorrect API key provided: " + KEY,
-            "refuses the key (401): “Incorrect API key provided: ***”",
-        ),
-        ("/fine_tuning/jobs", 403, "Missing scopes: api.fine_tuning", "lacks the right to do that"),
-        ("/fine_tuning/jobs", 400, "Model gpt-small is not available for fine-tuning", "not available for fine-tuning"),
-        (
-            "/fine_tuning/jobs",
-            429,
-            "Too many active jobs",
-            "no capacity for us right now (429): “Too many active jobs”",
-        ),
-        ("/fine_tuning/jobs", 500, "", "has a fault of its own (500)"),
-    ],
+REFUSALS = (
+    ("/files", 400, "Line 3 *is* bad @everyone", "refuses that (400): “Line 3 *is* bad @everyone”"),
+    (
+        "/files",
+        401,
+        "Incorrect API key provided: " + KEY,
+        "refuses the key (401): “Incorrect API key provided: ***”",
+    ),
+    ("/fine_tuning/jobs", 403, "Missing scopes: api.fine_tuning", "lacks the right to do that"),
+    ("/fine_tuning/jobs", 400, "Model gpt-small is not available for fine-tuning", "not available for fine-tuning"),
+    (
+        "/fine_tuning/jobs",
+        429,
+        "Too many active jobs",
+        "no capacity for us right now (429): “Too many active jobs”",
+    ),
+    ("/fine_tuning/jobs", 500, "", "has a fault of its own (500)"),
 )
-async def test_what_the_provider_refuses_is_told_in_its_words_and_the_data_set_is_untouched(
-    scene, trainer, on, status, words, told
-):
+
+
+async def test_what_the_provider_refuses_is_told_in_its_words_and_the_data_set_is_untouched(scene, trainer):
     mia = await started(scene, trainer)
-    scene.chat.script(on=on, status=status, error=words)
-    await scene.run(mia, "trainer train", dataset="set")
-    text = await over(scene, "failed")
-    assert told in text and "The data set is as it was." in text and KEY not in text
-    raw = [text for text in scene.notices() if text.startswith("🎓")][-1]
-    assert "@everyone" not in raw and "*is*" not in raw
-    await untouched(scene, trainer)
+    for on, status, words, told in REFUSALS:
+        scene.chat.script(on=on, status=status, error=words)
+        await scene.run(mia, "trainer train", dataset="set")
+        await scene.until(lambda: not trainer.training.jobs._live)
+        text = await over(scene, "failed")
+        assert told in text, told
+        assert "The data set is as it was." in text and KEY not in text
+        raw = [text for text in scene.notices() if text.startswith("🎓")][-1]
+        assert "@everyone" not in raw and "*is*" not in raw
+        await untouched(scene, trainer)
 
 
 async def test_a_job_that_fails_at_the_provider_is_told_in_its_words(scene, trainer):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from core.store.training_answers import Line
-from core.store.training_sets import Example
+from core.store.training_values import Example, Line
 
 AT = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 ADA, BOB = 734_512_889_100_234_567, 734_512_889_100_234_999

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from core.errors import TrainingError
 from core.llm.tokens import estimate_tokens
-from core.store.training_answers import Line
+from core.store.training_values import Line
 from core.training.checks import Checked, same
 from core.training.export import ExportWish, make
 from core.training.formats import guarded, unguarded, write

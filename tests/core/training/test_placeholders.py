@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from core.store.training_answers import Line
+from core.store.training_values import Line
 from core.training.placeholders import Placeholders
 from tests.core.training.examples import ADA, BOB, example
 
