@@ -90,11 +90,6 @@ class Cast:
         """The character of this id, if it may play on that server: the active one, or another that has a part of its own."""
         return self._shelf.find(character_id, guild_id) if character_id else None
 
-    @property
-    def places(self) -> list[int]:
-        """The servers that chose something, and 0 for direct messages."""
-        return sorted({DIRECT, *self._choices})
-
     async def choose(self, guild_id: int | None, sheet: Sheet | None) -> None:
         """Have the bot be this character on a server (None: in direct messages); without one, itself.
 

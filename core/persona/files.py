@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from core.persona.sheet import CharacterTable, Sheet
 
 TOML_LIMIT_BYTES = 512 * 1024
-MOST_FILES = 500  # of one folder; more are not looked at
+MOST_FILES = 500  # of one folder; more are not read
 
 _TOO_LARGE = "{file} is too large for a character: {size:.0f} KiB, and at most {limit} KiB are read."
 _NO_TOML = "{file} is not valid TOML: {reason}."
@@ -46,14 +46,17 @@ def stamp_of(path: Path) -> Stamp:
 
 
 def find_files(folder: Path, kept: bool) -> list[tuple[Path, Stamp]]:
-    """The files of a folder that may be characters: of what is `kept` for a server, only those in the format of that."""
+    """The files of a folder that may be characters: of what is `kept` for a server, only those in the format of that.
+
+    One more than `MOST_FILES` says that there are more than are read.
+    """
     kinds = (".json",) if kept else (".toml", ".json", ".png")
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix in kinds and not path.name.startswith("."))
     except OSError:
         return []
     found: list[tuple[Path, Stamp]] = []
-    for path in paths[:MOST_FILES]:
+    for path in paths[: MOST_FILES + 1]:
         try:
             found.append((path, stamp_of(path)))
         except OSError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import ParleyError, PersonaError, WorkerError
 from core.names import plain, shown
-from core.persona.files import ReadFile, find_files, read_toml, stamp_of
+from core.persona.files import MOST_FILES, ReadFile, find_files, read_toml, stamp_of
 from core.persona.imports import read_kept
 from core.persona.sheet import Sheet
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 UNREADABLE = "{file} cannot be read: {reason}."
+TOO_MANY = "The folder {folder} holds more files than the {limit} that are read; the last by name are left out."
 MOST_SERVERS = 10_000
 
 
@@ -51,7 +52,8 @@ class Shelf:
         """Read every folder."""
         await self.look(None)
         for guild_id in await asyncio.to_thread(_servers, self._imported):
-            await self.look(guild_id)
+            async with self._looking:
+                await self._look_into(self.imported(guild_id), guild_id)
 
     async def look(self, guild_id: int | None) -> None:
         """Read what is new or changed in the folder, and among what a server imported.
@@ -103,7 +105,10 @@ class Shelf:
     async def _look_into(self, folder: Path, guild_id: int | None) -> None:
         before = self._files.get(guild_id, {})
         found: dict[Path, ReadFile] = {}
-        for path, stamp in await asyncio.to_thread(find_files, folder, guild_id is not None):
+        listed = await asyncio.to_thread(find_files, folder, guild_id is not None)
+        if len(listed) > MOST_FILES:
+            found[folder] = ReadFile((0, 0), None, TOO_MANY.format(folder=plain(folder.name), limit=MOST_FILES))
+        for path, stamp in listed[:MOST_FILES]:
             seen = before.get(path)
             found[path] = seen if seen is not None and seen.stamp == stamp else await self._read(path, guild_id)
         for path, seen in found.items():

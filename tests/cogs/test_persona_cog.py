@@ -10,6 +10,7 @@ import pytest
 from core.config import CHECKOUT
 from core.events import CharacterChosen, MoodChanged
 from tests.attacks.two_servers import TwoServers
+from tests.cogs.sounds import voice_pitch_hz, voiced
 from tests.core.persona.cards_made import v3
 
 COGS = ("cogs.voice", "cogs.prompt", "cogs.lockdown", "cogs.persona")
@@ -190,3 +191,20 @@ async def test_two_servers_at_once_never_share_a_character_or_a_mood(scene, star
         assert "Quill" in second
         assert "Mira" not in second
         assert "stormy" not in second
+
+
+async def test_a_character_and_its_mood_are_heard_in_the_pitch_of_its_voice(scene, shipped):
+    moods = "".join(
+        f'[[moods]]\nname = "{name}"\npitch = {pitch}\ndrift = 0\n' for name, pitch in (("low", -5), ("high", 5))
+    )
+    (shipped / "nyx.toml").write_text(f'name = "Nyx"\n{moods}', encoding="utf-8")
+    await scene.start(cogs=COGS, prompt=ASIDE, persona={"default": "nyx"})
+    ada = await scene.joined()
+    nyx, pitches = scene.runtime.persona.cast.active(scene.guild.id), []
+    for mood in ("low", "high"):
+        scene.runtime.persona.moods.choose(scene.guild.id, nyx, mood)
+        scene.chat.script(text="The lamp is lit at seven, and all the boats are home.")
+        await ask(scene, ada, "How are you?")
+        pitches.append(voice_pitch_hz(voiced(ada, scene.bot_user)))
+        ada.ears.forget()
+    assert 1.5 < pitches[1] / pitches[0] < 2.2  # ten semitones are 1.78

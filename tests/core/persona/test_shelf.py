@@ -136,3 +136,19 @@ async def test_a_character_is_found_by_id_or_name_and_who_is_not_is_told_what_th
         shelf.named("twin", None)
     with pytest.raises(PersonaError, match=r"There is no character “x”. There are: one, two\."):
         shelf.named("x", None)
+
+
+async def test_a_folder_of_too_many_files_is_told_and_read_as_far_as_it_may_be(shelf, folder, monkeypatch):
+    for module in ("files", "shelf"):
+        monkeypatch.setattr(f"core.persona.{module}.MOST_FILES", 3)
+    for number in range(5):
+        (folder / f"c{number}.toml").write_text('name = "Twin"', encoding="utf-8")
+    await shelf.open()
+    assert ids(shelf) == ["c0", "c1", "c2"]
+    assert shelf.faults == [
+        "The folder characters holds more files than the 3 that are read; the last by name are left out."
+    ]
+    (folder / "c0.toml").unlink()
+    (folder / "c1.toml").unlink()
+    await shelf.look(None)
+    assert (ids(shelf), shelf.faults) == (["c2", "c3", "c4"], [])
