@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from core.bot.barge_in import LOOK_EVERY_S, BargeIn
 from core.bot.heard_reply import HeardPlace, quoted
+from core.bot.speculation import Speculation
 from core.conversation.asked import Asked, Author
 from core.conversation.turn import Prompt, PromptLine
 from core.events import TurnEnded
 from core.hearing.addressed import is_filler, with_name
-from core.hearing.floor import Floor
+from core.hearing.floor import Floor, line_of
 from core.hearing.hearing import NOTHING, Heard, NotUnderstood
 from core.hearing.listener import HeardRoom
 from core.hearing.own_words import is_own
@@ -79,6 +80,9 @@ class HearingSession:
             watch=self._watch,
             is_own=self._is_own,
         )
+        self._foresight = Speculation(
+            self._foresee, lambda: parts.conversation.foresight.drop(session.guild.id), on=section.speculate
+        )
         self._floor = Floor(
             self._spoken,
             parts.clock,
@@ -99,6 +103,7 @@ class HearingSession:
         self._heard = await parts.hearing.listen(room, self._tell, bias=self._bias)
         if self._watcher is not None:
             self.watch(self._watcher)
+        self._heard.foresees = parts.section.speculate
         parts.hub.subscribe(TurnEnded, self._turn_ended, owner=self)
 
     async def close(self) -> None:
@@ -107,6 +112,7 @@ class HearingSession:
         if self._heard is not None:
             await self._heard.close()
         await self._floor.close()
+        self._foresight.over(used=False)
         await self.barge_in.close()
         await self._tasks.cancel_all()
 
@@ -177,6 +183,7 @@ class HearingSession:
             notice = self._commanded(notice)
         self.barge_in.tell(notice)
         self._floor.tell(notice)
+        self._foresight.tell(notice)
         if isinstance(notice, NotUnderstood):
             self._not_understood(notice)
         elif isinstance(notice, Heard):
@@ -214,26 +221,43 @@ class HearingSession:
             turn.decided_s,
             turn.recogniser_s,
         )
+        self._foresight.over()
         if self.answers:
             self._tasks.start(self._take(turn.lines))
 
+    def _foresee(self, heard: Heard) -> bool:
+        """Ask the model what somebody would be answered who may be finished; gives whether it is asked."""
+        utterance, conversation = heard.utterance, self._parts.conversation
+        if self._floor.waits_for_others(utterance.user_id) or conversation.speaking(self.session) is not None:
+            return False
+        if not heard.transcription.text or self._ignored(heard):
+            return False
+        decision = self._parts.intake.decide(self._asked([line_of(heard)]))
+        if decision.verdict != "answer" or decision.prompt is None or decision.session is not self.session:
+            return False
+        conversation.foresee(decision.prompt, self.session)
+        return True
+
     async def _take(self, said: Sequence[SpokenLine]) -> None:
         """Hand what was said to the intake, which decides whether and how it is answered."""
+        decision = await self._parts.intake.take(self._asked(said))
+        if decision.verdict != "answer":
+            self._parts.conversation.foresight.drop(self.session.guild.id)
+            _log.debug("what was said in session %s is not answered: %s", self.session.id, decision.why)
+
+    def _asked(self, said: Sequence[SpokenLine]) -> Asked:
         session = self.session
         lines = [self._line(line) for line in said]
         place_id = session.prompt_channel_id or session.channel.id
         prompt = Prompt.of_lines(lines, guild_id=session.guild.id, channel_id=place_id, conversation_id=place_id)
         people = [member for member in session.channel.members if not member.bot]
-        asked = Asked(
+        return Asked(
             "heard",
             prompt,
             tuple(self._author(user_id) for user_id in dict.fromkeys(line.user_id for line in lines)),
             HeardPlace(session, self._parts.clock, quoted([(line.name, line.text) for line in lines])),
             alone=len(people) <= 1,
         )
-        decision = await self._parts.intake.take(asked)
-        if decision.verdict != "answer":
-            _log.debug("what was said in session %s is not answered: %s", session.id, decision.why)
 
     def _line(self, line: SpokenLine) -> PromptLine:
         text = with_name(line.text, line.hinted, self._parts.intake.wake_names)

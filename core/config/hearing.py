@@ -143,6 +143,11 @@ class HearingSection(Section):
     )
     end_of_turn_s: float = Field(default=0.6, ge=0.2, le=5, description="Silence that ends somebody's turn.")
     max_wait_s: float = Field(default=2.0, ge=0.2, le=10, description="The same after an unfinished sentence.")
+    speculate: bool = Field(
+        default=False,
+        description="Ask the model as soon as somebody may be finished, and throw the answer away if they go on: sooner, and at "
+        "most one request more a turn.",
+    )
     barge_in: Literal["pause", "duck", "off"] = Field(
         default="pause", description="What the bot's voice does when somebody speaks into it."
     )

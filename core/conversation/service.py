@@ -14,14 +14,15 @@ from core.conversation.advice import Advice, unless_silent
 from core.conversation.advisers import Advisers
 from core.conversation.announcer import Announcer
 from core.conversation.backlog import Backlog
+from core.conversation.foresight import Foresight
 from core.conversation.memory import ConversationMemory
-from core.conversation.pages import without_masked_links
+from core.conversation.outcomes import BROKEN, KEYLESS, SOUNDLESS, ended, text_only, unread, unsaid
 from core.conversation.people import TurnsOfPeople
 from core.conversation.text_sink import Unwritten
 from core.conversation.turn import Prompt, Timings, Turn
 from core.conversation.turn_queue import TurnQueues, Work
 from core.errors import ParleyError
-from core.events import TurnEnded, TurnStarted
+from core.events import TurnStarted
 from core.llm.models import DEFAULT
 from core.speech.speakable import is_sayable
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from core.conversation.voice_preferences import VoicePreferences
     from core.handles import Handle
     from core.hub import Hub
-    from core.llm.messages import ChatMessage
+    from core.llm.messages import ChatMessage, ModelRequest
     from core.llm.models import Models
     from core.store.history import HistoryRepository
     from core.store.settings import SettingsRepository
@@ -44,13 +45,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-KEYLESS = "this channel's end-to-end keys are not agreed on"
-VOICE_FAILED = "My voice failed ({reason}), so this one is text only."
-UNREAD = "My voice failed ({reason}), so nothing is read aloud until it works again."
-UNSAID = "My voice failed ({reason}). What I could not say: {text}"
-SOUNDLESS = "There is nothing in that text that I could say."
-UNSAID_CHARACTERS = 1500  # shown of it
-BROKEN = "Something went wrong on my side; the log has the details. Please ask again."
 KEPT_TURNS = 50
 
 Failure = Callable[[str], str]  # what to say when the voice fails, for a reason
@@ -93,6 +87,7 @@ class Conversation:
         self.character = Character("", section.name)  # the bot itself: who answers if nobody else is named
         self.mood: Mood | None = None  # set by other code: the bot's own, at the moment of the answer
         self.advisers = Advisers()
+        self.foresight = Foresight()
         self.recent: deque[Turn] = deque(maxlen=KEPT_TURNS)
         self.memory = ConversationMemory(history, clock)
         self.people = TurnsOfPeople(self._queues, self.recent, self.memory, self.aloud)
@@ -171,7 +166,7 @@ class Conversation:
         if not words:
             turn.outcome = "silent"
             return
-        await self._voiced(turn, session, _once(words), _unread)
+        await self._voiced(turn, session, _once(words), unread)
 
     def say(
         self,
@@ -191,12 +186,11 @@ class Conversation:
         """
         if not is_sayable(text):
             raise ParleyError(SOUNDLESS)
-        shown = without_masked_links(text if len(text) <= UNSAID_CHARACTERS else f"{text[:UNSAID_CHARACTERS]}…")
         prompt = Prompt(session.channel.id, session.guild.id, session.channel.id, author_id, "", text)
         turn = self._turn(prompt, Unwritten(), character, interruptible=interruptible)
 
         async def recite(turn: Turn, session: VoiceSession | None) -> None:
-            await self._voiced(turn, session, _once(text), lambda reason: UNSAID.format(reason=reason, text=shown))
+            await self._voiced(turn, session, _once(text), lambda reason: unsaid(text, reason))
 
         return self._enqueue(turn, session, recite)
 
@@ -210,6 +204,7 @@ class Conversation:
 
     def stop(self, session: VoiceSession, *, everything: bool = True) -> int:
         """Cut what is being said; with `everything`, drop what waits too. Returns how many turns that were."""
+        self.foresight.drop(session.guild.id)
         turns = self._queues.of(session.guild.id)
         chosen = turns if everything else turns[:1]
         for turn in chosen:
@@ -223,6 +218,7 @@ class Conversation:
 
     async def close(self) -> None:
         """Stop every turn, and take none up any more."""
+        await self.foresight.close()
         await self._queues.close()
 
     # One turn ---------------------------------------------------------------------------------------------------------
@@ -275,7 +271,7 @@ class Conversation:
             _log.exception("turn %s failed", turn.id)
             await turn.sink.finish(reply.told(turn, BROKEN))
         finally:
-            self._hub.publish(_ended(turn))
+            self._hub.publish(ended(turn))
 
     async def _take_advice(self, turn: Turn) -> None:
         """Let others say who answers, and how; a turn that was given a character keeps it."""
@@ -304,21 +300,38 @@ class Conversation:
             "\n".join(part for part in persona if part), history, prompt, character_id=character.id
         )
 
-    async def _answer(self, turn: Turn, session: VoiceSession | None) -> None:
-        """Ask the model, speak and write its answer, remember what was heard."""
+    async def _asked(self, turn: Turn) -> tuple[ModelRequest, AsyncGenerator[str]]:
+        """What exactly the model is asked for a turn, and its answer, to be read."""
         advice, character = turn.advice or Advice(), turn.character or self.character
         told = await self._messages_of(turn)
         # A session that needs the machine has chosen a route for everybody.
         route = (character.route or advice.route) if self._models.current == DEFAULT else None
         turn.request = self._models.request(told, route=route, temperature=advice.temperature)
         source = self._models.stream(told, route=route, temperature=advice.temperature, names=(character.name,))
+        return turn.request, source
+
+    def foresee(self, prompt: Prompt, session: VoiceSession) -> None:
+        """Ask the model what somebody who may be finished would be answered; `foresight.drop` throws it away."""
+
+        async def ask() -> tuple[ModelRequest, AsyncGenerator[str]]:
+            turn = self._turn(prompt, Unwritten())
+            await self._take_advice(turn)
+            return await self._asked(turn)
+
+        self.foresight.begin(session.guild.id, ask)
+
+    async def _answer(self, turn: Turn, session: VoiceSession | None) -> None:
+        """Ask the model, speak and write its answer, remember what was heard."""
+        advice, (request, source) = turn.advice or Advice(), await self._asked(turn)
+        if session is not None:
+            source = self.foresight.take(session.guild.id, request) or source
         try:
             answer = await unless_silent(source) if advice.may_stay_silent else source
             if answer is None:
                 turn.outcome = "silent"
                 await turn.sink.finish("")
             else:
-                await self._voiced(turn, session, answer, _text_only)
+                await self._voiced(turn, session, answer, text_only)
         finally:
             if turn.exchange is not None:
                 lines = prompt_messages.lines(turn, turn.exchange.asked_at)
@@ -370,22 +383,6 @@ class Conversation:
             return character.instruction
         kept = await self._settings.guild(prompt.guild_id) if prompt.guild_id is not None else None
         return (kept.persona if kept is not None else None) or self._section.persona
-
-
-def _ended(turn: Turn) -> TurnEnded:
-    """The event that a turn ended; without its words if whoever asked was deleted meanwhile."""
-    forgotten = turn.exchange is not None and turn.exchange.forgotten
-    said, heard = ("", "") if forgotten else (turn.reply_text, turn.heard_text)
-    place = turn.prompt.guild_id or 0, turn.id, turn.prompt.channel_id
-    return TurnEnded(*place, turn.outcome or "failed", said, heard, turn.answering)
-
-
-def _text_only(reason: str) -> str:
-    return VOICE_FAILED.format(reason=reason)
-
-
-def _unread(reason: str) -> str:
-    return UNREAD.format(reason=reason)
 
 
 async def _once(text: str) -> AsyncGenerator[str]:

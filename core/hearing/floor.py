@@ -120,6 +120,10 @@ class Floor:
                 return
         self._look()
 
+    def waits_for_others(self, user_id: int) -> bool:
+        """Whether a turn would hold more than what this person says now."""
+        return bool(self._said) or any(other != user_id for other in self._open)
+
     async def close(self) -> None:
         """Deliver nothing any more."""
         self._said.clear()
@@ -140,14 +144,7 @@ class Floor:
             self._settle(utterance.key, None)
             return
         self._understood_s, self._recogniser_s = self._clock.monotonic(), heard.took_s
-        line = SpokenLine(
-            utterance.user_id,
-            understood.text,
-            understood.hinted or understood.text,
-            utterance.started_s,
-            utterance.spoken_until_s,
-            understood.language,
-        )
+        line = line_of(heard)
         if utterance.key in self._said:
             self._said[utterance.key].wait_s = await self._detector.wait_s(line.text, utterance.samples)
         self._settle(utterance.key, line)
@@ -197,6 +194,19 @@ class Floor:
         await self._clock.sleep(wait_s)
         if number == self._waits:
             self._look()
+
+
+def line_of(heard: Heard) -> SpokenLine:
+    """What somebody said, as a line of a turn."""
+    utterance, understood = heard.utterance, heard.transcription
+    return SpokenLine(
+        utterance.user_id,
+        understood.text,
+        understood.hinted or understood.text,
+        utterance.started_s,
+        utterance.spoken_until_s,
+        understood.language,
+    )
 
 
 def _joined(lines: list[SpokenLine]) -> tuple[SpokenLine, ...]:

@@ -41,6 +41,7 @@ class Heard:
     transcription: Transcription
     final: bool
     took_s: float = 0.0  # by the recogniser, its queue included
+    silent: bool = False  # not final, and its person has fallen silent and may be finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class HeardSession:
         self._tell = tell
         self._bias = bias
         self._language = language
+        self.foresees = False  # whether what somebody said who may be finished is told before it is final
         self._wants: dict[Hashable, tuple[float, Purpose]] = {}
         self._looks: dict[int, tuple[str, asyncio.Task[_Outcome]]] = {}  # by person: the piece, and its text
         self._tasks = Tasks("hearing")
@@ -173,18 +175,18 @@ class HeardSession:
         if silent:
             task = self._tasks.start(self._understand(utterance, "live"))
             self._looks[utterance.user_id] = (utterance.key, task)
-            if self._wants:
-                self._tasks.start(self._tell_look(utterance, task))
+            if self._wants or self.foresees:
+                self._tasks.start(self._tell_look(utterance, task, silent=True))
             return
         purpose: Purpose = "live" if any(wanted == "live" for _, wanted in self._wants.values()) else "captions"
         self._tasks.start(self._tell_look(utterance, self._tasks.start(self._understand(utterance, purpose))))
 
-    async def _tell_look(self, utterance: Utterance, task: asyncio.Task[_Outcome]) -> None:
+    async def _tell_look(self, utterance: Utterance, task: asyncio.Task[_Outcome], *, silent: bool = False) -> None:
         """Tell a look's text; one that failed, was overtaken or given up says nothing."""
         await asyncio.wait([task])
         outcome = None if task.cancelled() else task.result()
         if isinstance(outcome, tuple):
-            self._tell_heard(Heard(utterance, outcome[0], final=False, took_s=outcome[1]))
+            self._tell_heard(Heard(utterance, outcome[0], final=False, took_s=outcome[1], silent=silent))
 
     def _give_up(self, user_id: int) -> None:
         """A look that is worth nothing any more stops costing."""
