@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from dataclasses import replace
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 LOOK_S = 60.0
+AT_ONCE = 4  # channels that are looked at: one whose question hangs holds up few
 MOST_CHANNELS = 20  # of a server: each is looked at every minute
 
 TOO_MANY = "I may speak up by myself in {most} channels of this server already. Switch one off with `/persona autonomous on:False` there."
@@ -173,19 +175,27 @@ class AutonomousChannels:
 
     async def look(self) -> None:
         """Look at each channel once, and speak up where that is due."""
-        for known in list(self._channels.values()):
-            try:
-                await self._consider(known)
-            except OccasionRefused as refused:
-                _log.info("channel %d: nothing is said by itself: %s", known.channel_id, refused.sentence)
-            except ParleyError as error:
-                _log.warning(
-                    "channel %d: nothing is said by itself: %s", known.channel_id, error.sentence, exc_info=error
-                )
-            except discord.HTTPException as error:
-                _log.warning("channel %d: Discord refuses: %s", known.channel_id, error)
-            except Exception:  # noqa: BLE001 - the other channels are looked at all the same; the log has the cause
-                _log.exception("channel %d could not be looked at", known.channel_id)
+        at_once = asyncio.Semaphore(AT_ONCE)
+
+        async def consider(known: AutonomousChannel) -> None:
+            async with at_once:
+                await self._try(known)
+
+        await asyncio.gather(*(consider(known) for known in list(self._channels.values())))
+
+    async def _try(self, known: AutonomousChannel) -> None:
+        """Look at one; whatever happens there, the others are looked at too."""
+        id_ = known.channel_id
+        try:
+            await self._consider(known)
+        except OccasionRefused as refused:
+            _log.info("channel %d: nothing is said by itself: %s", id_, refused.sentence)
+        except ParleyError as error:
+            _log.warning("channel %d: nothing is said by itself: %s", id_, error.sentence, exc_info=error)
+        except discord.HTTPException as error:
+            _log.warning("channel %d: Discord refuses: %s", id_, error)
+        except Exception:  # noqa: BLE001 - see above; the log has the cause
+            _log.exception("channel %d could not be looked at", id_)
 
     async def _consider(self, known: AutonomousChannel) -> None:
         channel = self._place(known)

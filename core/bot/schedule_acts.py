@@ -43,6 +43,7 @@ ASKED = (
 )
 DUE = "(Something was due.)"
 NOT_SENT = "Discord did not take the message."
+STOPPED = "removed or paused meanwhile"
 NO_SESSION = "I was in no voice channel, so there was nowhere to play it."
 NOT_LISTENING = "Whoever added it was not in the voice channel, and may not move members there."
 ELSEWHERE = "I was in another voice channel."
@@ -102,13 +103,20 @@ class ScheduleActs:
     async def _allowed(self, firing: Firing, act: Callable[[Firing, discord.Member, Place], Awaitable[str]]) -> str:
         """Do it by the rights that whoever added it has now; who has them no more has it paused, and told there."""
         try:
-            member, channel = await still(self._runtime.bot, self._runtime.config.recording, firing.schedule)
-            return await act(firing, member, channel)
+            return await act(firing, *await self._still(firing.schedule))
         except Withdrawn as withdrawn:
             await self._tell_paused(firing.schedule, withdrawn.sentence)
             raise
         except discord.HTTPException as error:
             raise ScheduleError(NOT_SENT) from error
+
+    async def _still(self, schedule: Schedule) -> tuple[discord.Member, Place]:
+        """Who added it, and where, if it may still be done: what was removed or paused meanwhile may not."""
+        found = await still(self._runtime.bot, self._runtime.config.recording, schedule)
+        current = self._runtime.schedules.get(schedule.id)
+        if current is None or current.state != "active":
+            raise NotNow(STOPPED)
+        return found
 
     async def _tell_paused(self, schedule: Schedule, why: str) -> None:
         text = PAUSED.format(id=schedule.id, wording=code(schedule.wording, 60), why=why)
@@ -144,7 +152,7 @@ class ScheduleActs:
                     IN_SESSION if refused.reason == "lockdown" else "people, whose questions come first"
                 ) from refused
             raise
-        await still(runtime.bot, runtime.config.recording, schedule)  # the answer may have taken minutes
+        await self._still(schedule)  # the answer may have taken minutes
         if why := self.gate(schedule):
             raise NotNow(why)
         firing.commit()

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from core.schedule.service import Schedules
     from core.store.schedules import Schedule
 
-PAGE = 6  # schedules of one message
+PAGE = 8  # schedules of one message, if they are short
+PAGE_CHARACTERS = 1850
+DETAIL = 200  # characters of how something went
 DOES = {
     "say": "says in {channel}: “{text}”",
     "ask": "asks the model, and answers in {channel}: “{text}”",
@@ -72,17 +74,24 @@ def when_of(schedule: Schedule, schedules: Schedules) -> str:
 
 def listed(found: Sequence[Schedule], schedules: Schedules, page: int, most: int, zone: str) -> str:
     """One page of the list."""
-    pages = max(1, -(-len(found) // PAGE))
     if not found:
         return NONE
-    if page > pages:
-        return NO_PAGE.format(pages=pages)
+    pages = _pages([_line(each, schedules.waits(each.id)) for each in found])
+    if page > len(pages):
+        return NO_PAGE.format(pages=len(pages))
     count = sum(each.state != "over" for each in found)
-    head = HEAD.format(
-        count=count, most=most, zone=zone, pages=PAGES.format(page=page, pages=pages) if pages > 1 else ""
-    )
-    lines = [_line(each, schedules.waits(each.id)) for each in found[(page - 1) * PAGE : page * PAGE]]
-    return "\n".join([head, *lines])
+    told = PAGES.format(page=page, pages=len(pages)) if len(pages) > 1 else ""
+    return "\n".join([HEAD.format(count=count, most=most, zone=zone, pages=told), *pages[page - 1]])
+
+
+def _pages(lines: Sequence[str]) -> list[list[str]]:
+    """The lines as messages take them: none is cut, and none is left out."""
+    pages: list[list[str]] = [[]]
+    for line in lines:
+        if pages[-1] and (len(pages[-1]) >= PAGE or sum(map(len, pages[-1])) + len(line) > PAGE_CHARACTERS):
+            pages.append([])
+        pages[-1].append(line)
+    return pages
 
 
 def _line(schedule: Schedule, waits: str) -> str:
@@ -90,17 +99,21 @@ def _line(schedule: Schedule, waits: str) -> str:
     if schedule.state == "over":
         parts.append("-# over")
     elif schedule.state == "paused":
-        parts.append(f"-# ⏸️ paused{f': {schedule.reason}' if schedule.reason else ''}")
+        parts.append(f"-# ⏸️ paused{f': {_cut(schedule.reason)}' if schedule.reason else ''}")
     elif waits:
         parts.append(f"-# ⏳ due {next_of(schedule)}, and waits: {waits}")
     else:
         parts.append(f"-# next {next_of(schedule)}")
     if schedule.outcome and schedule.last_due is not None:
-        detail = f": {schedule.detail}" if schedule.detail else ""
+        detail = f": {_cut(schedule.detail)}" if schedule.detail else ""
         parts[-1] += f" · last {stamp(schedule.last_due, 'R')} {OUTCOMES[schedule.outcome]}{detail}"
     if schedule.missed_last:
         parts.append(f"-# {schedule.missed_last}")
     return "\n".join(parts)
+
+
+def _cut(sentence: str) -> str:
+    return sentence if len(sentence) <= DETAIL else f"{sentence[: DETAIL - 1]}…"
 
 
 def choice(schedule: Schedule) -> str:

@@ -237,20 +237,34 @@ class Clockwork:
             _log.exception("%d schedules that are due cannot be claimed", len(ids))
             self._put_off(ids, NO_DATABASE)
             return
+        lost = [id_ for id_ in ids if id_ not in won]
+        if lost:
+            await self._leave(lost)
         for each in chosen:
             id_ = each.schedule.id
             current = self._table.get(id_)
-            if id_ not in won or current is None:  # paused or removed meanwhile, or another process does it
+            if id_ not in won:
+                continue
+            if current is None:
                 self._planned.discard(id_)
                 continue
             firing = Firing(current, each.due, each.late_s)
             self._running[id_] = firing
             self._tasks.start(self._do(each, firing), f"do {id_}")
 
+    async def _leave(self, ids: Sequence[int]) -> None:
+        """Leave alone what was paused or removed meanwhile, or what another process does."""
+        self._put_off(ids, "")
+        try:
+            await self._table.refresh(ids)
+        except StoreError:
+            _log.exception("%d schedules cannot be read anew; they are tried again", len(ids))
+
     def _put_off(self, ids: Sequence[int], why: str) -> None:
         for id_ in ids:
             self._planned.discard(id_)
-            self._waits[id_] = why
+            if why:
+                self._waits[id_] = why
             self._not_before[id_] = self._clock.monotonic() + AGAIN_S
 
     def _next_in_line(self) -> list[Plan]:

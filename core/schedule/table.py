@@ -126,6 +126,19 @@ class Table:
                 self._schedules[id_] = replace(found, claimed_at=found.next_at)
         return won
 
+    async def refresh(self, ids: Sequence[int]) -> None:
+        """Read some anew: another process has done them, or is about to.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        found = {each.id: each for each in await self._repository.some(ids)}
+        for id_ in ids:
+            if id_ in found:
+                self._schedules[id_] = found[id_]
+            else:
+                self._schedules.pop(id_, None)
+
     async def unclaim(self, ids: Sequence[int]) -> None:
         """Note that firings did not begin after all; as `settle` does."""
         for id_ in ids:

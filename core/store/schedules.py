@@ -139,6 +139,13 @@ class SchedulesRepository:
             rows = await session.execute(select(*columns).order_by(ScheduleRow.id))
             return [_schedule(cast("Sequence[Any]", row)) for row in rows.all()]
 
+    async def some(self, ids: Sequence[int]) -> list[Schedule]:
+        """Those of these numbers that there still are."""
+        columns = [getattr(ScheduleRow, name) for name in ("id", *_FIELDS)]
+        async with self._store.transaction() as session:
+            rows = await session.execute(select(*columns).where(ScheduleRow.id.in_(ids)))
+            return [_schedule(cast("Sequence[Any]", row)) for row in rows.all()]
+
     async def add(self, schedules: Sequence[Schedule]) -> list[int]:
         """Store new ones; gives their numbers, in order."""
         async with self._store.transaction() as session:

@@ -228,6 +228,9 @@ async def test_two_processes_on_one_database_do_it_once(bench, tmp_path):
     await bench.clock.advance(20 * 60)
     await asyncio.gather(bench.idle(), other.idle())
     assert bench.done == ["hello 21 09:20"]
+    await bench.clock.advance(60)  # whoever did not do it reads how it went
+    await asyncio.gather(bench.idle(), other.idle())
+    assert bench.only().state == other.only().state == "over"
     await other.close()
 
 
@@ -403,3 +406,16 @@ async def test_one_kind_is_done_by_one(bench):
         schedules.handle("say", bench.note)
     handle.end()
     schedules.handle("say", bench.note)
+
+
+async def test_a_night_on_which_clocks_are_put_back_has_one_time_and_one_on_which_they_are_put_forward_too(bench):
+    for night, done in ((datetime(2027, 10, 30, 20, tzinfo=UTC), 31), (datetime(2028, 3, 25, 20, tzinfo=UTC), 26)):
+        bench.clock.set_by += night - bench.clock.now()
+        bench.done.clear()
+        (await bench.open(zone="Europe/Berlin")).handle("say", bench.note)
+        added = await bench.add("every day 02:30")
+        await bench.passes(hours=12)
+        assert bench.done == [f"hello {done} {'00:30' if done == 31 else '01:00'}"]
+        assert bench.schedules.get(added.id).missed == 0
+        await bench.schedules.remove(bench.schedules.get(added.id))
+        await bench.close()
