@@ -69,6 +69,13 @@ async def test_two_argue_in_turns_through_one_webhook_that_is_found_again_after_
     await argue(scene, ada)
     assert [who for who, _ in said(scene)[before:]] == ["Nemesis", "parley", "Nemesis"]
     assert len(scene.world.webhooks) == 1
+    thread = scene.world.put_channel(_thread(scene))
+    await scene.until(lambda: scene.bot.get_channel(thread.id) is not None)
+    script(scene)
+    await (await ada.slash(thread, "persona argue", topic="tea")).answered()
+    await over(scene)
+    assert [who for who, _ in said(scene, thread)] == ["Nemesis", "parley", "Nemesis"]
+    assert [webhook.channel for webhook in scene.world.webhooks.values()] == [scene.text]
     message = await ada.type(scene.text, f"{scene.bot_user.mention} what did you two say?")
     await scene.reply(ada, message)
     asked = [message["content"] for message in scene.chat.prompts[-1]]
@@ -217,37 +224,30 @@ async def test_it_never_answers_itself_or_other_bots_and_does_not_count_their_wo
     assert len(said(scene)) == 4
 
 
-async def test_heated_words_start_one_and_calm_ones_do_not(scene):
+async def test_heated_words_start_one_and_calm_ones_or_those_of_who_refuses_to_be_observed_do_not(scene):
     await scene.start(cogs=COGS, persona=quick(threshold=3, rest_s=3600))
-    ada = await scene.person()
+    ada, ben = await scene.person(), await scene.person("Ben")
+    scene.runtime.privacy.consent.decide("observed", ben.user.id, "out")
+    for _ in range(2):
+        script(scene, "A calm answer.")
+        await scene.reply(ben, await ben.type(scene.text, f"{scene.bot_user.mention} You liar! Ridiculous nonsense!"))
+    assert scene.runtime.persona.arguments.arguments.heat(scene.text.id) == 0
     for text in ("Good morning!", "Lovely weather."):
         await scene.reply(ada, await ada.type(scene.text, f"{scene.bot_user.mention} {text}"))
-    assert len(said(scene)) == 2
+    assert len(said(scene)) == 4
     script(scene, "You are wrong, that is nonsense!")
     message = await ada.type(
         scene.text, f"{scene.bot_user.mention} You liar! That is ridiculous nonsense, tea is overrated!"
     )
     script(scene)
     await scene.reply(ada, message)
-    await scene.until(lambda: len(said(scene)) == 6)
+    await scene.until(lambda: len(said(scene)) == 8)
     await over(scene)
-    assert [who for who, _ in said(scene)[3:]] == ["Nemesis", "parley", "Nemesis"]
+    assert [who for who, _ in said(scene)[5:]] == ["Nemesis", "parley", "Nemesis"]
     assert "tea is overrated" in scene.chat.prompts[-3][1]["content"]
     await scene.reply(ada, await ada.type(scene.text, f"{scene.bot_user.mention} Liar! Ridiculous nonsense! Rubbish!"))
     await asyncio.sleep(0.1)
-    assert len(said(scene)) == 7, "it rests"
-
-
-async def test_words_of_somebody_who_refuses_to_be_observed_start_nothing(scene):
-    await scene.start(cogs=COGS, persona=quick(threshold=1))
-    ada = await scene.person()
-    scene.runtime.privacy.consent.decide("observed", ada.user.id, "out")
-    message = await ada.type(scene.text, f"{scene.bot_user.mention} You liar! Ridiculous nonsense!")
-    script(scene, "A calm answer.")
-    await scene.reply(ada, message)
-    await asyncio.sleep(0.1)
-    assert said(scene) == [("parley", "A calm answer.")]
-    assert scene.runtime.persona.arguments.arguments.heat(scene.text.id) == 0
+    assert len(said(scene)) == 9, "it rests"
 
 
 async def test_one_after_the_other_is_refused_for_a_while_so_that_nobody_spends_the_days_tokens(scene):
@@ -288,19 +288,6 @@ async def test_a_deleted_channel_ends_it_without_a_word_elsewhere(scene):
     scene.world.delete_channel(scene.text)
     await over(scene)
     await scene.until(lambda: not scene.runtime.webhooks._kept)
-
-
-async def test_threads_argue_through_the_webhook_of_their_channel(scene):
-    await scene.start(cogs=COGS, persona=quick())
-    ada = await scene.person()
-    thread = scene.world.put_channel(_thread(scene))
-    await scene.until(lambda: scene.bot.get_channel(thread.id) is not None)
-    script(scene)
-    interaction = await ada.slash(thread, "persona argue", topic="tea")
-    assert "3 lines" in (await interaction.answered()).content
-    await over(scene)
-    assert [who for who, _ in said(scene, thread)] == ["Nemesis", "parley", "Nemesis"]
-    assert [webhook.channel for webhook in scene.world.webhooks.values()] == [scene.text]
 
 
 def _thread(scene: Any) -> Any:
