@@ -180,6 +180,11 @@ class _Prefixed:
         self._posted = posted
         self._prefix = prefix
 
+    @property
+    def id(self) -> int | None:
+        """Its id, where the poster tells."""
+        return getattr(self._posted, "id", None)
+
     async def edit(self, text: str) -> None:
         """Replace the text behind the name."""
         await self._posted.edit(self._prefix + text)

@@ -340,6 +340,11 @@ class WebhookShown:
         self._webhooks = webhooks
         self._message = message
 
+    @property
+    def id(self) -> int:
+        """Its id."""
+        return self._message.id
+
     async def edit(self, text: str) -> None:
         """Replace the text."""
         await self._webhooks.edit(self._message, text)

@@ -10,7 +10,7 @@ from discord.ext import commands
 
 from loopback.world.permissions import Permission
 from tests.cogs.test_reload_leaves_nothing import measured
-from tests.cogs.trainer_scene import MENU, TrainerScene, plain
+from tests.cogs.trainer_scene import COGS, MENU, TrainerScene, plain
 
 
 @pytest.fixture
@@ -261,6 +261,21 @@ async def test_menu_buttons_and_forms_go_on_after_the_cog_was_loaded_anew(scene,
     assert "is stored" in (await sent.answered()).content
     assert "stays as it is" in (await (await ada.press(reply, "👍")).answered()).content
     assert (await (await ada.message_menu(reply, MENU)).modal())["title"] == MENU
+
+
+async def test_what_the_second_self_answers_through_its_webhook_can_be_corrected_too(scene, trainer):
+    await trainer.start(cogs=(*COGS, "cogs.persona"))
+    ada = await scene.person()
+    scene.chat.script(deltas=["Never."])
+    await ada.type(scene.text, f"<@{scene.bot_user.id}> Nemesis, will you help me?")
+    said = await ada.wait_for_message(scene.text, lambda found: found.content == "Never.", 30)
+    assert said.webhook is not None
+    await scene.turns_over()
+    for _ in range(100):
+        if await trainer.kept():
+            break
+        await asyncio.sleep(0.01)
+    assert "is stored" in await trainer.correct(ada, said, "Of course.")
 
 
 async def test_loading_the_cog_anew_leaves_nothing_behind_and_unloading_it_takes_its_menu_away(scene, trainer):
