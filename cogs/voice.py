@@ -210,6 +210,7 @@ class VoiceCog(ParleyCog, name="Voice"):
         rate="Speed: 50 to 200 percent",
         pitch="Pitch: -12 to 12 semitones",
         nickname="What to call you when reading aloud; “default” for your name here",
+        language="The language you speak, for who listens: “de”, “German”; “default” to find out each time",
     )
     @app_commands.autocomplete(voice=_voice_names)
     async def voices(
@@ -219,11 +220,17 @@ class VoiceCog(ParleyCog, name="Voice"):
         rate: app_commands.Range[int, 50, 200] | None = None,
         pitch: app_commands.Range[int, -12, 12] | None = None,
         nickname: app_commands.Range[str, 1, 32] | None = None,
+        language: app_commands.Range[str, 2, 20] | None = None,
     ) -> None:
-        """Set or show a person's own voice."""
+        """Set or show a person's own voice, and the language they speak."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         wish = await self.runtime.voice_preferences.set(
-            interaction.user.id, voice=voice, rate=None if rate is None else rate / 100, pitch=pitch, nickname=nickname
+            interaction.user.id,
+            voice=voice,
+            rate=None if rate is None else rate / 100,
+            pitch=pitch,
+            nickname=nickname,
+            language=language,
         )
         await answer(interaction, VOICE_SET.format(how=shown(describe(wish), 300)))
 

@@ -56,6 +56,7 @@ class HearingParts:
     hub: Hub
     clock: Clock
     commands: SpokenCommands
+    language: Callable[[int], str | None]  # that a person speaks
 
 
 class HearingSession:
@@ -100,7 +101,7 @@ class HearingSession:
         """
         session, parts = self.session, self._parts
         room = HeardRoom(session.guild.id, lambda: session.channel.id, session.receiver, self._allows)
-        self._heard = await parts.hearing.listen(room, self._tell, bias=self._bias)
+        self._heard = await parts.hearing.listen(room, self._tell, bias=self._bias, language=parts.language)
         if self._watcher is not None:
             self.watch(self._watcher)
         self._heard.foresees = parts.section.speculate

@@ -80,6 +80,7 @@ class LiveTranscripts:
         consent: Consent,
         hub: Hub,
         clock: Clock,
+        language: Callable[[int], str | None] = lambda _: None,
     ) -> None:
         """Follow from now on, as far as the configuration wants it.
 
@@ -92,7 +93,9 @@ class LiveTranscripts:
             consent: Asked whether somebody may be heard, once more before their words are kept.
             hub: Tells of recordings.
             clock: The clock.
+            language: That a person speaks, if they said so.
         """
+        self._language = language
         self._section = section
         self._recordings = recordings
         self._repository = repository
@@ -166,7 +169,9 @@ class LiveTranscripts:
                     guild_id, lambda: session.channel.id, session.receiver, lambda user: self._hears(session, user)
                 )
                 try:
-                    self._own[guild_id] = await self._hearing.listen(room, lambda _: None, captions=True)
+                    self._own[guild_id] = await self._hearing.listen(
+                        room, lambda _: None, language=self._language, captions=True
+                    )
                 except HearingError as error:
                     _log.warning("nothing is written down while it is said: %s", error.sentence, exc_info=error)
 

@@ -204,6 +204,7 @@ async def open_transcripts(
     transcriber: Transcriber | None,
     privacy: Privacy,
     workers: Workers,
+    language: Callable[[int], str | None],
 ) -> Transcripts:
     """Transcripts of recordings; who is deleted or refuses is taken out of them from now on."""
     from core.bot.transcript_people import TranscribedPeople
@@ -226,6 +227,7 @@ async def open_transcripts(
         lane=workers.models,
         models=ground.config.path(ground.config.hearing.whisper.folder),
         at_once=ground.config.workers.models.processes,
+        language=language,
     )
     ground.closing.close_later("transcripts", transcripts.close)
     await transcripts.open()
@@ -239,6 +241,7 @@ def open_live_transcripts(
     hearing: Hearing,
     voice: VoiceService,
     privacy: Privacy,
+    language: Callable[[int], str | None],
 ) -> LiveTranscripts:
     """What is said on recordings, written down while they run."""
     from core.bot.live_transcripts import LiveTranscripts
@@ -252,6 +255,7 @@ def open_live_transcripts(
         consent=privacy.consent,
         hub=ground.hub,
         clock=ground.clock,
+        language=language,
     )
     privacy.register("live transcripts", live, first=True)  # before the words that are searched: none come after
     for kind in ("recorded", "heard"):

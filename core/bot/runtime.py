@@ -233,6 +233,7 @@ class Runtime(Rooms):
         self.config, self.environ, self.hub = ground.config, ground.environ, ground.hub
         self.store = await openers.open_store(ground)
         self.settings, self.history = SettingsRepository(self.store), HistoryRepository(self.store)
+        await self.settings.learn_languages()
         self.privacy = await openers.open_privacy(ground, self.store)
         self.workers = openers.open_workers(ground)
         self.fetcher = openers.open_fetcher(ground)
@@ -241,7 +242,7 @@ class Runtime(Rooms):
         self.recordings = await openers.open_recordings(ground, self.store, self.workers, self.privacy)
         self.transcriber = openers.open_recogniser(ground, self.workers)
         self.transcripts = await openers.open_transcripts(
-            ground, self.store, self.recordings, self.transcriber, self.privacy, self.workers
+            ground, self.store, self.recordings, self.transcriber, self.privacy, self.workers, self.settings.language_of
         )
         self.minutes = openers.open_minutes(ground, self.recordings, self.transcripts, self.models)
         self.studio = openers.open_studio(ground, self.workers, self.lockdown)
@@ -310,9 +311,16 @@ class Runtime(Rooms):
             self.hub,
             self.clock,
             self.spoken,
+            self.settings.language_of,
         )
         self.live_transcripts = open_live_transcripts(
-            ground, self.transcripts, self.recordings, self.hearing, self.voice, self.privacy
+            ground,
+            self.transcripts,
+            self.recordings,
+            self.hearing,
+            self.voice,
+            self.privacy,
+            self.settings.language_of,
         )
         self.voice_hearing = open_voice_hearing(ground, parts, self.voice)
         self.captions = open_captions(ground, self.voice_hearing)

@@ -72,6 +72,7 @@ class Transcripts:
         lane: Lane,
         models: Path,
         at_once: int = 1,
+        language: Callable[[int], str | None] = lambda _: None,
     ) -> None:
         """Nothing is read before `open`.
 
@@ -86,6 +87,7 @@ class Transcripts:
             lane: Where voices are told apart.
             models: The folder of models.
             at_once: Tracks that are worked on side by side.
+            language: That a person speaks, if they said so.
         """
         self.repository = repository
         self.searches = Searches(repository, clock)
@@ -94,6 +96,7 @@ class Transcripts:
         self.before: list[Callable[[str], Awaitable[None]]] = []  # waited for before a recording is begun with
         self.voices = RecordingVoices(recordings.archive, self._index, lane, models)
         self._section = section
+        self._language = language
         self._recordings = recordings
         self._archive = recordings.archive
         self._transcriber = transcriber
@@ -334,7 +337,8 @@ class Transcripts:
                 progressed(seconds_of(track))
                 return
             start = begun if begun is not None and begun.state == "partial" else Transcript(recording=record.id)
-            language = None if self._section.language == "auto" else self._section.language
+            configured = None if self._section.language == "auto" else self._section.language
+            language = self._language(user_id) or configured
             job = TrackTranscription(self._required(), self.settings, allowed, keep, progressed, language)
             try:
                 found = await self._told_apart(await job.run(track, start), track)

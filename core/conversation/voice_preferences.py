@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.discord_limits import CHOICES
-from core.errors import SpeechError
+from core.errors import HearingError, SpeechError
+from core.hearing.languages import NAMES, code_of
 from core.names import term
 from core.speech.engine import Voice
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 DEFAULT = "default"
+NO_LANGUAGE = "I know no such language. Name it by its code or in English: `de`, `German`, `pt`, `Japanese`."
 NAME_LIMIT = 100  # characters of one choice
 
 
@@ -63,12 +65,17 @@ class VoicePreferences:
         rate: float | None = None,
         pitch: float | None = None,
         nickname: str | None = None,
+        language: str | None = None,
     ) -> PersonVoice:
-        """Change what is given, keep the rest; the voice `default` is the bot's own, the nickname `default` none.
+        """Change what is given, keep the rest; the voice `default` is the bot's own, nickname and language `default` none.
 
         Raises:
             SpeechError: The engine has no such voice.
+            HearingError: There is no such language.
         """
+        spoken = None if language is None or language.casefold() in (DEFAULT, "auto") else code_of(language)
+        if spoken == "":
+            raise HearingError(NO_LANGUAGE)
         kept = await self._settings.person_voice(user_id)
         if voice is not None and voice.casefold() == DEFAULT:
             kept = replace(kept, voice=None, rate=None, pitch=None)
@@ -85,6 +92,8 @@ class VoicePreferences:
         if nickname is not None:
             named = " ".join(nickname.split())
             kept = replace(kept, nickname=None if named.casefold() == DEFAULT else named)
+        if language is not None:
+            kept = replace(kept, language=spoken)
         await self._settings.save_person_voice(kept)
         return kept
 
@@ -102,4 +111,6 @@ def describe(wish: PersonVoice) -> str:
         parts.append(f"pitch {wish.pitch:+.0f}")
     if wish.nickname:
         parts.append(f"you are called “{wish.nickname}”")
+    if wish.language:
+        parts.append(f"you speak {NAMES.get(wish.language, wish.language).capitalize()}")
     return ", ".join(parts)

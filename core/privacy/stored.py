@@ -68,6 +68,7 @@ class StoredData:
         voice = await self._settings.person_voice(person.id)
         if voice != PersonVoice(person.id):
             chosen = {"voice": voice.voice, "rate": voice.rate, "pitch": voice.pitch, "nickname": voice.nickname}
+            chosen["language"] = voice.language
             files["voice.json"] = json.dumps(chosen, indent=2, ensure_ascii=False).encode()
         return files
 

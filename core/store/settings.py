@@ -35,6 +35,7 @@ class PersonVoiceRow(Base):
     rate: Mapped[float | None]
     pitch: Mapped[float | None]
     nickname: Mapped[str | None]
+    language: Mapped[str | None]  # that they speak
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class PersonVoice:
     rate: float | None = None
     pitch: float | None = None
     nickname: str | None = None
+    language: str | None = None  # that they speak, as a code
 
 
 class SettingsRepository:
@@ -63,6 +65,18 @@ class SettingsRepository:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._languages: dict[int, str] = {}
+
+    async def learn_languages(self) -> None:
+        """Read which language each person speaks, so that it is at hand when they do."""
+        query = select(PersonVoiceRow.user_id, PersonVoiceRow.language).where(PersonVoiceRow.language.is_not(None))
+        async with self._store.transaction() as session:
+            rows = (await session.execute(query)).all()
+        self._languages = {user_id: language for user_id, language in rows if language}
+
+    def language_of(self, user_id: int) -> str | None:
+        """The language that a person said they speak, from memory."""
+        return self._languages.get(user_id)
 
     async def guild(self, guild_id: int) -> GuildSettings:
         """The settings of a guild, empty ones if nothing was ever set."""
@@ -98,10 +112,11 @@ class SettingsRepository:
             row = await session.get(PersonVoiceRow, user_id)
         if row is None:
             return PersonVoice(user_id)
-        return PersonVoice(user_id, row.voice, row.rate, row.pitch, row.nickname)
+        return PersonVoice(user_id, row.voice, row.rate, row.pitch, row.nickname, row.language)
 
     async def delete_person_voice(self, user_id: int) -> bool:
         """Forget the voice of a person; whether they had set one."""
+        self._languages.pop(user_id, None)
         async with self._store.transaction() as session:
             row = await session.get(PersonVoiceRow, user_id)
             if row is not None:
@@ -118,5 +133,10 @@ class SettingsRepository:
                     rate=voice.rate,
                     pitch=voice.pitch,
                     nickname=voice.nickname,
+                    language=voice.language,
                 )
             )
+        if voice.language:
+            self._languages[voice.user_id] = voice.language
+        else:
+            self._languages.pop(voice.user_id, None)
