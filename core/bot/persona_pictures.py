@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import discord
 
-from core.errors import ParleyError
+from core.errors import ParleyError, WorkersBusy
 from core.events import CharacterChosen, FeatureReleased, MoodChanged
 from core.machine.lane import Owner
 from core.persona import pace
@@ -30,12 +30,15 @@ if TYPE_CHECKING:
     from core.hub import Hub
     from core.lockdown.service import Lockdown
     from core.machine.lane import Lane
+    from core.persona.files import Stamp
 
 _log = logging.getLogger(__name__)
 
 AVATAR = "avatar"  # the feature that is locked during sessions
 EDIT_S = 20.0  # discord.py sleeps through the minutes that Discord may ask for; nobody waits for that
 LOOK_S = 1.0  # between two looks whether a lock is gone
+BUSY_S = 30.0
+MOST_OPENED = 8  # pictures that are kept opened
 INVALID_FORM = 50035
 
 LOCKED = "the picture stays as it is during the session, and changes afterwards"
@@ -94,6 +97,8 @@ class ProfilePictures:
         self._clock = clock
         self._failed: dict[int, tuple[str, str]] = {}  # by server, the picture that Discord does not take, and why
         self._wished: set[int] = set()  # servers whose wish changed since it was looked at
+        self._opening = asyncio.Lock()
+        self._opened: dict[tuple[Path, Stamp], bytes] = {}
         self._tasks = Tasks("profile pictures")
 
     def begin(self) -> None:
@@ -136,15 +141,23 @@ class ProfilePictures:
         return WAITS.format(minutes=max(1, round(left_s / 60))) if left_s else ""
 
     async def opened(self, path: Path) -> bytes:
-        """A character's picture as it may be shown: small, square, and without anything else that was in the file.
+        """A picture as it may be shown: opened in a worker, small and square. Who wants the same waits for it, and shares it.
 
         Raises:
             OSError: It cannot be read.
-            ParleyError: It is none, or too large.
+            ParleyError: It is none, or too large, or the lane is full.
         """
+        async with self._opening:
+            stamp = await asyncio.to_thread(stamp_of, path)
+            if (path, stamp) not in self._opened:
+                data = await self._open(path, stamp[1])
+                kept = list(self._opened.items())[1 - MOST_OPENED :]
+                self._opened = {**dict(kept), (path, stamp): data}
+            return self._opened[path, stamp]
+
+    async def _open(self, path: Path, size: int) -> bytes:
         section = self._section
-        status = await asyncio.to_thread(path.stat)
-        if status.st_size > section.max_file_mb * 2**20:
+        if size > section.max_file_mb * 2**20:
             raise ParleyError(f"Its picture is larger than {section.max_file_mb} MiB.")
         data = await asyncio.to_thread(path.read_bytes)
         limits = PictureLimits(section.max_file_mb, section.max_megapixels, section.side_px)
@@ -213,6 +226,10 @@ class ProfilePictures:
             return
         try:
             data = await self.opened(wanted.path) if wanted.path is not None else None
+        except WorkersBusy as error:
+            _log.info("the picture of server %d waits: %s", guild_id, error.sentence)
+            await self._clock.sleep(BUSY_S)
+            return
         except OSError as error:
             self._fail(guild_id, wanted, f"its file cannot be read ({error.strerror})")
             return

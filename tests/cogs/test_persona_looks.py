@@ -8,7 +8,10 @@ import pytest
 from PIL import Image
 
 from core.bot import persona_pictures
+from core.errors import WorkersBusy
+from core.machine.lane import ProcessLane
 from core.persona import pace
+from core.persona.portraits import portrait
 from loopback.world.permissions import Permission
 from tests.attacks.two_servers import TwoServers
 from tests.cogs.test_persona_cog import COGS, plainly
@@ -207,6 +210,30 @@ async def test_servers_have_pictures_of_their_own_and_a_missed_change_is_made_up
         await start()
         await shows(scene, "cross")
         assert colour(scene, servers.guild) == ""
+
+
+async def test_many_servers_of_one_character_share_its_picture_and_a_full_lane_is_waited_for(scene, nyx, monkeypatch):
+    guilds = [scene.guild]
+    for number in range(5):
+        guild = scene.world.add_guild(f"Server {number}")
+        scene.world.add_member(guild, scene.bot_user)
+        guilds.append(guild)
+    opened, full = [], [True]
+    run = ProcessLane.run
+
+    async def counted(self, function, *args, **options):
+        if function is portrait:
+            opened.append(function)
+            if full:
+                full.clear()
+                raise WorkersBusy("Too much is waiting already.")
+        return await run(self, function, *args, **options)
+
+    monkeypatch.setattr(ProcessLane, "run", counted)
+    monkeypatch.setattr(persona_pictures, "BUSY_S", 0.05)
+    await scene.start(cogs=COGS, persona={"default": "nyx"})
+    await scene.until(lambda: all(colour(scene, guild) == "nyx" for guild in guilds))
+    assert len(opened) == 2, "once in vain, once for all of them"
 
 
 async def test_pictures_can_be_switched_off_and_names_stay_as_they_are_by_default(scene, start):
