@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from core.config.section import Section
 
@@ -37,3 +38,13 @@ class ScheduleSection(Section):
     )
     picture_mb: float = Field(default=8, gt=0, le=25, description="Larger pictures are refused.")
     server_mb: float = Field(default=100, gt=0, le=10_000, description="All pictures of one server together.")
+
+    @field_validator("zone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        if value == "UTC":  # is one also where no others are installed
+            return value
+        try:
+            return ZoneInfo(value).key
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("there is no such time zone; allowed are those like Europe/Berlin and UTC") from error

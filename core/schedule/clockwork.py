@@ -162,7 +162,7 @@ class Clockwork:
             if why:
                 self._waits[each.id] = why
             else:
-                ready.append((each, self._waits.pop(each.id, "") or self._late_because(each)))
+                ready.append((each, self._late_because(each, self._waits.pop(each.id, ""))))
         if ready:
             await self._plan(ready, now)
         await self._begin()
@@ -173,10 +173,12 @@ class Clockwork:
             return NOBODY
         return kind.gate(schedule) if kind.gate is not None else ""
 
-    def _late_because(self, schedule: Schedule) -> str:
+    def _late_because(self, schedule: Schedule, waited_for: str) -> str:
         due = schedule.next_at
         if due is not None and due < self._began:
             return NOT_RUNNING
+        if waited_for:
+            return waited_for
         return JUMPED if self._jumped_at is not None and due is not None and due < self._jumped_at else TOO_MUCH
 
     async def _see_jump(self, now: datetime) -> None:

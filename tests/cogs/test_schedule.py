@@ -420,3 +420,26 @@ async def test_what_is_removed_while_the_model_thinks_is_not_posted(planned, sce
     await planned.come()
     assert scene.notices() == []
     assert planned.schedules.all() == []
+
+
+async def test_what_came_while_the_bot_was_away_is_told_after_a_restart_and_the_rest_goes_on(planned, scene):
+    ada = await planned.manager()
+    await scene.run(ada, "schedule zone", zone="Europe/Berlin")
+    await planned.add(ada, "every day 18:00", "say", text="skipped")
+    await planned.add(ada, "every day 18:00", "say", text="made up", late="once")
+    await planned.add(ada, "in 6 hours", "picture", text="look", picture=("a.png", PNG, "image/png"))
+    await scene.bot.close()
+    planned.clock.ahead += timedelta(days=2, hours=9)  # 27 November, 20:00 UTC: three missed
+    await scene.start(cogs=COGS)
+    planned.schedules.look()
+    await scene.until(lambda: "made up" in scene.notices())
+    await planned.schedules.settled()
+    assert scene.notices() == ["made up"]
+    listed = await scene.run(ada, "schedule list")
+    assert "in the time zone Europe/Berlin" in listed
+    assert listed.count("3 times missed, the last <t:1795798800:f>: I was not running. Skipped.") == 1
+    assert listed.count("3 times missed, the last <t:1795798800:f>: I was not running. Made up once.") == 1
+    assert "1 time missed" in listed
+    assert planned.schedules.get(1).next_at == datetime(2026, 11, 28, 17, tzinfo=UTC)
+    pictures = scene.folder / "data" / "schedule"
+    await scene.until(lambda: not list(pictures.iterdir()))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.errors import ScheduleError
+from core.config import load
+from core.errors import ConfigError, ScheduleError
 from core.schedule.zones import matching, zone_named
 
 
@@ -37,3 +38,11 @@ def test_a_mistyped_zone_is_guessed():
 def test_cities_that_begin_with_what_was_typed_come_first():
     assert matching("ber", 3)[0] in ("Europe/Berlin", "Atlantic/Bermuda")
     assert matching("zzz", 3) == []
+
+
+@pytest.mark.parametrize("zone", ["Mars/Phobos", "../etc/passwd", "Europe", "europe-berlin"])
+def test_a_zone_that_is_none_is_refused_at_the_start(tmp_path, zone):
+    file = tmp_path / "config.toml"
+    file.write_text(f'[schedule]\nzone = "{zone}"\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"\[schedule\] zone"):
+        load(file)
