@@ -173,7 +173,8 @@ class PeopleWatch:
                 if not self._people.channels.wanted(channel_id):
                     await self._people.messages.forget_channel(channel_id)
                 elif isinstance(channel, discord.abc.Messageable):
-                    await self._compare(channel_id, channel)
+                    if channel.permissions_for(guild.me).read_message_history:  # else Discord shows an empty channel
+                        await self._compare(channel_id, channel)
                 elif channel is None and not await self._is_there(guild, channel_id):
                     await self._people.channels_gone([channel_id])
 
