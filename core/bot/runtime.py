@@ -289,7 +289,7 @@ class Runtime(Rooms):
         self.privacy.register("prompts being gathered", self.intake.people)
         # In this order: what is about to be written is written, or never will be, before the database is asked.
         self.privacy.register("answers under way", self.conversation.people)
-        self.privacy.register("conversations", StoredData(self.store))
+        self.privacy.register("conversations", StoredData(self.store, self.settings))
         ground.closing.close_later("conversations", self.conversation.close)
         # Before sessions end: that opens the doors, and nobody would be left to finish the answers that then begin.
         ground.closing.close_later("messages that wait", self.lockdown.waiting.close)

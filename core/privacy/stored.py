@@ -28,9 +28,10 @@ DROPPED = "{count} of your messages that waited for an answer wait no more."
 class StoredData:
     """A `DataOwner` over the tables that hold people's words and wishes."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, settings: SettingsRepository | None = None) -> None:
+        """Takes the repository that others read as well: it keeps something in memory."""
         self._history = HistoryRepository(store)
-        self._settings = SettingsRepository(store)
+        self._settings = settings or SettingsRepository(store)
         self._queue = QueueRepository(store)
 
     async def describe_person(self, person: Person) -> About:
