@@ -84,6 +84,10 @@ class ScheduleError(ParleyError):
     """A time is not understood, or something cannot be done at one."""
 
 
+class WatchError(ParleyError):
+    """A page or feed cannot be watched, or not be read."""
+
+
 class FetchError(ParleyError):
     """An address cannot be fetched, or may not be.
 

@@ -39,6 +39,7 @@ GROUPS = {
     "prompt": "What the bot answers, where, and as whom.",
     "persona": "Who the bot is, how it feels, and whom it knows.",
     "schedule": "What I do at a time, or again and again.",
+    "watch": "Pages and feeds that I watch for this server.",
     "recordings": "What was recorded here, and what was said.",
 }
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from core.machine.workers import Workers
     from core.persona.occasions import Occasions
     from core.persona.people.people import People
+    from core.persona.watching.service import Watching
     from core.privacy.service import Privacy
     from core.recording.service import Recordings
     from core.schedule.pictures import SchedulePictures
@@ -57,6 +58,7 @@ class Rooms:
     history: HistoryRepository
     workers: Workers
     fetcher: Fetcher
+    watching: Watching
     models: Models
     voice: VoiceService
     lockdown: Lockdown

@@ -226,6 +226,7 @@ class Runtime(Rooms):
             open_schedules,
         )
         from core.bot.training_openers import open_training
+        from core.bot.watch_openers import open_watching
         from core.store.history import HistoryRepository
         from core.store.settings import SettingsRepository
 
@@ -260,6 +261,7 @@ class Runtime(Rooms):
         self.persona = await open_persona(self, ground, self.bot, self.listen)
         self.training = await open_training(self, ground, self.bot)
         self.schedules = await open_schedules(self, ground)
+        self.watching = await open_watching(self, ground)
         self.schedule_pictures = await open_schedule_pictures(self, ground)
         self.own_voice = open_own_voice(self, ground)
         self.autonomous = await open_autonomous(self, ground, self.bot)

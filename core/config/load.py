@@ -26,6 +26,7 @@ from core.config.studio import StudioSection
 from core.config.system import LogSection, StoreSection
 from core.config.trainer import TrainerSection
 from core.config.voice import VoiceSection
+from core.config.watch import WatchSection
 from core.config.workers import WorkersSection
 from core.errors import ConfigError
 from core.redaction import HIDDEN, redacted
@@ -106,6 +107,7 @@ class Config(BaseSettings):
     persona: PersonaSection = PersonaSection()
     schedule: ScheduleSection = ScheduleSection()
     fetch: FetchSection = FetchSection()
+    watch: WatchSection = WatchSection()
     trainer: TrainerSection = TrainerSection()
     store: StoreSection = StoreSection()
     workers: WorkersSection = WorkersSection()

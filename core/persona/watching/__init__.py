@@ -1,0 +1,1 @@
+"""Watches pages and feeds for servers, and tells once what is new."""
