@@ -17,7 +17,7 @@ from core.audio.seeking import Overshot, Start
 from core.errors import AudioError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator, Generator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -178,7 +178,7 @@ def blocks(
 
 
 def _opened(file: io.BufferedReader | io.BytesIO, max_s: float, start: Start) -> Generator[NDArray[np.float32]]:
-    with _open_container(file) as container:
+    with _open_container(file, start.options) as container:
         stream: Any = next(iter(container.streams.audio), None)
         if stream is None:
             raise AudioError(SILENT)
@@ -320,11 +320,12 @@ def _open_file(source: bytes | Path, max_bytes: int) -> io.BufferedReader | io.B
     return file
 
 
-def _open_container(file: Readable) -> Any:
+def _open_container(file: Readable, more: Mapping[str, str] | None = None) -> Any:
     import av
     from av.error import FFmpegError
 
     options = {"format_whitelist": _FORMATS, "codec_whitelist": _sound_decoders(), "protocol_whitelist": "none"}
+    options |= more or {}
     try:
         return av.open(file, options=options, metadata_errors="ignore")
     except (FFmpegError, ValueError) as error:

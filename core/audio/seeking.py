@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAD_S = 0.25  # decoded before the place: Opus wants 80 ms to settle, MP3 keeps bits in the frames before
+FAR_S = 300.0
 LATE_S = 0.05  # past the place by more than this is no place to begin
 TRIMMED = "mov,mp4,m4a,3gp,3g2,mj2"  # FFmpeg cuts the end of the others itself
 
@@ -32,6 +33,11 @@ class Start:
         self._drop = 0  # samples of ours
         self._left: int | None = None  # samples of ours until the end of the sound, where that has to be minded
         self._zero_s = 0.0
+
+    @property
+    def options(self) -> dict[str, str]:
+        """How to open the file: far into an MP3 the place is reckoned, instead of reading all that is before it."""
+        return {"fflags": "fastseek"} if self.at_s > FAR_S and not self._forward else {}
 
     def seek(self, container: Any, stream: Any) -> None:
         """Move to a little before the place, if there is an index that leads there."""

@@ -24,8 +24,8 @@ async def music(scene):
         (folder / name).write_bytes(wav(tone(hz, 20, rate_hz=16000), rate_hz=16000))
     (folder / "gong.wav").write_bytes(wav(tone(2000, 0.4)))
 
-    async def begin(*names, **settings):
-        await scene.start(cogs=COGS, model=False, **settings)
+    async def begin(*names, model=False, **settings):
+        await scene.start(cogs=COGS, model=model, **settings)
         ada = await scene.joined()
         for name in names:
             await scene.run(ada, "music play", what=name)
