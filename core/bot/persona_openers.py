@@ -26,6 +26,7 @@ async def open_persona(rooms: Rooms, ground: Ground, bot: discord.Client, listen
     open_watch(persona, rooms, ground, bot, listen)
     await open_profile(persona, rooms, ground, bot, listen)
     _open_arguments(persona, rooms, ground)
+    persona.also_told.append(lambda guild_id: rooms.people.lines(guild_id))
     return persona
 
 

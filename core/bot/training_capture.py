@@ -9,12 +9,14 @@ import discord
 
 from core.bot.training_panel import THUMBS, thumbs_view
 from core.errors import StoreError
+from core.persona.people.profile import without_notes
 from core.store.training_values import Answer, Line
 
 if TYPE_CHECKING:
     from core.conversation.service import Conversation
     from core.conversation.turn import Turn
     from core.events import TurnEnded
+    from core.llm.messages import ChatMessage
     from core.training.judging import Judging
 
 _log = logging.getLogger(__name__)
@@ -66,7 +68,7 @@ class AnswerCapture:
             prompt.channel_id,
             str(prompt.conversation_id),
             turn.id,
-            tuple(Line(each.role, each.content, each.name or "") for each in request.messages),
+            tuple(Line(each.role, _kept(each), each.name or "") for each in request.messages),
             reply,
             request.route,
             request.model,
@@ -96,3 +98,8 @@ class AnswerCapture:
                     await message.add_reaction(thumb)
         except discord.HTTPException as error:  # no right to, or the message is gone: it can be judged by its menu
             _log.info("no thumbs under message %d: %s", message_id, error)
+
+
+def _kept(message: ChatMessage) -> str:
+    """What stays of a message: notes on people are for nobody's eyes, and go when those people say so."""
+    return without_notes(message.content) if message.role == "system" else message.content

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from core.conversation.text_sink import Unwritten
+from core.conversation.turn import Prompt, PromptLine, Timings, Turn
 from tests.cogs.people import COGS
 
 
@@ -46,3 +48,15 @@ async def test_it_is_set_in_plain_words_of_several_languages_and_no_model_is_ask
     await scene.bot.close()
     await scene.start(cogs=COGS)
     assert (await asked(scene, ada, "And after a restart?"))[1] == [0.5]
+
+
+async def test_if_several_people_speak_at_once_it_is_that_of_whoever_spoke_last(scene):
+    await scene.start(cogs=COGS)
+    ada, ben = await scene.person("Ada"), await scene.person("Ben")
+    await scene.run(ada, "persona temperature", value=0.3)
+    await scene.run(ben, "persona temperature", value=1.1)
+    place = {"conversation_id": scene.text.id, "guild_id": scene.guild.id, "channel_id": scene.text.id}
+    for order, expected in (((ada, ben), 1.1), ((ben, ada), 0.3)):
+        lines = [PromptLine(each.user.id, each.user.name, "Hello.") for each in order]
+        turn = Turn(Prompt.of_lines(lines, **place), Unwritten(), Timings(0.0))
+        assert (await scene.runtime.conversation.advisers.ask(turn)).temperature == expected

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+READS, MAKES = "I read along in {count} channels here.", "{count} profiles are to be made here."
+
 
 class People:
     """The parts, and what concerns several of them."""
@@ -48,6 +50,12 @@ class People:
     async def _written(self, messages: Sequence[Observed]) -> None:
         await self.profiles.noted(messages)
         await self.channels.flush()
+
+    def lines(self, guild_id: int) -> list[str]:
+        """What is at work on a server, as sentences for `/persona status`; nothing of anybody."""
+        count = len(self.channels.observed(guild_id))
+        lines = [READS.format(count=count)] if count else []
+        return lines + ([MAKES.format(count=due)] if (due := self.profiles.due_on(guild_id)) else [])
 
     def heard(self, message: Observed, *, worth_keeping: bool, addressed: bool) -> bool:
         """Somebody wrote where the bot reads along; returns whether it is its turn to join in.

@@ -41,6 +41,7 @@ NOTES = (
 
 _UNWANTED = re.compile(r"[@<>`\\{}\[\]|*#]|https?://|www\.|discord\.gg|\d{5,}", re.IGNORECASE)
 _WORDS = re.compile(r"\w+")
+_NOTES = re.compile(r"^Notes on [^\n]* who talks to you\. [^\n]*(?:\n- [^\n]*)*\n?", re.MULTILINE)
 
 
 def _line(limit: int) -> BeforeValidator:
@@ -151,6 +152,11 @@ def notes(name: str, profile: Profile) -> str:
     known = plain(name, 40) or "the person"
     lines = [NOTES.format(name=known), *profile.lines(), f"answer them {STYLE_WORDS[profile.reply_style]}"]
     return "\n".join([lines[0], *(f"- {line}" for line in lines[1:])])
+
+
+def without_notes(told: str) -> str:
+    """What a model was told, without notes on people: for whoever keeps it, or shows it to others."""
+    return _NOTES.sub("", told)
 
 
 def material(messages: Sequence[str]) -> str:

@@ -115,6 +115,10 @@ class Profiles:
         """Profiles that wait to be made."""
         return len(self._due)
 
+    def due_on(self, guild_id: int) -> int:
+        """Those of one server."""
+        return sum(key.guild_id == guild_id for key in self._due)
+
     def resume(self) -> None:
         """Make what is due, from now on."""
         if self._section.enabled:

@@ -14,6 +14,7 @@ from core.persona.people.profile import (
     material,
     notes,
     read_profile,
+    without_notes,
 )
 
 GOOD = {
@@ -93,6 +94,18 @@ def test_a_profile_that_quotes_a_message_is_refused_and_one_that_shares_a_few_wo
     with pytest.raises(ProfileRefused, match="quotes"):
         read_profile(answer(tone="says: we sell the old lighthouse to my cousin"), said)
     assert read_profile(answer(interests=["the old lighthouse"]), said).interests == ["the old lighthouse"]
+
+
+def test_notes_can_be_taken_out_again_and_nothing_else_goes():
+    made = notes("Ada", Profile(**GOOD))
+    other = notes("Ben", Profile())
+    assert (
+        without_notes(f"You are Parley.\n{made}\n{other}\nYou need not answer.")
+        == "You are Parley.\nYou need not answer."
+    )
+    assert without_notes(made) == ""
+    for text in ("Notes on tea:\n- hot", "- a list", "You are Parley."):
+        assert without_notes(text) == text
 
 
 def test_messages_are_data_whatever_they_look_like():
