@@ -105,7 +105,7 @@ class SecondSelf:
     async def advise(self, turn: Turn) -> Advice | None:
         """Let it answer a turn that begins with its name: by its own voice in a session, and written through its webhook."""
         guild_id = turn.prompt.guild_id
-        if guild_id is None or not self._is_addressed(turn.prompt, guild_id):
+        if guild_id is None or self.is_first(guild_id) or not self._is_addressed(turn.prompt, guild_id):
             return None
         channel = self._webhooks.channel(turn.prompt.channel_id)
         sink = None
@@ -113,6 +113,11 @@ class SecondSelf:
             character = self.character(guild_id)
             sink = LiveText(AsItself(self, self._webhooks, channel, guild_id, character.name), self._clock)
         return Advice(self.character(guild_id), sink=sink)
+
+    def is_first(self, guild_id: int) -> bool:
+        """Whether the bot plays the same character there as itself: then nobody is left to contradict."""
+        sheet = self._sheet(guild_id)
+        return sheet is not None and self._cast.active(guild_id) == sheet
 
     def _is_addressed(self, prompt: Prompt, guild_id: int) -> bool:
         """Whether a prompt begins with its name, or replies to what it said."""

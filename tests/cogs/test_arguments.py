@@ -435,6 +435,13 @@ async def test_its_picture_is_the_webhooks_and_changes_with_it(scene):
     await argue(scene, ada)
     assert [who for who, _ in said(scene)] == ["Rival", "parley"] * 3
     assert webhook.avatar is None, "what is no picture is not shown"
+    admin = await scene.person("Root", roles=[scene.admin_role])
+    await scene.run(admin, "persona use", character="rival")
+    assert "I am Rival here already" in await argue(scene, ada)
+    before = len(said(scene))
+    await ada.type(scene.text, f"{scene.bot_user.mention} Rival, hello?")
+    await scene.until(lambda: len(said(scene)) > before)
+    assert said(scene)[-1][0] == "parley"
 
 
 async def test_who_is_deleted_or_refuses_ends_what_their_words_began_and_is_remembered_in_nothing(scene):
