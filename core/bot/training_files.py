@@ -41,7 +41,7 @@ SOUNDS = (".ogg", ".mp3", ".wav", ".flac", ".m4a", ".opus", ".webm", ".aac")
 
 def names_of(guild: discord.Guild, *more: discord.abc.User) -> dict[int, tuple[str, ...]]:
     """The names that people of a server go by now, as far as they are known, and those of others; taken out of texts."""
-    members = [*guild.members[:MOST_NAMES], *more]
+    members = [member for member in (*guild.members[:MOST_NAMES], *more) if not member.bot]
     return {
         member.id: tuple(dict.fromkeys(filter(None, (member.name, member.display_name, member.global_name))))
         for member in members

@@ -48,6 +48,7 @@ async def open_training(rooms: Rooms, ground: Ground, client: discord.Client) ->
     from core.training.sets import DataSets
     from core.training.training import Training
     from core.training.trials import Trials
+    from core.training.tuned import TunedRoutes
 
     section, clock = ground.config.trainer, ground.clock
     answers, sets, jobs = (
@@ -69,16 +70,19 @@ async def open_training(rooms: Rooms, ground: Ground, client: discord.Client) ->
         section, data_sets, judging, jobs, strangers, clock, lambda: secrets_of(ground.environ), estimate_tokens
     )
     importing = Importing(section, data_sets, strangers, clock)
-    running = TrainingJobs(section, handing_out, jobs, OpenAIProvider(rooms.models), ProgressMessages(client), clock)
+    provider = OpenAIProvider(rooms.models)
+    routes = TunedRoutes(jobs, provider)
+    await routes.open()
+    running = TrainingJobs(section, handing_out, jobs, provider, routes, ProgressMessages(client), clock)
     people.recall = running.recall
     ground.closing.close_later("training jobs", running.close)
     await running.open()
-    rooms.conversation.advise_with(TrainedAdvice(instructions, running))
+    rooms.conversation.advise_with(TrainedAdvice(instructions, routes))
     tasks = Tasks("training")
     ground.closing.close_later("training", tasks.cancel_all)
     tasks.start(_keep_clean(judging, running, clock), "keep clean")
     trials = Trials(section, handing_out, RouteAsker(rooms.models, rooms.lockdown, clock))
-    return Training(section, judging, data_sets, instructions, people, handing_out, importing, running, trials)
+    return Training(section, judging, data_sets, instructions, people, handing_out, importing, running, routes, trials)
 
 
 async def _keep_clean(judging: Judging, jobs: TrainingJobs, clock: Clock) -> None:

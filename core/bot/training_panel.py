@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import discord
 
 from core.bot.interactions import BUTTONS, written
+from core.errors import TrainingError
 
 if TYPE_CHECKING:
     from core.store.training_values import Answer
@@ -17,6 +18,9 @@ UP, DOWN, CORRECT, FORM, DELETE, CANCEL = "up", "down", "correct", "form", "dele
 THUMBS: dict[str, Thumb] = {"👍": "up", "👎": "down"}
 TITLE = "Correct this answer"
 LABEL, LABEL_OF_PART = "The answer as it should have been", "The answer as it should have been, part {number}"
+TOO_LONG = (
+    "That answer is too long for a form of Discord's, which takes {most} characters. `/trainer feedback` takes a note."
+)
 FIELD_CHARACTERS = 4000  # Discord's, of one field
 FIELDS = 5
 _SKINS = "".join(map(chr, range(0x1F3FB, 0x1F400)))
@@ -55,7 +59,11 @@ def cancel_view(job_id: int) -> discord.ui.View:
 
 
 def correction_form(answer: Answer) -> discord.ui.Modal:
-    """A form with the answer to edit, in as many fields as it takes."""
+    """A form with the answer to edit, in as many fields as it takes.
+
+    Raises:
+        TrainingError: It does not fit into a form.
+    """
     form = discord.ui.Modal(title=TITLE, custom_id=f"{BUTTONS}{OWNER}:{FORM}-{answer.id}", timeout=None)
     parts = parted(answer.reply)
     for number, part in enumerate(parts):
@@ -80,11 +88,27 @@ def corrected(interaction: discord.Interaction) -> str:
 
 
 def parted(text: str) -> list[str]:
-    """A text in as many pieces as fields need, broken at the ends of lines where there are any; what is longer is cut."""
+    """A text in as many pieces as fields need, broken at the ends of lines where there are any.
+
+    Raises:
+        TrainingError: A form has not so many.
+    """
     parts: list[str] = []
-    while text and len(parts) < FIELDS:
-        end = len(text) if len(text) <= FIELD_CHARACTERS else text.rfind("\n", 1, FIELD_CHARACTERS + 1)
-        end = end if end > 0 else FIELD_CHARACTERS
+    while text:
+        end = _fitting(text)
+        if end < len(text):
+            line_end = text.rfind("\n", 1, end + 1)
+            end = line_end if line_end > 0 else end
         parts.append(text[:end])
         text = text[end:].removeprefix("\n")
+    if len(parts) > FIELDS:
+        raise TrainingError(TOO_LONG.format(most=FIELDS * FIELD_CHARACTERS))
     return parts or [""]
+
+
+def _fitting(text: str) -> int:
+    """How much of the beginning of a text a field takes; Discord may count what is beyond 16 bits twice."""
+    end = min(len(text), FIELD_CHARACTERS)
+    while (units := len(text[:end].encode("utf-16-le", "replace")) // 2) > FIELD_CHARACTERS:
+        end -= -(-(units - FIELD_CHARACTERS) // 2)
+    return end

@@ -10,8 +10,8 @@ import discord
 from core.bot.replies import NO_PINGS
 from core.bot.training_panel import cancel_view
 from core.names import code, shown
-from core.training.jobs import route_name
 from core.training.sets import DataSets
+from core.training.tuned import route_name
 
 if TYPE_CHECKING:
     from core.store.training_records import TrainingJob

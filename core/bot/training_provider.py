@@ -124,7 +124,7 @@ class OpenAIProvider:
         try:
             client = await self._models.client(route)
         except ModelError as error:
-            raise ProviderError(error.sentence, lasting=True) from error
+            raise ProviderError(error.sentence) from error
         from openai import APIStatusError, OpenAIError
 
         address = self._models.routes[route].address
@@ -134,11 +134,9 @@ class OpenAIProvider:
             raise self._refusal(route, address, error) from self._models.scrubbed(route, error)
         except (OpenAIError, TimeoutError, OSError) as error:
             sentence = UNREACHED.format(address=address)
-            raise ProviderError(sentence, lasting=False) from self._models.scrubbed(route, error)
+            raise ProviderError(sentence) from self._models.scrubbed(route, error)
         except (AttributeError, TypeError, ValueError, KeyError, IndexError) as error:  # no JSON, or of another shape
-            raise ProviderError(NONSENSE.format(address=address), lasting=False) from self._models.scrubbed(
-                route, error
-            )
+            raise ProviderError(NONSENSE.format(address=address)) from self._models.scrubbed(route, error)
 
     def _refusal(self, route: str, address: str, error: Any) -> ProviderError:
         status = int(error.status_code)
@@ -148,8 +146,8 @@ class OpenAIProvider:
         sentence = {401: NO_KEY, 403: NO_RIGHT, 404: NO_TUNING, 405: NO_TUNING, 429: BUSY, 501: NO_TUNING}.get(status)
         sentence = sentence or (BROKEN if status >= 500 else REFUSED)
         said = f": “{shown_text(words, WORDS)}”." if words else "."
-        lasting = (status < 500 and status != 429) or status == 501
-        return ProviderError(sentence.format(address=address, status=status, words=said), lasting=lasting)
+        told = sentence.format(address=address, status=status, words=said)
+        return ProviderError(told, gone=status in (404, 405, 410, 501))
 
 
 def _words(error: Any) -> str:

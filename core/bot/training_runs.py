@@ -67,7 +67,7 @@ class TrainingRuns:
 
     def routes(self, guild_id: int) -> Sequence[str]:
         """The routes that a server may use: those of the settings, and those that it had trained; never another's."""
-        return [*self._runtime.config.model.routes, *self._training.jobs.routes(guild_id)]
+        return [*self._runtime.config.model.routes, *self._training.routes.of(guild_id)]
 
     def _route(self, guild_id: int, name: str) -> str:
         known = self.routes(guild_id)
@@ -90,7 +90,7 @@ class TrainingRuns:
             ParleyError: There is nothing to test, or nothing answered.
         """
         kept = await self._training.data_sets.find(guild.id, name)
-        first = self._route(guild.id, route or self._training.jobs.route_of(guild.id) or DEFAULT)
+        first = self._route(guild.id, route or self._training.routes.chosen(guild.id) or DEFAULT)
         routes = [first, self._route(guild.id, against)] if against else [first]
         wanted = judge or self._training.section.judge_route or DEFAULT
         judging = "" if judge == "-" else self._route(guild.id, wanted)
@@ -120,13 +120,13 @@ class TrainingRuns:
         Raises:
             TrainingError: There is none of that name.
         """
-        jobs = self._training.jobs
+        routes = self._training.routes
         if name is None:
-            known = ", ".join(f"`{each}`" for each in jobs.routes(guild.id)) or "none yet"
-            now = jobs.route_of(guild.id)
+            known = ", ".join(f"`{each}`" for each in routes.of(guild.id)) or "none yet"
+            now = routes.chosen(guild.id)
             return NOW.format(now=f"`{now}`" if now else "the usual model", known=known)
         usual = name in ("-", DEFAULT)
-        await jobs.choose(guild.id, None if usual else name)
+        await routes.choose(guild.id, None if usual else name)
         return USUAL if usual else ANSWERS.format(name=name)
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from core.training.export import Made
     from core.training.handing_out import HandingOut
     from core.training.provider import Method, Provider
+    from core.training.tuned import TunedRoutes
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +37,6 @@ TOO_FEW = "{name} has {count} examples to train with; providers want {least} at 
 LOST = "I was restarted before the job had begun; nothing was trained. Please ask again."
 OVER_ALREADY = "That job is over already."
 NO_JOB = "There is no such job on this server."
-NO_ROUTE = "There is no model of that name on this server. {known}"
 BROKEN = "Something went wrong on my side, and it is in the log."
 DELETED_FILES = "The files that {count} jobs had sent to a provider are deleted there."
 CANCELLED = "{count} jobs that were training with your words are cancelled."
@@ -63,9 +63,8 @@ class Teller(Protocol):
         ...
 
 
-def route_name(job: TrainingJob) -> str:
-    """The name of the route that a job's model is."""
-    return f"tuned-{job.id}"
+def _method(job: TrainingJob) -> Method:
+    return "dpo" if job.method == "dpo" else "supervised"
 
 
 class TrainingJobs:
@@ -77,6 +76,7 @@ class TrainingJobs:
         handing_out: HandingOut,
         repository: TrainingJobsRepository,
         provider: Provider,
+        routes: TunedRoutes,
         teller: Teller,
         clock: Clock,
     ) -> None:
@@ -87,6 +87,7 @@ class TrainingJobs:
             handing_out: Makes the files.
             repository: Where jobs are kept.
             provider: Who trains.
+            routes: Take what was trained.
             teller: Shows how jobs are.
             clock: Time.
         """
@@ -94,13 +95,13 @@ class TrainingJobs:
         self._handing_out = handing_out
         self._repository = repository
         self._provider = provider
+        self._routes = routes
         self._teller = teller
         self._clock = clock
         self._tasks = Tasks("training jobs")
-        self._chosen: dict[int, str] = {}
-        self._tuned: dict[int, dict[str, str]] = {}  # by server, models by the names of their routes
         self._live: dict[int, TrainingJob] = {}
         self._work: dict[int, asyncio.Task[None]] = {}
+        self._beginning: set[int] = set()  # servers whose files are being made
         self._unwanted: set[int] = set()  # jobs that are cancelled before the provider knows them
 
     async def open(self) -> None:
@@ -109,46 +110,16 @@ class TrainingJobs:
         Raises:
             StoreError: The database cannot be read.
         """
-        self._chosen = dict(await self._repository.chosen_routes())
         for job in await self._repository.all():
             if job.ended_at is None:
                 self._live[job.id] = job
                 self._carry(job, self._found_again(job))
             elif job.state == "succeeded":
-                self._offer(job)
+                self._routes.offer(job)
 
     async def close(self) -> None:
         """Follow no more; the next process does."""
         await self._tasks.cancel_all()
-
-    # Routes -----------------------------------------------------------------------------------------------------------
-
-    def routes(self, guild_id: int) -> Mapping[str, str]:
-        """The routes that were trained on a server, and their models: nobody else may use what people said there."""
-        return self._tuned.get(guild_id, {})
-
-    def route_of(self, guild_id: int | None) -> str | None:
-        """The route that a server chose; None for the usual one."""
-        chosen = self._chosen.get(guild_id or 0)
-        return chosen if chosen is not None and chosen in self.routes(guild_id or 0) else None
-
-    async def choose(self, guild_id: int, name: str | None) -> None:
-        """Have a server answered by one of its routes; None for the usual one.
-
-        Raises:
-            TrainingError: It has none of that name.
-        """
-        if name is not None and name not in self.routes(guild_id):
-            names = ", ".join(f"`{each}`" for each in self.routes(guild_id))
-            raise TrainingError(NO_ROUTE.format(known=f"There are: {names}." if names else "None was trained yet."))
-        await self._repository.choose_route(guild_id, name)
-        self._chosen = dict(await self._repository.chosen_routes())
-
-    def _offer(self, job: TrainingJob) -> bool:
-        if not self._provider.offer(job.route, route_name(job), job.model):
-            return False
-        self._tuned.setdefault(job.guild_id, {})[route_name(job)] = job.model
-        return True
 
     # Beginning --------------------------------------------------------------------------------------------------------
 
@@ -179,17 +150,33 @@ class TrainingJobs:
             raise TrainingError(OFF)
         if not base:
             raise TrainingError(NO_BASE)
-        if any(job.guild_id == kept.guild_id for job in self._live.values()):
+        if kept.guild_id in self._beginning or any(job.guild_id == kept.guild_id for job in self._live.values()):
             raise TrainingError(ONE_AT_A_TIME)
-        made, people, told = await self._handing_out.make(kept, FORMAT_OF[method], owner, names=names)
+        self._beginning.add(kept.guild_id)
+        try:
+            made, people, told = await self._handing_out.make(kept, FORMAT_OF[method], owner, names=names)
+            job = await self._kept(
+                kept,
+                TrainingJob(
+                    kept.guild_id, channel_id, kept.name, method, route, base, owner.user_id, self._clock.now()
+                ),
+                made,
+                people,
+            )
+        finally:
+            self._beginning.discard(kept.guild_id)
+        self._carry(job, self._start(job, made))
+        return job, told
+
+    async def _kept(self, kept: TrainingSet, job: TrainingJob, made: Made, people: frozenset[int]) -> TrainingJob:
+        """Keep a job, and whose words it sends, before anything is sent."""
         if made.train.lines < LEAST:
             shown = DataSets.shown(kept.name)
             raise TrainingError(TOO_FEW.format(name=shown, count=made.train.lines, least=LEAST))
-        now = self._clock.now()
-        job = TrainingJob(kept.guild_id, channel_id, kept.name, method, route, base, owner.user_id, now)
         job = replace(job, id=await self._repository.add(job))
         self._live[job.id] = job
-        handout = TrainingHandout(kept.guild_id, kept.name, FORMAT_OF[method], owner.user_id, now, job.id)
+        form = FORMAT_OF[_method(job)]
+        handout = TrainingHandout(kept.guild_id, kept.name, form, job.by_id, job.at, job.id)
         try:
             self._handing_out.require_people(kept.guild_id, people)
             await self._repository.handed_out(
@@ -198,8 +185,7 @@ class TrainingJobs:
         except ParleyError as error:
             await self._end(replace(job, state="failed", told=error.sentence))
             raise
-        self._carry(job, self._start(job, made))
-        return job, told
+        return job
 
     def _carry(self, job: TrainingJob, work: Coroutine[Any, Any, None]) -> None:
         self._work[job.id] = self._tasks.start(self._guarded(job, work), f"job {job.id}")
@@ -207,7 +193,7 @@ class TrainingJobs:
     async def _start(self, job: TrainingJob, made: Made) -> None:
         """Send the files and begin; then follow."""
         job = await self._show(job)
-        method: Method = "dpo" if job.method == "dpo" else "supervised"
+        method = _method(job)
         sent: list[str] = []
         for side, part in (("train", made.train), ("test", made.test)):
             if part.lines:
@@ -235,7 +221,7 @@ class TrainingJobs:
             try:
                 found = await self._provider.find(job.route, self._mark(job)) if job.file_ids else None
             except ProviderError as error:
-                if error.lasting:
+                if error.gone:
                     raise
                 await self._clock.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -272,7 +258,7 @@ class TrainingJobs:
             try:
                 now = await self._provider.look(job.route, job.provider_id)
             except ProviderError as error:
-                if error.lasting:
+                if error.gone:  # a key may come back, and the job goes on meanwhile
                     raise
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
                 job = await self._changed(job, replace(job, told=error.sentence))
@@ -307,7 +293,7 @@ class TrainingJobs:
             await self._repository.save(job)
         except StoreError:
             _log.exception("the end of training job %d is not kept", job.id)
-        offered = job.state == "succeeded" and self._offer(job)
+        offered = job.state == "succeeded" and self._routes.offer(job)
         shown = await self._teller.tell(job, offered=offered)
         if shown != job.message_id:
             await self._repository.save(replace(job, message_id=shown))

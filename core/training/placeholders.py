@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from core.store.training_values import Example
 
-SHORTEST_NAME = 2
+SHORTEST_NAME, SHORTEST_SPOKEN_OF = 2, 3
 SHORTEST_FIRST_NAME = 3
 SHORTEST_SECRET = 8
 SECRET, EMAIL, PHONE, IP, ID = "[SECRET]", "[EMAIL]", "[PHONE]", "[IP]", "[ID]"
@@ -118,7 +118,7 @@ class Placeholders:
         }
         self._ids |= {str(user_id): f"{user_id}" for user_id in others or {}}
         written = "|".join(
-            re.escape(name) for name in sorted(self._others, key=len, reverse=True) if len(name) >= SHORTEST_NAME
+            re.escape(name) for name in sorted(self._others, key=len, reverse=True) if len(name) >= SHORTEST_SPOKEN_OF
         )
         self._spoken_of = re.compile(rf"(?<!\w)(?:{written})(?!\w)") if written else None
 

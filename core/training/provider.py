@@ -16,11 +16,11 @@ OVER = ("succeeded", "failed", "cancelled")
 
 
 class ProviderError(TrainingError):
-    """The provider refuses, or cannot be reached; `lasting`: it would again."""
+    """The provider refuses, or cannot be reached; `gone`: it does not know what was asked about."""
 
-    def __init__(self, sentence: str, *, lasting: bool) -> None:
+    def __init__(self, sentence: str, *, gone: bool = False) -> None:
         super().__init__(sentence)
-        self.lasting = lasting
+        self.gone = gone
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ TOO_MANY = (
     "That has {count} examples; with the {there} that are here it would be more than the {most} that a server may keep."
 )
 LISTED = 20
+MOST_SETS = 500
+FULL_OF_SETS = "This server has {most} data sets; delete one to make room for another."
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class DataSets:
             raise TrainingError(NAMELESS)
         if await self._sets.named(guild_id, name) is not None:
             raise TrainingError(TAKEN.format(name=self.shown(name)))
+        if len(await self._sets.all(guild_id)) >= MOST_SETS:
+            raise TrainingError(FULL_OF_SETS.format(most=MOST_SETS))
         made = await self._sets.create(guild_id, name, by_id, self._clock.now(), selected=True)
         await self.list(guild_id)
         return made

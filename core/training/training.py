@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from core.training.people import TrainedPeople
     from core.training.sets import DataSets
     from core.training.trials import Trials
+    from core.training.tuned import TunedRoutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,4 +30,5 @@ class Training:
     handing_out: HandingOut
     importing: Importing
     jobs: TrainingJobs
+    routes: TunedRoutes
     trials: Trials

@@ -110,9 +110,9 @@ async def test_who_manages_another_server_reaches_nothing_of_this_one(scene, tra
 async def test_a_model_that_was_trained_on_one_server_answers_on_no_other(scene, trainer):
     await trainer.start(routes={"tuner": {"base_url": scene.chat.base_url, "model": "small"}}, fine_tune_route="tuner")
     mia = await trainer.manager()
-    jobs = trainer.training.jobs
-    jobs._tuned[4] = {"tuned-4": "ft:small:theirs"}
-    jobs._provider.offer("tuner", "tuned-4", "ft:small:theirs")
+    routes = trainer.training.routes
+    routes._tuned[4] = {"tuned-4": "ft:small:theirs"}
+    routes._provider.offer("tuner", "tuned-4", "ft:small:theirs")
     assert "no model of that name" in await scene.run(mia, "trainer route", name="tuned-4")
     lines = [json.dumps({"prompt": f"q {n}", "completion": "a", "label": True}) for n in range(20)]
     await scene.run(mia, "trainer import", file=("set.jsonl", "\n".join(lines).encode(), "text/plain"))

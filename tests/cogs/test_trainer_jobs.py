@@ -85,7 +85,7 @@ async def test_the_finished_model_is_a_route_that_this_server_alone_can_choose_a
     await trainer.start(routes={"tuner": base}, environ={"TUNER_KEY": KEY}, fine_tune_route="tuner")
     await trainer.asked(mia, "hello", "Hi.")
     assert scene.chat.requests[-1].json["model"] == job.tuned
-    assert trainer.training.jobs.route_of(scene.guild.id + 1) is None
+    assert trainer.training.routes.chosen(scene.guild.id + 1) is None
     assert "usual model" in await scene.run(mia, "trainer route", name="-")
     await trainer.asked(mia, "hello", "Hi.")
     assert scene.chat.requests[-1].json["model"] == "stand-in"
@@ -205,9 +205,10 @@ async def test_a_job_is_cancelled_by_who_may_and_nobody_else(scene, trainer):
 
 async def test_a_job_that_is_cancelled_while_it_is_sent_leaves_no_file(scene, trainer):
     mia = await started(scene, trainer)
-    scene.chat.script(on="/files", delay_s=0.5)
+    scene.chat.script(on="/files", delay_s=1.0)
     await scene.run(mia, "trainer train", dataset="set")
     await over(scene, "being sent")
+    await scene.until(lambda: any(each.path.endswith("/files") for each in scene.chat.requests))
     message = next(each for each in scene.text.messages.values() if each.content.startswith("🎓"))
     assert "is cancelled" in (await (await mia.press(message, "Cancel")).answered()).content
     assert not scene.chat.tuning.jobs and len(scene.chat.tuning.deleted) == 1

@@ -75,3 +75,22 @@ async def test_an_answer_that_comes_too_late_is_no_error_of_the_hosts(caplog: py
     with caplog.at_level("INFO"):
         await returning.seen(call(response, subcommand="record"))
     assert "answered already" in caplog.text
+
+
+async def test_a_menu_command_is_told_from_a_typed_one_of_the_same_name():
+    found, response = tree(None), Response()
+
+    async def of_message(interaction: discord.Interaction, message: discord.Message) -> None:
+        """Nobody calls it here."""
+
+    returning = InteractionRouter(found, SystemClock())
+    returning.know({"voice"})
+    menu = call(response)
+    menu.data = {"name": "voice", "type": 3, "target_id": "1"}
+    await returning.seen(menu)
+    assert response.said == [AWAY]  # there is a /voice, but no such menu command
+    found.add_command(app_commands.ContextMenu(name="voice", callback=of_message))
+    there = Response()
+    menu.response = there
+    await returning.seen(menu)
+    assert not there.said
