@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import StoreError
 from core.schedule.firing import Firing, FiringEnd, carry_out
-from core.schedule.planning import NEW_CLOCK, follows, is_ahead, plan
+from core.schedule.planning import mended, plan
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -192,21 +192,17 @@ class Clockwork:
             _log.warning("the clock jumped forward by %.0f s", jump_s)
         if jump_s < -JUMP_S:
             _log.warning("the clock went back by %.0f s", -jump_s)
-            await self.reckon_anew(now)
+        if abs(jump_s) > JUMP_S:
+            await self.mend(now)
 
-    async def reckon_anew(self, now: datetime) -> None:
-        """Take the next times of schedules that a wrong clock moved far away from the right one."""
-        ahead = [each for each in self._table.all() if is_ahead(each, now) and each.id not in self._planned]
-        await self._table.settle(
-            replace(
-                each,
-                added_at=min(each.added_at, now),
-                last_due=None,
-                next_at=follows(each, now, self._table.zone(each.guild_id)),
-                missed_last=NEW_CLOCK,
-            )
-            for each in ahead
-        )
+    async def mend(self, now: datetime) -> None:
+        """Reckon anew what a wrong clock has moved away from its time."""
+        found = [
+            mended(each, now, self._table.zone(each.guild_id))
+            for each in self._table.all()
+            if each.id not in self._planned
+        ]
+        await self._table.settle(each for each in found if each is not None)
 
     async def _plan(self, ready: Sequence[tuple[Schedule, str]], now: datetime) -> None:
         """Decide, off the event loop, what becomes of them; what is skipped is over with that."""

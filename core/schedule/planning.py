@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -71,10 +71,21 @@ def follows(schedule: Schedule, after: datetime, zone: ZoneInfo) -> datetime | N
     return read_rule(schedule.rule).following(after, zone)
 
 
-def is_ahead(schedule: Schedule, now: datetime) -> bool:
-    """Whether a schedule was reckoned by a clock that was far ahead of the one that is right."""
-    known = max(schedule.added_at, schedule.last_due or schedule.added_at)
-    return known > now + BACK and not schedule.rule.startswith("once")
+def mended(schedule: Schedule, now: datetime, zone: ZoneInfo) -> Schedule | None:
+    """A schedule whose next time was reckoned by a clock that was wrong, as it is by the one that is right; None: it is right.
+
+    What was done is not done again when the clock comes back from wherever it was.
+    """
+    if schedule.rule.startswith("once") or schedule.next_at is None or schedule.state == "over":
+        return None
+    last = schedule.last_due
+    if max(schedule.added_at, last or schedule.added_at) > now + BACK:
+        next_at = follows(schedule, now, zone)
+        note = schedule.missed_last if next_at == schedule.next_at else NEW_CLOCK
+        return replace(schedule, added_at=min(schedule.added_at, now), next_at=next_at, missed_last=note)
+    if last is not None and schedule.next_at <= last <= now:
+        return replace(schedule, next_at=follows(schedule, last, zone))
+    return None
 
 
 def stamp(at: datetime, style: str = "f") -> str:

@@ -60,7 +60,7 @@ class Schedules:
             StoreError: It cannot be read.
         """
         await self._table.open()
-        await self._clockwork.reckon_anew(self._clock.now())
+        await self._clockwork.mend(self._clock.now())
         self._clockwork.start()
         self._tasks.start(self._keep_tidy(), "tidy")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -130,6 +130,23 @@ async def test_a_clock_that_was_years_ahead_does_not_silence_a_schedule_for_year
     await bench.close()
     await bench.open()
     assert bench.only().next_at == told.next_at
+
+
+async def test_a_clock_that_starts_in_the_past_and_is_set_right_repeats_nothing(bench):
+    (await bench.open()).handle("say", bench.note)
+    await bench.add("every day 09:30", late="once", grace_s=86400)
+    await bench.passes(minutes=40)
+    assert bench.done == ["hello 21 09:30"]
+    await bench.close()
+    bench.clock.set_by -= timedelta(days=700)  # as on small machines without a clock of their own
+    (await bench.open()).handle("say", bench.note)
+    await bench.idle()
+    await bench.jumps(days=700)
+    await bench.passes(minutes=5)
+    assert bench.done == ["hello 21 09:30"]
+    assert bench.only().next_at == datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+    await bench.passes(hours=24)
+    assert bench.done == ["hello 21 09:30", "hello 22 09:30"]
 
 
 async def test_what_raises_is_told_and_its_next_time_is_right(bench, caplog):
