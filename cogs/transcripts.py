@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 from typing import TYPE_CHECKING, Literal
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+SO_FAR = "It still runs: this is what I heard so far."
+NOTHING_YET = "It still runs, and I have understood nothing so far. I hear people where `/voice listen` or captions are on, or always with `[hearing.transcripts] live`."
 MAKING = "I am writing it down: {share:.0%} of the sound is done. Please ask again in a moment."
 BEGUN = "There is no transcript of it yet; I am writing one now. Please ask again in a moment."
 NOT_ON_IT = "That person said nothing on that recording that I understood."
@@ -83,6 +86,10 @@ class TranscriptsCog(ParleyCog, name="Transcripts"):
         """Send a transcript, or begin to make it."""
         record = self._rights.record(interaction.user, recording)
         await interaction.response.defer(ephemeral=True, thinking=True)
+        live = self.runtime.recordings.live(record.guild_id)
+        if live is not None and live.id == record.id:
+            await self._send_live(interaction, record, format, person)
+            return
         if not await self._is_there(record):
             await answer(interaction, await self._make(record))
             return
@@ -188,6 +195,24 @@ class TranscriptsCog(ParleyCog, name="Transcripts"):
             await tell_error(interaction, error)
 
     # Within ---------------------------------------------------------------------------------------------------------
+
+    async def _send_live(
+        self, interaction: discord.Interaction, record: RecordingRecord, format: Format, person: discord.User | None
+    ) -> None:
+        """Send what was heard so far of a recording that runs.
+
+        Raises:
+            RecordingError: Nothing was, or they may not see it any more.
+        """
+        document = self.runtime.live_transcripts.document(record.id)
+        if document is not None and person is not None:
+            document.segments = [said for said in document.segments if said.speaker.split(".")[0] == str(person.id)]
+        if document is None or not document.segments:
+            raise RecordingError(NOTHING_YET)
+        text = await asyncio.to_thread(files.as_text, document, format)
+        await self._rights.still(interaction.user, [record])
+        file = discord.File(io.BytesIO(text.encode()), f"transcript_so_far.{format}")
+        await interaction.followup.send(SO_FAR, file=file, ephemeral=True, allowed_mentions=NO_PINGS)
 
     @property
     def _rights(self) -> RecordingRights:

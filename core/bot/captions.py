@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
+from collections import deque
 from typing import TYPE_CHECKING
 
 import discord
@@ -13,21 +16,27 @@ from core.errors import VoiceError
 from core.events import SessionEnded
 from core.hearing.hearing import Forgotten, Heard, NotUnderstood
 from core.names import plain
+from core.privacy.owners import About
 from core.tasks import Tasks
 from core.voice.session import UNREACHABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from core.bot.voice_hearing import VoiceHearing
     from core.clock import Clock
     from core.conversation.caption_page import CaptionPage
     from core.hearing.hearing import Notice
     from core.hub import Hub
+    from core.privacy.owners import Person
     from core.voice.session import VoiceSession
 
 _log = logging.getLogger(__name__)
 
+KEPT = 50  # sessions whose captions can be taken away after they ended
+SAID = "{count} captions of what you said are on messages of mine."
+TAKEN_AWAY = "{count} captions of what you said were taken off my messages."
+STILL_THERE = "Some captions of what you said are still on my messages: Discord did not let me change them."
 EDIT_INTERVAL_S = 1.0  # between two changes; Discord takes five messages in five seconds
 FRESH_S = 15.0  # of silence, after which a new message begins
 THREAD = "Captions of {channel}"
@@ -66,6 +75,7 @@ class CaptionWriter:
         self._captions = Captions()
         self._said_s = float("-inf")
         self._wrote_s = float("-inf")
+        self._showing = asyncio.Lock()
         self._tasks = Tasks(f"captions {session.id}")
 
     def tell(self, notice: Notice) -> None:
@@ -120,7 +130,30 @@ class CaptionWriter:
             except UNREACHABLE as error:  # the next try has newer words
                 _log.warning("captions of session %s could not be shown: %s", self.session.id, error)
 
+    def of(self, user_id: int) -> list[str]:
+        """What somebody said."""
+        return self._captions.of(user_id)
+
+    async def forget(self, user_id: int) -> None:
+        """Take somebody's lines away from every message, also after the captions ended.
+
+        Raises:
+            discord.DiscordException: Discord does not take it.
+        """
+        self._captions.forget(user_id)
+        for page in self._captions.dirty:
+            if page.message is None:
+                continue
+            try:
+                await self._show(page)
+            except discord.NotFound:  # somebody deleted it already
+                page.message, page.posted = None, page.text
+
     async def _show(self, page: CaptionPage) -> None:
+        async with self._showing:
+            await self._show_now(page)
+
+    async def _show_now(self, page: CaptionPage) -> None:
         text = page.text
         if page.message is None:
             page.message = await self.place.send(text, allowed_mentions=NO_PINGS, silent=True, suppress_embeds=True)
@@ -150,6 +183,7 @@ class LiveCaptions:
         self._hub = hub
         self._clock = clock
         self._writers: dict[str, CaptionWriter] = {}
+        self._over: deque[CaptionWriter] = deque(maxlen=KEPT)
         self._tasks = Tasks("captions")
         hub.subscribe(SessionEnded, self._ended, owner=self)
 
@@ -191,7 +225,40 @@ class LiveCaptions:
             return False
         await self._hearing.unwatch(session)
         await writer.close(sentence)
+        self._over.append(writer)
         return True
+
+    # People -----------------------------------------------------------------------------------------------------------
+
+    async def describe_person(self, person: Person) -> About:
+        """Say how many captions of a person stand on messages."""
+        count = len(self._of(person.id))
+        return About([SAID.format(count=count)] if count else [])
+
+    async def export_person(self, person: Person) -> Mapping[str, bytes]:
+        """Give what they say."""
+        texts = self._of(person.id)
+        return {"captions.json": json.dumps(texts, indent=2, ensure_ascii=False).encode()} if texts else {}
+
+    async def delete_person(self, person: Person) -> Sequence[str]:
+        """Take them off the messages.
+
+        Raises:
+            VoiceError: Discord did not take that.
+        """
+        count, failed = len(self._of(person.id)), False
+        for writer in (*self._writers.values(), *self._over):
+            try:
+                await writer.forget(person.id)
+            except UNREACHABLE:
+                _log.exception("captions of session %s still have somebody on them", writer.session.id)
+                failed = True
+        if failed:
+            raise VoiceError(STILL_THERE)
+        return [TAKEN_AWAY.format(count=count)] if count else []
+
+    def _of(self, user_id: int) -> list[str]:
+        return [text for writer in (*self._writers.values(), *self._over) for text in writer.of(user_id)]
 
     async def close(self) -> None:
         """End all captions."""
@@ -221,6 +288,7 @@ class LiveCaptions:
         if writer is not None:
             await self._hearing.unwatch(session)
             await writer.stop()
+            self._over.append(writer)
             await session.notice(why)
 
     async def _ended(self, event: SessionEnded) -> None:

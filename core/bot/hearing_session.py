@@ -67,6 +67,7 @@ class HearingSession:
         section = parts.section
         self.session = session
         self.answers = answers
+        self.told = {member.id for member in session.channel.members}  # that they are listened to
         self._watcher: Callable[[Notice], None] | None = None
         self._parts = parts
         self._bots: dict[int, bool] = {}  # who was seen here, also if they have left since

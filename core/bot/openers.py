@@ -188,11 +188,12 @@ def open_voice_hearing(ground: Ground, parts: HearingParts, voice: VoiceService)
     return voice_hearing
 
 
-def open_captions(ground: Ground, hearing: VoiceHearing) -> LiveCaptions:
+def open_captions(ground: Ground, hearing: VoiceHearing, privacy: Privacy) -> LiveCaptions:
     """Captions of sessions."""
     from core.bot.captions import LiveCaptions
 
     captions = LiveCaptions(hearing, ground.hub, ground.clock)
+    privacy.register("captions", captions)
     ground.closing.close_later("captions", captions.close)
     return captions
 

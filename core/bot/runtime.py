@@ -325,7 +325,7 @@ class Runtime(Rooms):
             self.settings.language_of,
         )
         self.voice_hearing = open_voice_hearing(ground, parts, self.voice)
-        self.captions = open_captions(ground, self.voice_hearing)
+        self.captions = open_captions(ground, self.voice_hearing, self.privacy)
         self.missed = open_missed(self, ground)
 
     def _open_routers(self, ground: Ground) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from core import __version__
 from core.errors import HearingError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from core.hearing.transcripts.faces import Face
     from core.recording.metadata import Metadata, RecordedPerson
 
 _log = logging.getLogger(__name__)
@@ -73,6 +74,11 @@ def load(folder: Path, person: RecordedPerson, recording_id: str, settings: str 
 def keep(folder: Path, user_id: str, transcript: Transcript) -> None:
     """Keep what there is of a transcript, to go on with it."""
     write_transcript(part_of(folder, user_id), transcript)
+
+
+def as_text(transcript: Transcript, format: Face | Literal["json"]) -> str:
+    """A transcript as the text of a file."""
+    return transcript.model_dump_json(indent=1) if format == "json" else FACES[format](transcript)
 
 
 def finish(folder: Path, person: RecordedPerson, transcript: Transcript) -> None:

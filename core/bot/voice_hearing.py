@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.bot.hearing_session import HearingSession
 from core.errors import HearingError
-from core.events import PersonLeft, SessionEnded, SessionStarted
+from core.events import PersonJoined, PersonLeft, SessionEnded, SessionStarted
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ _log = logging.getLogger(__name__)
 LISTENING = (
     "I listen here: {how} What is said becomes text for that; no sound is kept. Who does not want to be heard by me types "
     "`/privacy opt-out what:heard`; `/voice listen on:False` ends it for all."
+)
+NEWCOMER = (
+    "{person} I listen here: what is said becomes text; no sound is kept for that. Who does not want to be heard by me types "
+    "`/privacy opt-out what:heard`."
 )
 HOW = {
     "addressed": "say “{name}” and I answer aloud; who is alone with me need not.",
@@ -46,6 +50,7 @@ class VoiceHearing:
         hub.subscribe(SessionStarted, self._started, owner=self)
         hub.subscribe(SessionEnded, self._ended, owner=self)
         hub.subscribe(PersonLeft, self._left, owner=self)
+        hub.subscribe(PersonJoined, self._joined, owner=self)
 
     def hears(self, session: VoiceSession) -> bool:
         """Whether a session is listened to, to be answered."""
@@ -155,6 +160,17 @@ class VoiceHearing:
     async def _ended(self, event: SessionEnded) -> None:
         self._watched.discard(event.session_id)
         await self._shut(event.session_id)
+
+    async def _joined(self, event: PersonJoined) -> None:
+        """Tell newcomers that they are listened to, once; who refused is not."""
+        for hearing in list(self._sessions.values()):
+            session = hearing.session
+            member = session.guild.get_member(event.user_id)
+            if session.channel.id != event.channel_id or member is None or member.bot:
+                continue
+            if event.user_id not in hearing.told and not self._parts.consent.refused("heard", event.user_id):
+                hearing.told.add(event.user_id)
+                await session.notice(NEWCOMER.format(person=member.mention))
 
     def _left(self, event: PersonLeft) -> None:
         for hearing in self._sessions.values():

@@ -69,7 +69,7 @@ class Captions:
         most: Pages that may still change; older ones stay as they are.
     """
 
-    def __init__(self, most: int = 20) -> None:
+    def __init__(self, most: int = 400) -> None:
         self.pages: list[CaptionPage] = []
         self._most = most
 
@@ -94,6 +94,12 @@ class Captions:
         """Take somebody's lines away."""
         for page in self.pages:
             page.lines = {key: line for key, line in page.lines.items() if line.user_id != user_id}
+
+    def of(self, user_id: int) -> list[str]:
+        """What somebody said, on all pages that may still change."""
+        return [
+            line.text for page in self.pages for line in page.lines.values() if line.user_id == user_id and line.text
+        ]
 
     def close(self) -> None:
         """Nothing goes on any more."""

@@ -117,6 +117,25 @@ async def test_who_refuses_to_be_heard_has_no_captions_and_loses_those_there_wer
     assert not any("Ada" in text for text in captions(scene))
 
 
+async def test_who_is_deleted_loses_their_captions_also_those_of_a_session_that_is_over(scene: Any) -> None:
+    ada = await begin(scene)
+    bob = await scene.person("Bob")
+    await scene.run(ada, "voice captions", on=True)
+    thread = thread_of(scene)
+    await bob.join(scene.voice)
+    await scene.until(lambda: any("I listen here" in text and bob.user.mention in text for text in scene.notices()))
+    await bob.until_encrypted()
+    for person in (ada, bob):
+        await person.say(BREAD, voice="en-us")
+        name = person.user.name
+        await scene.until(lambda name=name: any(name in text and "…" not in text for text in captions(scene, thread)))
+    await scene.run(ada, "voice leave")
+    deletion = await scene.runtime.privacy.delete_person(ada.user.id)
+    assert any("captions of what you said were taken off" in told for told in deletion.done)
+    shown = "\n".join(captions(scene, thread))
+    assert "Ada" not in shown and "Bob" in shown
+
+
 async def test_names_and_words_in_captions_ping_nobody(scene: Any) -> None:
     ada = await begin(scene, "@everyone look at https://example.org", name="*Ada* @here")
     await scene.run(ada, "voice captions", on=True)

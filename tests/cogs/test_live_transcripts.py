@@ -59,6 +59,9 @@ async def test_words_are_found_while_it_runs_and_replaced_by_the_final_ones(scen
     assert "1 found" in await scene.run(ada, "recordings search", words="friday")
     live = scene.runtime.live_transcripts.document(document.recording)
     assert (live.state, live.text) == ("live", LIVE)
+    asked = await ada.slash(scene.text, "recordings transcript", recording=document.recording, format="srt")
+    sent = await asked.answered(20)
+    assert "so far" in sent.content and LIVE.encode() in sent.attachments[0].data
     recogniser.lines = [FINAL]
     await scene.run(ada, "voice record", action="stop")
     await scene.runtime.recordings.rendered(document.recording)
