@@ -14,13 +14,17 @@ from loopback.services.png import png
 from tests.cogs.conftest import scene
 from tests.cogs.people import PROFILE
 from tests.cogs.test_schedule import SetClock
+from tests.cogs.test_watch import feed, look_now
+from tests.web_site import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from tests.web_site import Site
 
 __all__ = ["scene"]
 
-COGS = ("cogs.voice", "cogs.prompt", "cogs.recordings", "cogs.persona", "cogs.schedule", "cogs.lockdown")
+COGS = ("cogs.voice", "cogs.prompt", "cogs.recordings", "cogs.persona", "cogs.schedule", "cogs.watch", "cogs.lockdown")
 PERSONA = {
     "profiles": {"every": 5},
     "joining_in": {"every": 2, "min_interval_s": 0},
@@ -29,6 +33,10 @@ PERSONA = {
 }
 NYX = 'name = "Nyx"\ndescription = "A cat."\n'
 SCHEDULED = "It is time."
+SETTINGS = {
+    "fetch": {"allow": ["127.0.0.1"]},
+    "watch": {"interval_s": 60, "confirm_s": 10, "host_gap_s": 0},
+}
 
 
 @dataclass
@@ -44,9 +52,10 @@ class Door:
 class House:
     """A server with a channel behind each door, a manager, two people who let themselves be observed, and a clock to set."""
 
-    def __init__(self, scene: Any, clock: SetClock) -> None:
-        self.scene, self.clock = scene, clock
-        self.places = {name: scene.world.add_text_channel(scene.guild, name) for name in ("garden", "hall", "attic")}
+    def __init__(self, scene: Any, clock: SetClock, site: Site) -> None:
+        self.scene, self.clock, self.site = scene, clock, site
+        names = ("garden", "hall", "attic", "study")
+        self.places = {name: scene.world.add_text_channel(scene.guild, name) for name in names}
 
     async def furnish(self) -> None:
         scene = self.scene
@@ -57,6 +66,8 @@ class House:
         await self.run("garden", "persona observe", state="on")
         await self.run("attic", "persona autonomous", on=True)
         await self.run("hall", "schedule add", when="in 30 minutes", what="say", text=SCHEDULED, late="once")
+        self.site.answers["/feed"] = feed("old")
+        assert "I watch" in await self.run("study", "watch add", url=self.site.url("/feed"))
 
     async def run(self, place: str, command: str, **options: object) -> str:
         interaction = await self.root.slash(self.places[place], command, **options)
@@ -93,6 +104,11 @@ class House:
         self.scene.runtime.schedules.look()
         await asyncio.wait_for(self.scene.runtime.schedules.settled(), 10)
 
+    async def change(self) -> None:
+        """Something new is to be read at the address that is watched."""
+        self.site.answers["/feed"] = feed("new", "old")
+        await look_now(self.scene)
+
     def doors(self) -> list[Door]:
         look = self.scene.runtime.autonomous.look
         return [
@@ -111,6 +127,7 @@ class House:
             Door("fifth_message", self.talk, lambda: bool(self.said("garden")), lambda: self.heard(self.ben)),
             Door("autonomous", self.fall_silent, lambda: bool(self.said("attic")), look),
             Door("schedule", self.come, lambda: SCHEDULED in self.said("hall")),
+            Door("notifier", self.change, lambda: any("n.example" in each for each in self.said("study"))),
         ]
 
     profile = ""
@@ -132,7 +149,7 @@ class House:
 
 
 @pytest.fixture
-async def house(scene: Any, monkeypatch: pytest.MonkeyPatch) -> House:
+async def house(scene: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[House]:
     clock = SetClock()
     clock.ahead = datetime(2026, 11, 25, 11, 0, tzinfo=UTC) - clock.now()
     monkeypatch.setattr("core.bot.runtime.SystemClock", lambda: clock)
@@ -140,10 +157,11 @@ async def house(scene: Any, monkeypatch: pytest.MonkeyPatch) -> House:
     folder.mkdir()
     (folder / "nyx.toml").write_text(NYX, encoding="utf-8")
     (folder / "nyx.png").write_bytes(png(64, 64))
-    house = House(scene, clock)
-    await scene.start(cogs=COGS, persona=PERSONA)
-    await house.furnish()
-    return house
+    async with serving() as site:
+        house = House(scene, clock, site)
+        await scene.start(cogs=COGS, persona=PERSONA, **SETTINGS)
+        await house.furnish()
+        yield house
 
 
 async def test_nothing_of_the_persona_happens_in_a_session_and_all_of_it_does_afterwards(scene: Any, house: House):
@@ -176,3 +194,4 @@ async def test_nothing_of_the_persona_happens_in_a_session_and_all_of_it_does_af
             await door.again()
             await house.until(door)
     assert house.said("hall").count(SCHEDULED) == 1, "made up once"
+    assert len(house.said("study")) == 1, "posted once"
