@@ -27,7 +27,6 @@ COGS = (
     "cogs.recordings",
     "cogs.lockdown",
     "cogs.studio",
-    "cogs.persona",
     "cogs.admin",
 )
 TIMES = 10
