@@ -9,6 +9,7 @@ import discord
 
 from core.bot.training_panel import THUMBS, thumbs_view
 from core.errors import StoreError
+from core.names import plain
 from core.persona.people.profile import without_notes
 from core.store.training_values import Answer, Line
 
@@ -83,7 +84,7 @@ class AnswerCapture:
         guild = self._client.get_guild(turn.prompt.guild_id or 0)
         own = [turn.character.name if turn.character else "", self._conversation.character.name]
         own += [guild.me.display_name] if guild is not None else []
-        known = {name for name in (*turn.read.values(), *own) if name}
+        known = {plain(name) for name in (*turn.read.values(), *own) if name}
         return any(turn.prompt.about.startswith(f"{name}: ") for name in known)
 
     async def _put_thumbs(self, channel: object, message_id: int) -> None:

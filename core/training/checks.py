@@ -35,20 +35,25 @@ class Checked:
     def __init__(self, examples: Sequence[Example], form: Format, max_tokens: int, count: CountTokens) -> None:
         self.kept: list[Example] = []
         self.left_out: Counter[str] = Counter()
+        self.tokens: dict[str, int] = {}  # of those that were kept, by their fingerprints
         corrected = {each.answer_id for each in examples if each.chosen and each.rejected and each.answer_id}
-        seen: set[str] = set()
         for example in examples:
-            reason = _fault(example, form, max_tokens, count)
+            tokens = tokens_of(example, count)
+            reason = _fault(example, form) or (TOO_LONG.format(most=max_tokens) if tokens > max_tokens else None)
             if reason is None and example.answer_id in corrected and example.chosen and not example.rejected:
                 reason = CORRECTED
-            if reason is None:
-                print_ = fingerprint(example)
-                reason = DUPLICATE if print_ in seen else None
-                seen.add(print_)
+            mark = fingerprint(example) if reason is None else ""
+            if reason is None and mark in self.tokens:
+                reason = DUPLICATE
             if reason is None:
                 self.kept.append(example)
+                self.tokens[mark] = tokens
             else:
                 self.left_out[reason] += 1
+
+    def tokens_in(self, examples: Iterable[Example]) -> int:
+        """About how many tokens some of those that were kept take."""
+        return sum(self.tokens[fingerprint(each)] for each in examples)
 
 
 def tokens_of(example: Example, count: CountTokens) -> int:
@@ -83,7 +88,7 @@ def answers(examples: Iterable[Example]) -> set[str]:
     return {same(line.content) for each in examples for line in each.messages if line.role == "assistant"}
 
 
-def _fault(example: Example, form: Format, max_tokens: int, count: CountTokens) -> str | None:
+def _fault(example: Example, form: Format) -> str | None:
     if form == "openai" and not example.chosen:
         return NO_CHOSEN
     if form in PAIRS and not (example.chosen and example.rejected):
@@ -93,9 +98,7 @@ def _fault(example: Example, form: Format, max_tokens: int, count: CountTokens) 
     if not _in_order(example.messages):
         return BAD_ROLES
     texts = [*(line.content for line in example.messages), example.chosen, example.rejected]
-    if any(text is not None and not text.strip() for text in texts):
-        return EMPTY
-    return TOO_LONG.format(most=max_tokens) if tokens_of(example, count) > max_tokens else None
+    return EMPTY if any(text is not None and not text.strip() for text in texts) else None
 
 
 def _in_order(lines: Sequence[Line]) -> bool:

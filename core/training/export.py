@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.errors import TrainingError
-from core.training.checks import Checked, tokens_of
+from core.training.checks import Checked
 from core.training.formats import EXTENSIONS, count_lines, write
 from core.training.placeholders import Placeholders
 from core.training.reading import read
@@ -74,7 +74,7 @@ def make(examples: Sequence[Example], wish: ExportWish) -> Made:
     cleaned = [placeholders.clean(each) for each in examples]
     checked = Checked([each.example for each in cleaned], wish.form, wish.max_tokens, wish.count_tokens)
     parts = split(checked.kept, wish.share, wish.seed)
-    train, test = _part(parts.train, wish), _part(parts.test, wish)
+    train, test = _part(parts.train, wish, checked), _part(parts.test, wish, checked)
     _require_sound(train, test, wish, [user_id for each in examples for user_id in each.people])
     secrets, mentions = sum(each.secrets for each in cleaned), sum(each.people for each in cleaned)
     return Made(train, test, dict(checked.left_out), parts.dropped, secrets, mentions)
@@ -92,9 +92,9 @@ def _names(examples: Sequence[Example], wish: ExportWish) -> dict[int, list[str]
     return {user_id: list(dict.fromkeys(filter(None, known))) for user_id, known in names.items()}
 
 
-def _part(examples: Sequence[Example], wish: ExportWish) -> FilePart:
-    tokens = sum(tokens_of(each, wish.count_tokens) for each in examples)
-    return FilePart(tuple(examples), write(examples, wish.form), count_lines(examples, wish.form), tokens)
+def _part(examples: Sequence[Example], wish: ExportWish, checked: Checked) -> FilePart:
+    lines, tokens = count_lines(examples, wish.form), checked.tokens_in(examples)
+    return FilePart(tuple(examples), write(examples, wish.form), lines, tokens)
 
 
 def _require_sound(train: FilePart, test: FilePart, wish: ExportWish, people: Sequence[int]) -> None:

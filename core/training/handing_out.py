@@ -42,7 +42,7 @@ DROPPED = "{count} of the held-out examples were dropped, because training has s
 REPLACED = "Placeholders stand for {people} mentions of people and {secrets} secrets or addresses."
 WAITING = "{count} hold words of people who have not agreed"
 PACKED = "The file is packed with gzip, to fit."
-DEADLINE_S = 120.0
+DEADLINE_S = 300.0
 SIDES = ("train", "test")
 
 

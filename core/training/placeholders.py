@@ -58,6 +58,9 @@ _PATTERN = re.compile(
         )
     )
 )
+# What every one of those has in it somewhere: most of what people say has none of that, and is not looked through.
+_HINT = re.compile(r"[@<\d]|://|-----|[\w-]{16}|(?i:pass|pwd|secret|key|token|bearer)")
+_WORD = re.compile(r"\w+")
 _SIGNS = {"@": USER, "@!": USER, "@&": ROLE, "#": CHANNEL}
 
 
@@ -120,6 +123,7 @@ class Placeholders:
         written = "|".join(
             re.escape(name) for name in sorted(self._others, key=len, reverse=True) if len(name) >= SHORTEST_SPOKEN_OF
         )
+        self._first_words = {found[0] for name in self._others if (found := _WORD.search(name)) is not None}
         self._spoken_of = re.compile(rf"(?<!\w)(?:{written})(?!\w)") if written else None
 
     def clean(self, example: Example) -> Cleaned:
@@ -143,10 +147,11 @@ class Placeholders:
         for secret in self._secrets:
             if secret in text:
                 text = text.replace(secret, found.secret(SECRET))
-        text = _PATTERN.sub(lambda match: self._replaced(match, found), text)
+        if _HINT.search(text) is not None:
+            text = _PATTERN.sub(lambda match: self._replaced(match, found), text)
         if self._people is not None:
             text = self._people.sub(lambda match: found.person(self._names.get(match[0].casefold(), match[0])), text)
-        if self._spoken_of is not None:
+        if self._spoken_of is not None and not self._first_words.isdisjoint(_WORD.findall(text)):
             text = self._spoken_of.sub(lambda match: found.person(self._others[match[0]]), text)
         return text
 
