@@ -12,7 +12,7 @@ import asyncio
 import json
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from core.schedule.service import Schedules
 from core.store.history import HistoryEntry, HistoryRepository
 from core.store.schedules import Schedule, SchedulesRepository
 from core.store.store import Store
+from core.store.watches import Watch, WatchesRepository, WatchLook, WatchSource
 from core.voice.connection.client import ParleyVoiceClient
 from launch.story import stage
 
@@ -54,15 +55,18 @@ def planned(number: int, kind: str, next_at: datetime, now: datetime) -> Schedul
 
 
 async def fill(store: Store, schedules: int, watches: int) -> None:
-    """Put so many schedules, and so many of the kind that watches are, into a database."""
+    """Put so many schedules, and so many watched feeds of as many hosts, into a database; a fifth of each is late."""
     now = datetime.now(UTC)
-    rows = [
-        planned(
-            number, "say" if number < schedules else "watch", now + timedelta(hours=-5 if number % 5 == 0 else 5), now
-        )
-        for number in range(schedules + watches)
-    ]
-    await SchedulesRepository(store).add(rows)
+    late = [now + timedelta(hours=-5 if number % 5 == 0 else 5) for number in range(max(schedules, watches))]
+    if schedules:
+        await SchedulesRepository(store).add([planned(number, "say", late[number], now) for number in range(schedules)])
+    repository = WatchesRepository(store)
+    for number in range(watches):
+        url = f"http://watch-{number}.invalid/feed"
+        watch = Watch(0, 1 + number % 10, 2, 3, now, url, kind="feed", known="feed")
+        watch = replace(watch, id=await repository.add(watch))
+        seen = {watch.id: [f"entry {each}" for each in range(50)]}
+        await repository.settle(WatchLook(WatchSource(url, late[number]), [watch], seen), now, 6000)
 
 
 async def restart(schedules: int = SCHEDULES, watches: int = WATCHES) -> dict[str, Any]:

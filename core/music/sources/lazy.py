@@ -58,6 +58,16 @@ class LazySource:
         """Bytes that it keeps on disk now."""
         return self.inner.size if self.inner is not None else 0
 
+    @property
+    def title(self) -> str:
+        """What a station plays now; plain text, empty for a file."""
+        return str(getattr(self.inner, "title", ""))
+
+    @property
+    def trouble(self) -> str:
+        """One sentence while a station is silent; else empty."""
+        return str(getattr(self.inner, "trouble", ""))
+
     def prepare(self) -> None:
         """Begin to fetch; from any thread."""
         self._begin()

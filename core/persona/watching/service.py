@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 LOOK_S = 60.0  # the longest sleep: a clock that jumps is noticed within
+LONGEST = timedelta(days=9)  # until the next look; what is further away was written by a clock that was wrong
 KEEP = 6000  # entries that a watch knows; a feed has fewer
 
 FULL = "This server watches {count} pages and feeds already, which is the most. `/watch remove` makes room."
@@ -236,7 +237,7 @@ class Watching:
         chosen: list[str] = []
         for each in sorted(self._waiting(), key=lambda each: each.next_at):
             host = _host(each.url)
-            if each.next_at > now or host in hosts or self._host_free_s.get(host, 0.0) > mono:
+            if now < each.next_at < now + LONGEST or host in hosts or self._host_free_s.get(host, 0.0) > mono:
                 continue
             if len(self._running) + len(chosen) >= self._section.at_once:
                 break

@@ -277,6 +277,17 @@ async def test_a_server_that_wants_to_be_left_alone_is(scene):
     assert scene.asked("/feed") == count + 1
 
 
+async def test_a_clock_that_was_wrong_puts_nothing_off_for_years(scene):
+    scene.site.answers["/feed"] = feed("a")
+    watch = await scene.watch("/feed")
+    far = replace(scene.service.source(watch.url), next_at=START + timedelta(days=900))
+    await scene.service._repository.settle(WatchLook(far), START, 10)
+    scene.site.answers["/feed"] = feed("b", "a")
+    await scene.restart()
+    await scene.pass_time(1)
+    assert scene.titles == ["b"]
+
+
 @pytest.mark.parametrize(
     ("answer", "word"),
     [
