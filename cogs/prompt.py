@@ -39,7 +39,7 @@ CLEARED = "I have forgotten what was said in {channel}."
 PERSONA_SET = "From now on I am: {persona}"
 PERSONA_RESET = "I am back to my configured self."
 PERSONA_NOW = "I am: {persona}"
-RESTS = "While I am {name} here (`/persona use`), that rests."
+RESTS = "While I am {name} here (`/persona use`), this rests."
 EMPTY_PROMPT = "Yes?"
 NO_CONTENT = (
     "this bot is made without the intent “message_content”: Discord shows it only messages that mention it, and direct "
@@ -185,18 +185,18 @@ class PromptCog(ParleyCog, name="Prompt"):
         kept = await self.runtime.settings.guild(guild_id)
         configured = self.runtime.config.prompt.persona
         if text is None:
-            told = PERSONA_NOW.format(persona=shown_text(kept.persona or configured, 1600))
+            told = PERSONA_NOW.format(persona=shown_text(kept.persona or configured, 4000))
             await answer(interaction, self._or_rests(guild_id, told))
             return
         reset = text.strip().casefold() == "default"
         await self.runtime.settings.save_guild(replace(kept, persona=None if reset else text))
-        told = PERSONA_RESET if reset else PERSONA_SET.format(persona=shown_text(text, 1600))
+        told = PERSONA_RESET if reset else PERSONA_SET.format(persona=shown_text(text, 4000))
         await answer(interaction, self._or_rests(guild_id, told))
 
     def _or_rests(self, guild_id: int, told: str) -> str:
-        """What was told, and that it does not show while a character is played."""
+        """What was told, behind that it does not show while a character is played: a long text is cut at its end."""
         sheet = self.runtime.persona.cast.active(guild_id)
-        return f"{told}\n{RESTS.format(name=shown(sheet.name))}" if sheet is not None else told
+        return f"{RESTS.format(name=shown(sheet.name))}\n{told}" if sheet is not None else told
 
 
 _WRITTEN = (discord.MessageType.default, discord.MessageType.reply)

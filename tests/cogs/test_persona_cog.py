@@ -106,7 +106,7 @@ async def test_a_character_answers_from_when_a_manager_chose_it_until_it_is_sent
     assert told == "From now on I am: You are a lamp."
     await scene.run(admin, "persona use", character="mira")
     told = plainly(await scene.run(admin, "prompt persona"))
-    assert told == "I am: You are a lamp.\nWhile I am Mira here (`/persona use`), that rests."
+    assert told == "While I am Mira here (`/persona use`), this rests.\nI am: You are a lamp."
     await scene.run(admin, "prompt persona", text="default")
     assert "as I am configured on this server again" in await scene.run(admin, "persona use", character="default")
     assert [event.character_id for event in chosen] == ["mira", "", "mira", ""]
