@@ -12,11 +12,25 @@ import pytest
 
 from core.redaction import RedactingFilter
 from tests.cogs.test_recorder import live, report, tone
+from tests.core.persona.cards_made import picture, png_with, text, v3
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-COGS = ("cogs.voice", "cogs.prompt", "cogs.recorder", "cogs.recordings", "cogs.lockdown", "cogs.admin", "cogs.studio")
+COGS = (
+    "cogs.voice",
+    "cogs.prompt",
+    "cogs.recorder",
+    "cogs.recordings",
+    "cogs.lockdown",
+    "cogs.admin",
+    "cogs.studio",
+    "cogs.persona",
+    "cogs.schedule",
+    "cogs.watch",
+    "cogs.trainer",
+    "cogs.music",
+)
 SECRET = "s3cr3t"
 
 
@@ -41,6 +55,21 @@ def open_to_others(folder: Path) -> list[str]:
         f"{path.relative_to(folder)} {stat.S_IMODE(path.stat().st_mode):o}"
         for path in [*folder.rglob("*")]
         if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) & 0o077
+    ]
+
+
+async def of_the_persona(scene: Any, ada: Any) -> list[str]:
+    """What it keeps in files, and addresses that hold a password."""
+    card = ("nyx.png", png_with(text("ccv3", v3(first_mes="hello"))), "image/png")
+    preview = await (await ada.slash(scene.text, "persona import", card=card)).answered(30)
+    await (await ada.press(preview, "Keep")).response(30)
+    await scene.until(lambda: scene.runtime.persona.shelf.of(scene.guild.id))
+    upload = ("p.png", picture(), "image/png")
+    added = await ada.slash(scene.text, "schedule add", when="in 30 minutes", what="picture", picture=upload)
+    return [
+        (await added.answered(30)).content,
+        await scene.run(ada, "watch add", url=f"http://ada:{SECRET}@127.0.0.1:9/feed?key={SECRET}"),
+        await scene.run(ada, "persona status"),
     ]
 
 
@@ -72,6 +101,7 @@ async def test_a_whole_session_logs_no_secret_and_leaves_no_file_to_others(
         lockdown={"hooks": [hook]},
         studio={"comfyui": {"url": f"{gone}/draw", "headers": {"X-Key": SECRET}}},
         speech={"openai": {"base_url": gone}, "elevenlabs": {"url": gone.replace("http", "ws")}},
+        persona={"arguments": {"lines": 2, "characters_per_s": 0}},
         store={"url": f"sqlite+aiosqlite:///{(scene.folder / 'data' / 'parley.db').as_posix()}"},
     )
     ada = await scene.person("Ada", roles=[scene.admin_role])
@@ -90,6 +120,7 @@ async def test_a_whole_session_logs_no_secret_and_leaves_no_file_to_others(
     exported = await (await ada.slash(scene.text, "recordings export", recording=record.id, format="mp3")).answered()
     assert exported.attachments
     assert (await (await ada.slash(scene.text, "privacy export")).answered()).attachments
+    said += await of_the_persona(scene, ada)
     status = await (await ada.slash(scene.text, "lockdown status")).answered()
     said += [str(status.embeds), await scene.run(ada, "voice leave"), await scene.run(ada, "privacy delete")]
     said += scene.notices()
