@@ -15,7 +15,7 @@ from core.bot.webhooks import CHANNEL_GONE, WebhookError
 from core.conversation.pages import split
 from core.errors import ParleyError
 from core.names import shown
-from core.persona.arguments import FEATURE, Argument, Side
+from core.persona.arguments import FEATURE, Argument, Side, described
 from core.privacy.owners import About
 from core.store.history import HistoryEntry
 from core.tasks import Tasks
@@ -203,6 +203,11 @@ class PersonaArguments:
     def stop(self, guild_id: int) -> str:
         """End the argument of a server; returns what to tell."""
         return STOPPED if self.arguments.stop(guild_id) else NOTHING
+
+    def lines(self, guild_id: int) -> list[str]:
+        """What `/persona status` tells of a server."""
+        running = self.arguments.running(guild_id)
+        return [described(running)] if running is not None else []
 
     # By itself --------------------------------------------------------------------------------------------------------
 

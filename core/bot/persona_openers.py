@@ -79,6 +79,7 @@ def _open_arguments(persona: Persona, rooms: Rooms, ground: Ground) -> None:
         first=first,
         consent=rooms.privacy.consent,
     )
+    persona.also_told.append(persona.arguments.lines)
     ground.closing.close_later("arguments", persona.arguments.end)
     rooms.privacy.register("arguments", persona.arguments)
     rooms.privacy.respect("observed", persona.arguments.decided)

@@ -328,4 +328,4 @@ def _names(sides: Sequence[Side]) -> list[str]:
 def described(argument: Argument) -> str:
     """An argument as a sentence for people."""
     one, other = (shown(name) for name in _names(argument.sides))
-    return f"{one} and {other} argue in <#{argument.channel_id}>, {len(argument.said)} line(s) so far."
+    return f"{one} and {other} argue just now: {len(argument.said)} line(s) so far."

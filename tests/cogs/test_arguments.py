@@ -157,6 +157,7 @@ async def test_anybody_stops_it_and_nothing_is_said_afterwards(scene):
     await scene.run(ada, "persona argue", topic="tea")
     await scene.until(lambda: len(scene.chat.prompts) == 1)
     assert "arguing" in await scene.run(ada, "persona argue", topic="coffee")
+    assert "Nemesis and Parley argue just now: 0 line(s)" in await scene.run(bob, "persona status")
     assert await scene.run(bob, "persona stop") == persona_arguments.STOPPED
     await asyncio.sleep(0.1)
     assert said(scene) == []
