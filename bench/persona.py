@@ -36,6 +36,7 @@ from core.store.observed import Observed, ObservedRepository
 from core.store.persona_channels import PersonaChannel, PersonaChannelsRepository, PersonTemperatureRow
 from core.store.profiles import ProfileKey, ProfileRow
 from core.store.store import Store
+from core.store.watches import WatchRow, WatchSourceRow
 from launch.bot import INTENTS, ParleyBot
 from loopback.server import Loopback
 
@@ -197,8 +198,8 @@ async def measure_people(messages: int, people: int, count: int) -> list[dict[st
             async with running_bot(discord, place, folder) as bot:
                 runtime: Runtime = bot.parley  # pyright: ignore[reportAttributeAccessIssue] - the runtime is there once the bot is ready
                 what = f"added to a turn by profile, mood and temperature, {messages} messages, {people} profiles"
-                cold = line(f"{what}, read from the database", await advise(runtime, place, people), TURN_MS)
-                warm = line(f"{what}, in memory", await advise(runtime, place, people), TURN_MS)
+                cold = line(f"{what}, after the start", await advise(runtime, place, people), TURN_MS)
+                warm = line(f"{what}, a second time", await advise(runtime, place, people), TURN_MS)
                 kept = await keep(runtime, place, people, count)
         return [cold, warm, *kept]
 
@@ -206,8 +207,39 @@ async def measure_people(messages: int, people: int, count: int) -> list[dict[st
 # A restart ------------------------------------------------------------------------------------------------------------------
 
 
-async def measure_restart(schedules: int) -> list[dict[str, object]]:
-    """From nothing to a runtime that has read so many schedules and knows when each comes next."""
+async def add_watches(store: Store, count: int) -> None:
+    """Pages that are watched and not due: nothing is asked of anybody."""
+    now = datetime.now(UTC)
+    async with store.transaction() as session:
+        for number in range(count):
+            url = f"https://watched.example/{number}"
+            session.add(
+                WatchRow(
+                    guild_id=1 + number % 10,
+                    channel_id=5,
+                    added_at=now,
+                    url=url,
+                    selector="",
+                    words="[]",
+                    kind="page",
+                    title=f"Page {number}",
+                    state="active",
+                    reason="",
+                    known="0",
+                    known_shown="",
+                    pending="",
+                )
+            )
+            later = now + timedelta(hours=1)
+            session.add(
+                WatchSourceRow(
+                    url=url, asked_url=url, etag="", last_modified="", next_at=later, fails=0, last_ok_at=now, detail=""
+                )
+            )
+
+
+async def measure_restart(schedules: int, watches: int) -> list[dict[str, object]]:
+    """From nothing to a runtime that has read so many schedules and watches, and knows when each comes next."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
 
@@ -221,17 +253,18 @@ async def measure_restart(schedules: int) -> list[dict[str, object]]:
         for number in range(schedules):
             rule = Every(3600 * (1 + number % 24), datetime.now(UTC)).text
             await runtime.schedules.add("bench", rule, {}, wording="every so often")
+        await add_watches(runtime.store, watches)
         await runtime.close()
         runtime, took_s = await attached()
-        ready = len(runtime.schedules.all())
+        ready = len(runtime.schedules.all()), len(runtime.watching.all())
         await runtime.close()
     return [
         {
-            "what": f"restart with {schedules} schedules to ready",
+            "what": f"restart with {schedules} schedules and {watches} watches to ready",
             "s": round(took_s, 2),
-            "ready": ready,
+            "ready": list(ready),
             "goal": READY_S,
-            "met": took_s <= READY_S and ready == schedules,
+            "met": took_s <= READY_S and ready == (schedules, watches),
         }
     ]
 
@@ -313,10 +346,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--people", type=int, default=1000)
     parser.add_argument("--new", type=int, default=3000, help="messages that come")
     parser.add_argument("--schedules", type=int, default=1000)
+    parser.add_argument("--watches", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=200, help="schedules in one second")
     options = parser.parse_args(argv)
     results = asyncio.run(measure_people(options.messages, options.people, options.new))
-    results += asyncio.run(measure_restart(options.schedules))
+    results += asyncio.run(measure_restart(options.schedules, options.watches))
     results += asyncio.run(measure_storm(options.jobs))
     for result in results:
         print(json.dumps({"bench": "persona", **result}))

@@ -86,6 +86,8 @@ async def open_people(rooms: Rooms, ground: Ground, bot: commands.Bot) -> People
         clock=clock,
     )
     temperatures = Temperatures(section.temperature, settings, lambda: _usual(rooms))
+    await profiles.open()
+    await temperatures.open()
     people = People(channels, messages, profiles, JoiningIn(section.joining_in, channels, clock), temperatures)
     ground.closing.close_later("people", people.close)
     owner = ObservedPeople(messages, profiles, kept, temperatures, settings)

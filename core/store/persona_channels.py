@@ -105,6 +105,12 @@ class PersonaChannelsRepository:
         async with self._store.transaction() as session:
             await session.execute(delete(PersonaChannelRow).where(PersonaChannelRow.channel_id.in_(list(channel_ids))))
 
+    async def temperatures(self, limit: int) -> dict[int, float]:
+        """What people said of that, of so many at most."""
+        async with self._store.transaction() as session:
+            rows = await session.scalars(select(PersonTemperatureRow).limit(limit))
+            return {row.user_id: row.temperature for row in rows}
+
     async def temperature(self, user_id: int) -> float | None:
         """How freely somebody wants to be answered, if they said so."""
         async with self._store.transaction() as session:

@@ -70,6 +70,12 @@ class ProfilesRepository:
             row = await session.get(ProfileRow, tuple(key))
         return None if row is None else _stored(row)
 
+    async def newest(self, limit: int) -> list[StoredProfile]:
+        """Those that were made last, the newest last; what people only corrected comes before."""
+        query = select(ProfileRow).order_by(ProfileRow.made_at.is_(None), ProfileRow.made_at.desc()).limit(limit)
+        async with self._store.transaction() as session:
+            return [_stored(row) for row in reversed(list(await session.scalars(query)))]
+
     async def of_person(self, user_id: int, guild_id: int | None = None) -> list[StoredProfile]:
         """Everything that is thought of somebody, on one server or on all."""
         query = select(ProfileRow).where(ProfileRow.user_id == user_id)

@@ -101,12 +101,24 @@ class Profiles:
         self._clock = clock
         self._messages = messages
         self._held: OrderedDict[ProfileKey, StoredProfile | None] = OrderedDict()
+        self._holds_all = False  # whether there are no others in the database, but for those that are stale
+        self._stale: set[ProfileKey] = set()
         self._counts: dict[ProfileKey, int] = {}  # messages since the profile was made
         self._due: dict[ProfileKey, float] = {}  # `clock.monotonic` from which on it may be made
         self._failures = Counter[ProfileKey]()
         self._epochs = Counter[int]()  # by person: what began before is thrown away
         self._woken = asyncio.Event()
         self._tasks = Tasks("profiles")
+
+    async def open(self) -> None:
+        """Hold the newest: a turn is not to wait for the database.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        for each in await self._repository.newest(HELD):
+            self._held[each.key] = each
+        self._holds_all = len(self._held) < HELD
 
     # At work ----------------------------------------------------------------------------------------------------------
 
@@ -145,7 +157,7 @@ class Profiles:
     def invalidated(self, keys: Iterable[ProfileKey]) -> None:
         """What these profiles rested on is gone; they are made anew when those people write again."""
         for key in keys:
-            self._held.pop(key, None)
+            self._changed(key)
             self._epochs[key.user_id] += 1
             self._counts[key] = self._section.every
 
@@ -192,19 +204,32 @@ class Profiles:
         key = ProfileKey(guild_id, user_id)
         before = await self._held_or_read(key)
         await self._repository.correct(key, {**(before.corrected if before is not None else {}), **checked})
-        self._held.pop(key, None)
+        self._changed(key)
 
     async def _held_or_read(self, key: ProfileKey) -> StoredProfile | None:
         if key in self._held:
             self._held.move_to_end(key)
             return self._held[key]
+        if self._holds_all and key not in self._stale:
+            return None
         epoch = self._epochs[key.user_id]
-        found = await self._repository.get(key)
-        if epoch == self._epochs[key.user_id]:
+        self._stale.discard(key)
+        try:
+            found = await self._repository.get(key)
+        except BaseException:
+            self._stale.add(key)
+            raise
+        if epoch == self._epochs[key.user_id] and key not in self._stale:
             self._held[key] = found
             if len(self._held) > HELD:
                 self._held.popitem(last=False)
+                self._holds_all = False
         return found
+
+    def _changed(self, key: ProfileKey) -> None:
+        """What is held of this one holds no more."""
+        self._held.pop(key, None)
+        self._stale.add(key)
 
     def _may_show(self, made: StoredProfile) -> bool:
         """Whether all that it rests on may still be read by everybody of the server."""
@@ -315,5 +340,6 @@ class Profiles:
         if not await self._repository.save(made, still):
             _log.info("a profile was thrown away: what it rests on has changed meanwhile")
             return False
-        self._held.pop(key, None)
+        self._changed(key)
+        await self._held_or_read(key)
         return True

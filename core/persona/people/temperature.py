@@ -103,6 +103,16 @@ class Temperatures:
         self._repository = repository
         self._usual = usual
         self._held: OrderedDict[int, float | None] = OrderedDict()
+        self._holds_all = False
+
+    async def open(self) -> None:
+        """Hold what people set: a turn is not to wait for the database.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        self._held.update(await self._repository.temperatures(HELD))
+        self._holds_all = len(self._held) < HELD
 
     async def of(self, user_id: int) -> float | None:
         """What somebody set, within the limits of now; None if they set nothing.
@@ -111,9 +121,10 @@ class Temperatures:
             StoreError: It cannot be read.
         """
         if user_id not in self._held:
+            if self._holds_all:
+                return None
             self._held[user_id] = await self._repository.temperature(user_id)
-            if len(self._held) > HELD:
-                self._held.popitem(last=False)
+            self._make_room()
         self._held.move_to_end(user_id)
         value = self._held[user_id]
         return None if value is None else self._within(value)
@@ -130,6 +141,7 @@ class Temperatures:
         value = None if value is None else round(value, 2)
         await self._repository.save_temperature(user_id, value)
         self._held[user_id] = value
+        self._make_room()
         return RESET if value is None else SET.format(value=value)
 
     async def told(self, user_id: int) -> str:
@@ -155,6 +167,11 @@ class Temperatures:
         if own is not None and after == own:
             return AT_LIMIT.format(value=own)
         return await self.set(user_id, after)
+
+    def _make_room(self) -> None:
+        if len(self._held) > HELD:
+            self._held.popitem(last=False)
+            self._holds_all = False
 
     def _within(self, value: float) -> float:
         return min(self._section.most, max(self._section.least, value))

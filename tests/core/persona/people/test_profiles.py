@@ -50,6 +50,7 @@ async def known(gate, clock, store):
             question=lambda instruction, about: [ChatMessage("system", instruction), ChatMessage("user", about)],
             clock=clock,
         )
+        await profiles.open()
         messages.tell(profiles.noted, profiles.invalidated)
         profiles.resume()
         return profiles
@@ -173,10 +174,14 @@ async def test_nothing_is_told_of_who_refuses_nor_of_what_is_closed_by_now(known
     known.places.open = True
     gate.consent.decide("observed", ADA, "out")
     assert await profiles.known(HERE, ADA, HALL) is None
-    profiles.forget(ADA)
     gate.consent.decide("observed", ADA, "in")
-    assert (await profiles.known(HERE, ADA, HALL)) is not None  # the database forgets by another hand
+    assert await profiles.known(HERE, ADA, HALL) is not None
+    await profiles.correct(HERE, ADA, {"address": "Captain"})
+    assert (await profiles.known(HERE, ADA, HALL)).profile.address == "Captain"
     known.messages.remove([1])
     await known.messages.flush()
+    left = await profiles.known(HERE, ADA, HALL)  # what somebody said of themselves rests on no message
+    assert (left.profile.tone, left.profile.address, left.sources) == ("", "Captain", 0)
+    await known.messages.forget_member(HERE, ADA)
     assert await profiles.known(HERE, ADA, HALL) is None
     assert await ProfilesRepository(known.messages.repository._store).get(ProfileKey(HERE, ADA)) is None
