@@ -105,7 +105,11 @@ def open_workers(ground: Ground) -> Workers:
     """The lanes of other processes."""
     from core.machine.workers import Workers
 
-    roots = {"recordings": ground.config.path(ground.config.recording.folder)}
+    config = ground.config
+    roots = {
+        "recordings": config.path(config.recording.folder),
+        "models": config.path(config.hearing.whisper.folder),
+    }
     workers = Workers(ground.config.workers, roots=roots)
     ground.closing.close_later("workers", workers.close)
     return workers

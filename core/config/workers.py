@@ -64,7 +64,7 @@ class WorkersSection(Section):
     scheduler: str = Field(
         default="",
         pattern=r"^$|^(tcp|tls|ws|wss|ucx)://\S+$",
-        description="Address of a Dask scheduler (tcp://host:8786) whose workers render instead.",
+        description="Address of a Dask scheduler (tcp://host:8786) whose workers render and transcribe recordings instead.",
     )
     live: LiveLane = LiveLane()
     render: RenderLane = RenderLane()

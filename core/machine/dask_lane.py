@@ -46,9 +46,14 @@ class DaskLane:
         self.limits = limits
         self._address = address
         self._roots = {name: str(path) for name, path in roots.items()}
+        self._prepare = b""
         self._client: Any = None
         self._opening = asyncio.Lock()
         self._closed = False
+
+    def prepare_with(self, function: Callable[[*Ts], object], *args: *Ts) -> None:
+        """Have each process there make this call once before its first job; see `ProcessLane.prepare_with`."""
+        self._prepare = dumps(Call(cast("Callable[..., Any]", function), args), self._roots)
 
     async def run(
         self,
@@ -98,9 +103,8 @@ class DaskLane:
 
         def submit() -> Any:
             # Jobs write files: two that look alike are two.
-            future = client.submit(
-                _caller(), data, deadline_s, self.limits.memory_mb, pure=False, priority=-priority, retries=0
-            )
+            job = data, deadline_s, self.limits.memory_mb, self._prepare
+            future = client.submit(_caller(), *job, pure=False, priority=-priority, retries=0)
             future.add_done_callback(tell)
             return future
 
@@ -139,13 +143,13 @@ class DaskLane:
             raise WorkerDied(UNREACHABLE) from error
 
 
-def _caller() -> Callable[[bytes, float, int], bytes]:
+def _caller() -> Callable[[bytes, float, int, bytes], bytes]:
     """A function that travels whole, so that the scheduler itself needs no Parley; a worker without it says so."""
 
-    def call(data: bytes, deadline_s: float, memory_mb: int) -> bytes:
+    def call(data: bytes, deadline_s: float, memory_mb: int, prepare: bytes) -> bytes:
         from core.machine.dask_worker import do_there
 
-        return do_there(data, deadline_s, memory_mb)
+        return do_there(data, deadline_s, memory_mb, prepare)
 
     return call
 

@@ -14,10 +14,20 @@ _lock = threading.Lock()
 _idle: dict[Kind, list[WorkerProcess]] = {}
 
 
-def do_there(data: bytes, deadline_s: float, memory_mb: int) -> bytes:
-    """Do a job that came from `DaskLane`, with a pickled `Outcome`: what a job raises is none of Dask's business."""
-    kind = Kind("dask", memory_mb=memory_mb)
-    process = _take(kind)
+def do_there(data: bytes, deadline_s: float, memory_mb: int, prepare: bytes = b"") -> bytes:
+    """Do a job that came from `DaskLane`, with a pickled `Outcome`: what a job raises is none of Dask's business.
+
+    Args:
+        data: The job's call, as a pickle.
+        deadline_s: How long it may take.
+        memory_mb: What it may take beside what its process holds when prepared.
+        prepare: A call that each process makes once before its first job, as a pickle: it opens a model, say.
+    """
+    try:
+        kind = Kind("dask", loads(prepare) if prepare else None, memory_mb)
+        process = _take(kind)
+    except Exception as error:  # noqa: BLE001 - raised where it was asked for
+        return pickled(("failed", error))
     try:
         return process.submit(Call(_do, (data,)), deadline_s).result()
     except Exception as error:  # noqa: BLE001 - raised where it was asked for

@@ -93,6 +93,16 @@ class Lane(Protocol):
         ...
 
 
+class PreparedLane(Lane, Protocol):
+    """A lane whose processes hold something that was opened once."""
+
+    limits: LaneLimits
+
+    def prepare_with(self, function: Callable[[*Ts], object], *args: *Ts) -> None:
+        """Have each process make this call once before its first job."""
+        ...
+
+
 @dataclass(eq=False, slots=True)
 class _Job:
     priority: int

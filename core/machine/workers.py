@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from core.machine.lane import Lane
+    from core.machine.lane import Lane, PreparedLane
 
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
@@ -28,13 +28,13 @@ class Workers:
     """The lanes: `live`, `render`, `strangers` and `models`, named by what they are for. None waits for another.
 
     Each runs top-level functions of plain, picklable arguments in spawned processes of its own, which start with the
-    first job; `render` on a Dask scheduler's workers, if `[workers] scheduler` names one.
+    first job; `render` and `models` on a Dask scheduler's workers, if `[workers] scheduler` names one.
     """
 
     live: ProcessLane
     render: Lane
     strangers: ProcessLane
-    models: ProcessLane
+    models: PreparedLane
 
     def __init__(self, section: WorkersSection | None = None, *, roots: Mapping[str, Path] | None = None) -> None:
         """Set up the lanes; nothing starts.
@@ -68,10 +68,14 @@ class Workers:
             ),
             Call(open_decoders),
         )
-        self.models = ProcessLane(
-            "models",
-            LaneLimits(models.processes, models.deadline_s, models.memory_mb, models.idle_s, ends_cancelled=False),
-        )
+        if section.scheduler:
+            kept = LaneLimits(models.processes, models.deadline_s, models.memory_mb, tries=TRIES)
+            self.models = DaskLane(section.scheduler, kept, roots or {})
+        else:
+            self.models = ProcessLane(
+                "models",
+                LaneLimits(models.processes, models.deadline_s, models.memory_mb, models.idle_s, ends_cancelled=False),
+            )
 
     async def run(self, function: Callable[[*Ts], R], *args: *Ts) -> R:
         """Run `function` in the `render` lane and return its result; its exception is raised here.

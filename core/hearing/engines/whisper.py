@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from core.config.hearing import HearingSection
     from core.hearing.stretches import Stretch
     from core.hearing.transcriber import Bias, Purpose
-    from core.machine.lane import ProcessLane
+    from core.machine.lane import PreparedLane
     from core.machine.workers import Workers
 
 _log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class WhisperTranscriber:
         self._live, self._batch = workers.live, workers.models
         self.address = "on this machine"
         self.model = "tiny.en" if section.engine == "embedded" else section.model
-        self._specs: dict[ProcessLane, ModelSpec] = {}
+        self._specs: dict[PreparedLane, ModelSpec] = {}
         self._turns = {lane: Turns(lane.limits.processes) for lane in (self._live, self._batch)}
         self._tasks = Tasks("whisper")
         self._opening = asyncio.Lock()
@@ -128,7 +128,7 @@ class WhisperTranscriber:
         language = wanted or self._section.language
         return None if language == "auto" else language
 
-    async def _load(self, lane: ProcessLane, spec: ModelSpec) -> None:
+    async def _load(self, lane: PreparedLane, spec: ModelSpec) -> None:
         try:
             await lane.run(is_open, spec, deadline_s=OPEN_S)
         except WorkerError as error:
@@ -136,7 +136,7 @@ class WhisperTranscriber:
 
     async def _hear(
         self,
-        lane: ProcessLane,
+        lane: PreparedLane,
         samples: NDArray[np.float32],
         options: HearingOptions,
         purpose: Purpose,
@@ -153,10 +153,10 @@ class WhisperTranscriber:
             except WorkerError as error:
                 if isinstance(error, WorkerDied | WorkerOverdue | WorkerOverMemory):
                     _log.warning("the recogniser is started anew: %s", error.sentence)
-                    self._tasks.start(self._again(lane, spec), f"start {lane.name} anew")
+                    self._tasks.start(self._again(lane, spec), f"start {spec.name} anew")
                 raise self._told(error, limit_s) from error
 
-    async def _again(self, lane: ProcessLane, spec: ModelSpec) -> None:
+    async def _again(self, lane: PreparedLane, spec: ModelSpec) -> None:
         """Load the model in a new process before the next utterance comes."""
         try:
             await self._load(lane, spec)

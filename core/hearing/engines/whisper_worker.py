@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import HearingError
 from core.hearing.hints import merged, needs_plain, prompt_names, with_rest
 from core.hearing.made_up import keep_real, sure_hint
+from core.hearing.models import EMBEDDED, embedded_folder
 from core.hearing.stretches import StretchFinder
 from core.hearing.text import Segment, Transcription, Word
 
@@ -79,7 +81,7 @@ def open_model(spec: ModelSpec) -> None:
     if compute == "auto":
         compute = "int8" if spec.device == "cpu" else "auto" if spec.device == "auto" else "int8_float16"
     try:
-        _open[spec] = load_whisper(spec.folder, spec.device, compute, spec.threads)
+        _open[spec] = load_whisper(_folder(spec), spec.device, compute, spec.threads)
     except MemoryError as error:
         raise HearingError(NO_MEMORY.format(name=spec.name)) from error
     except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
@@ -89,6 +91,12 @@ def open_model(spec: ModelSpec) -> None:
         if type(error) is not Exception:
             raise
         raise HearingError(BROKEN.format(name=spec.name)) from error
+
+
+def _folder(spec: ModelSpec) -> str:
+    """Where the model lies on this machine: what comes with Parley may lie elsewhere than on the bot's."""
+    here = embedded_folder() if spec.name == EMBEDDED and not Path(spec.folder).is_dir() else None
+    return spec.folder if here is None else str(here)
 
 
 def is_open(spec: ModelSpec) -> bool:

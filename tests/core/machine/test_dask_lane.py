@@ -16,15 +16,22 @@ import psutil
 import pytest
 
 from core.config import CHECKOUT
+from core.config.hearing import HearingSection
 from core.errors import WorkerDied, WorkerError, WorkerOverdue
+from core.hearing.engines.whisper import WhisperTranscriber
+from core.hearing.models import embedded_folder
 from core.machine.dask_lane import DaskLane
 from core.machine.lane import LaneLimits, ProcessLane
 from core.machine.shared_paths import dumps, loads
+from core.machine.workers import Workers
 from core.recording.rendering import SESSION, Rendering
+from tests.core.hearing.conftest import said
 from tests.core.machine import jobs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+
+    from core.hearing.text import Transcription
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process groups are killed")
@@ -179,6 +186,37 @@ def test_paths_travel_by_name_wherever_they_are(monkeypatch: pytest.MonkeyPatch,
         "a": [Path("/mnt/there/x"), "/mnt/there"],
         "b": (str(Path("/mnt/there/y/z")), "elsewhere"),
     }
+
+
+async def test_each_process_there_is_prepared_once_before_its_first_job(make: Any) -> None:
+    lane = make()
+    lane.prepare_with(jobs.open_model, "a model")
+    found = await asyncio.gather(*(lane.run(jobs.opened) for _ in range(4)))
+    assert [names for _, names in found] == [["a model"]] * 4
+    assert (await make().run(jobs.opened))[1] == [], "others have processes of their own"
+    lane.prepare_with(jobs.fail_to_open)
+    with pytest.raises(LookupError, match="no such model"):
+        await lane.run(jobs.opened)
+
+
+@pytest.mark.skipif(embedded_folder() is None, reason="the embedded speech model is not installed")
+async def test_a_recording_is_recognised_there_as_here(cluster: Cluster, make: Any, tmp_path: Path) -> None:
+    sound = await said("We have seven apples and three oranges on the table.")
+    section = HearingSection()
+
+    async def heard(models: Any) -> Transcription:
+        workers = Workers()
+        workers.models = models
+        transcriber = WhisperTranscriber(section, tmp_path, workers)
+        try:
+            return await transcriber.transcribe(sound, words=True, purpose="recording")
+        finally:
+            await transcriber.close()
+            await workers.close()
+
+    here = await heard(ProcessLane("models", LaneLimits(ends_cancelled=False)))
+    there = await heard(make())
+    assert "apples and" in there.text and there == here
 
 
 async def test_a_jobs_own_error_comes_back_and_costs_no_worker(make: Any) -> None:
