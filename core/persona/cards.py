@@ -142,14 +142,14 @@ def _left_out(data: Mapping[str, object]) -> list[str]:
 
 
 def _take_extras(table: dict[str, Any], data: Mapping[str, object], file: str) -> list[str]:
-    """Moods, voice and triggers, as our own exports carry them. A model route is the operator's to name, and files are not ours."""
+    """Moods, voice, triggers and likes, as our own exports carry them. A model route is the operator's to name, and files are not ours."""
     extensions = data.get("extensions")
     ours = cast("dict[str, object]", extensions).get("parley") if isinstance(extensions, dict) else None
     if not isinstance(ours, dict):
         return []
     notes: list[str] = []
     for key, found in cast("dict[str, object]", ours).items():
-        if key not in ("voice", "moods", "triggers"):
+        if key not in ("voice", "moods", "triggers", "likes"):
             continue
         value: Any = found
         if key == "moods" and isinstance(found, list):
@@ -208,7 +208,9 @@ def write_card(sheet: Sheet, kind: Literal["v2", "v3"]) -> bytes:
         "tags": [],
         "creator": "",
         "character_version": "",
-        "extensions": {"parley": table.model_dump(include={"voice", "moods", "triggers"}, exclude_defaults=True)},
+        "extensions": {
+            "parley": table.model_dump(include={"voice", "moods", "triggers", "likes"}, exclude_defaults=True)
+        },
     }
     spec, version = ("chara_card_v3", "3.0") if kind == "v3" else ("chara_card_v2", "2.0")
     if kind == "v3":

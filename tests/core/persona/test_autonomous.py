@@ -10,7 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from core.config.persona import AutonomousSection
+from core.errors import PersonaError
 from core.persona.autonomous import Last, heard, refusal, said_on, spoke, tried, within
+from core.persona.cards import read_card, write_card
+from core.persona.sheet import Sheet, checked
 from core.store.autonomous import AutonomousChannel
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -94,3 +97,10 @@ def test_hours_that_are_none_are_refused_at_the_start(span):
         AutonomousSection(quiet_hours=span)
     with pytest.raises(ValidationError):
         AutonomousSection(likes=[span])
+
+
+def test_the_times_that_a_character_likes_travel_with_its_card():
+    sheet = Sheet("mira", checked({"name": "Mira", "likes": ["17:00-21:00"]}, "mira.toml"))
+    assert read_card(write_card(sheet, "v3"), 1).table.likes == ["17:00-21:00"]
+    with pytest.raises(PersonaError, match="likes"):
+        checked({"name": "Mira", "likes": ["evenings"]}, "mira.toml")
