@@ -271,7 +271,7 @@ class MusicCog(ParleyCog, name="Music"):
         deck, session = self._deck(interaction)
         require_listening(interaction, session)
         track = self._playing(deck)
-        if not rules(interaction, session, self._dj, track):
+        if not rules(session, interaction.user, interaction.permissions, self._dj, track):
             votes = self.runtime.music.votes(session)
             tally = votes.vote(interaction.user.id, track.id, listeners(session))
             if not tally.carried:

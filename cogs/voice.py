@@ -15,7 +15,7 @@ from discord import app_commands
 from core.bot.checks import owns
 from core.bot.cog import ParleyCog, subcommand
 from core.bot.replies import NO_PINGS, answer
-from core.bot.spoken_voice import SpokenVoice, skip
+from core.bot.spoken_voice import SpokenVoice, skip, stop
 from core.bot.voice_rights import require_say
 from core.conversation.voice_preferences import describe
 from core.discord_limits import MESSAGE_LIMIT
@@ -172,7 +172,7 @@ class VoiceCog(ParleyCog, name="Voice"):
         """Cut everything."""
         session = self._session(interaction)
         self._require_say(interaction, session)
-        count = self.runtime.stop(session.guild.id)
+        count = stop(self.runtime, session, interaction.user, interaction.permissions)
         await answer(interaction, STOPPED.format(count=f" {count}" if count > 1 else "") if count else NOTHING)
 
     @subcommand("voice", "skip", "Skip what is being said, or else what is being played.")
@@ -180,7 +180,8 @@ class VoiceCog(ParleyCog, name="Voice"):
         """Cut one thing; the next goes on."""
         session = self._session(interaction)
         self._require_say(interaction, session)
-        await answer(interaction, "Skipped." if skip(self.runtime, session) else NOTHING)
+        skipped = skip(self.runtime, session, interaction.user, interaction.permissions)
+        await answer(interaction, "Skipped." if skipped else NOTHING)
 
     @subcommand("voice", "volume", "Show or set how loud the bot is.")
     @app_commands.describe(percent="0 to 200; 100 is as recorded")

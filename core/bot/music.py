@@ -19,10 +19,12 @@ from core.music.folder import NAME_LIMIT, SoundsFolder
 from core.music.loudness import Loudness
 from core.music.playing import DeckSettings
 from core.music.queue import MusicQueue
+from core.music.sources.radio import Radio
 from core.music.spool import Spool
 from core.music.track import FileSource, Track, TrackFacts
 from core.music.votes import SkipVotes
-from core.names import plain
+from core.names import plain, shown_text
+from core.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -87,6 +89,7 @@ class Music:
         self._strangers = strangers
         self._uploads = UploadReader()
         self._votes: dict[str, SkipVotes] = {}
+        self._tasks = Tasks("music")
         self._played: dict[int, deque[str]] = {}
 
     def make_deck(self, lines: Lines, failed: Callable[[Track, ParleyError], Awaitable[None]]) -> Deck:
@@ -112,6 +115,7 @@ class Music:
     async def close(self) -> None:
         """End what is being fetched."""
         await self._uploads.close()
+        await self._tasks.cancel_all()
 
     # Choices ----------------------------------------------------------------------------------------------------------
 
@@ -279,12 +283,28 @@ class Music:
     async def _add(self, session: VoiceSession, track: Track, *, next: bool) -> Track:
         await session.media.add(track, next=next)
         self.surveys.begin(session, track)
+        if isinstance(track.source, Radio):
+            self._mind_radio(session, track, track.source)
         if track.what:
             played = self._played.setdefault(session.guild.id, deque(maxlen=REMEMBERED))
             if track.what in played:
                 played.remove(track.what)
             played.append(track.what)
         return track
+
+    def _mind_radio(self, session: VoiceSession, track: Track, radio: Radio) -> None:
+        """Show a station's titles as they change, and tell once when it has fallen silent."""
+        told = ""
+
+        def changed() -> None:
+            nonlocal told
+            if radio.trouble and not told and track in session.media.tracks:
+                self._tasks.start(session.notice(shown_text(radio.trouble, 300)))
+            told = radio.trouble
+            for watcher in tuple(session.media.watchers):
+                watcher()
+
+        radio.watchers.append(changed)
 
 
 async def _one(data: bytes) -> AsyncGenerator[bytes]:

@@ -91,6 +91,7 @@ class MusicMemory:
             session.media.put_back(tracks)
             for track in tracks:
                 self._music.surveys.begin(session, track)
+            self._music.cards.show(session)
             await session.notice(GOES_ON.format(count=len(tracks)))
         changed = asyncio.Event()
         session.media.watchers.append(changed.set)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import discord
 
 from core.errors import VoiceError
+from core.names import shown
 
 if TYPE_CHECKING:
     from core.music.track import Track
@@ -36,34 +37,50 @@ def require_listening(interaction: discord.Interaction, session: VoiceSession) -
         raise VoiceError(NOT_LISTENING.format(channel=session.channel.mention))
 
 
-def rules(interaction: discord.Interaction, session: VoiceSession, dj_role: str, track: Track | None = None) -> bool:
+def rules(
+    session: VoiceSession,
+    user: discord.abc.User,
+    permissions: discord.Permissions,
+    dj_role: str,
+    track: Track | None = None,
+) -> bool:
     """Whether somebody may do as they like with the queue, or with `track` at least."""
-    if interaction.permissions.move_members or not dj_role:
+    if permissions.move_members or not dj_role:
         return True
-    if track is not None and track.by == interaction.user.id:
+    if track is not None and track.by == user.id:
         return True
-    if isinstance(interaction.user, discord.Member) and any(_is(role, dj_role) for role in interaction.user.roles):
+    if isinstance(user, discord.Member) and any(_is(role, dj_role) for role in user.roles):
         return True
-    return {member.id for member in session.channel.members if not member.bot} <= {interaction.user.id}
+    return {member.id for member in session.channel.members if not member.bot} <= {user.id}
+
+
+def require_ruler(
+    session: VoiceSession,
+    user: discord.abc.User,
+    permissions: discord.Permissions,
+    dj_role: str,
+    track: Track | None = None,
+) -> None:
+    """Refuse who may not do as they like with the queue.
+
+    Raises:
+        VoiceError: Somebody else rules there.
+    """
+    if not rules(session, user, permissions, dj_role, track):
+        role = session.guild.get_role(int(dj_role)) if dj_role.isdecimal() else None
+        raise VoiceError(NOT_DJ.format(role=shown(dj_role if role is None else role.name)))
 
 
 def require_rule(
     interaction: discord.Interaction, session: VoiceSession, dj_role: str, track: Track | None = None
 ) -> None:
-    """Refuse who may not do as they like with the queue.
+    """Refuse who does not listen, or may not do as they like with the queue.
 
     Raises:
         VoiceError: Somebody else listens or rules there.
     """
     require_listening(interaction, session)
-    if not rules(interaction, session, dj_role, track):
-        name = dj_role
-        if dj_role.isdecimal() and interaction.guild is not None:
-            role = interaction.guild.get_role(int(dj_role))
-            name = role.name if role is not None else dj_role
-        from core.names import shown
-
-        raise VoiceError(NOT_DJ.format(role=shown(name)))
+    require_ruler(session, interaction.user, interaction.permissions, dj_role, track)
 
 
 def _is(role: discord.Role, dj_role: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import AudioError, WorkerError
 from core.machine.lane import Priority
+from core.music.sources.lazy import LazySource
 from core.music.survey import survey
 from core.music.track import FileSource
 from core.tasks import Tasks
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 MAX_BYTES = 4_000_000_000
+FETCHED_S = 1.0  # how often it is looked whether a file has been fetched
 
 
 class MusicSurveys:
@@ -48,8 +50,12 @@ class MusicSurveys:
 
     async def _learn(self, session: VoiceSession, track: Track) -> None:
         """Without it a guess has to do."""
+        while (  # noqa: ASYNC110 - it is fetched on its own thread's demand, which tells nobody else
+            isinstance(track.source, LazySource) and track.source.inner is None and track in session.media.tracks
+        ):
+            await asyncio.sleep(FETCHED_S)
         async with self._turn:  # what people wait for comes between
-            source = track.source if isinstance(track.source, FileSource) else getattr(track.source, "inner", None)
+            source = track.source.inner if isinstance(track.source, LazySource) else track.source
             if track not in session.media.tracks or not isinstance(source, FileSource):
                 return
             try:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.bot.music_rights import require_ruler, rules
 from core.bot.voice_rights import require_say
 from core.names import sayable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    import discord
 
     from core.bot.runtime import Runtime
     from core.bot.spoken_commands import SpokenCommand
@@ -58,11 +61,13 @@ class SpokenVoice:
 
     async def _stop(self, asked: SpokenCommand) -> str:
         require_say(asked.session, asked.member.id, asked.permissions)
-        return STOPPED if self._runtime.stop(asked.session.guild.id) else NOTHING
+        count = stop(self._runtime, asked.session, asked.member, asked.permissions)
+        return STOPPED if count else NOTHING
 
     async def _skip(self, asked: SpokenCommand) -> str:
         require_say(asked.session, asked.member.id, asked.permissions)
-        return SKIPPED if skip(self._runtime, asked.session) else NOTHING
+        skipped = skip(self._runtime, asked.session, asked.member, asked.permissions)
+        return SKIPPED if skipped else NOTHING
 
     async def _louder(self, asked: SpokenCommand) -> str:
         return await self._turn(asked, STEP, NO_LOUDER)
@@ -93,6 +98,19 @@ class SpokenVoice:
         return await self._runtime.missed.told(asked.session, asked.member)
 
 
-def skip(runtime: Runtime, session: VoiceSession) -> bool:
+def skip(runtime: Runtime, session: VoiceSession, user: discord.abc.User, permissions: discord.Permissions) -> bool:
     """Cut what is being said, or else what is being played; gives whether there was anything."""
-    return bool(runtime.conversation.stop(session, everything=False) or session.media.skip())
+    if runtime.conversation.stop(session, everything=False):
+        return True
+    track = session.media.now
+    if track is None:
+        return False
+    require_ruler(session, user, permissions, runtime.music.section.dj_role, track)
+    return session.media.skip() is not None
+
+
+def stop(runtime: Runtime, session: VoiceSession, user: discord.abc.User, permissions: discord.Permissions) -> int:
+    """Stop speaking, and playing too for who rules over the queue; gives how much that was."""
+    if rules(session, user, permissions, runtime.music.section.dj_role):
+        return runtime.stop(session.guild.id)
+    return runtime.conversation.stop(session)

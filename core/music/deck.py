@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 END_S = 0.5  # before the end of a track is no place to go to
+EFFECTS = 5  # that sound or wait
 NOTHING = "Nothing is playing."
+ENOUGH = "Several effects wait already. Let them sound first."
 ENDLESS = "That has no places to go to: it comes as it is sent."
 BEYOND = "The track is only {length} long."
 
@@ -64,6 +66,7 @@ class Deck:
         self._now: Playing | None = None
         self._ahead: Playing | None = None
         self._closed = False
+        self._effects = 0
         self._seeking = asyncio.Lock()
         self._tasks = Tasks("media")
 
@@ -152,6 +155,7 @@ class Deck:
         self._voicing.paused = False
         count = self.queue.clear(everything=True)
         self._cut()
+        self.stop_effects()
         return count
 
     def remove(self, number: int) -> Track:
@@ -215,14 +219,30 @@ class Deck:
         """Play a short sound over everything, at once.
 
         Raises:
-            AudioError: It cannot be decoded.
+            AudioError: It cannot be decoded, or several sound or wait already.
             VoiceError: The connection is over.
         """
+        if self._effects >= EFFECTS:
+            raise AudioError(ENOUGH)
+        self._effects += 1
+        try:
+            await self._begin_effect(track)
+        except BaseException:
+            self._effects -= 1
+            raise
+
+    async def _begin_effect(self, track: Track) -> None:
         playing = await self._voicing.effect(track)
         if not playing.line.written_samples and (problem := (await playing.feeder.done()).problem) is not None:
             playing.stop()
             raise problem
-        self._tasks.start(play_out(playing), f"effect {track.id}")
+        self._tasks.start(self._end_effect(playing), f"effect {track.id}")
+
+    async def _end_effect(self, playing: Playing) -> None:
+        try:
+            await play_out(playing)
+        finally:
+            self._effects -= 1
 
     def stop_effects(self) -> int:
         """Cut what sounds over everything; gives how many that were."""

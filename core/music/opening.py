@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from core.music.track import Blocks, Track
 
+FAINT_LUFS = -45.0  # a beginning that comes up out of silence tells nothing
 METERED_S = 600.0  # of what has no end
 
 
@@ -57,7 +58,7 @@ def _metered(given: Blocks, guessed: Callable[[TrackFacts], None]) -> Blocks:
         if heard >= 2 * told and heard >= RATE_HZ // 2 and len(block):  # ever less often
             told = heard
             measure = meter.so_far()
-            if measure.lufs is not None:
+            if measure.lufs is not None and measure.lufs > FAINT_LUFS:
                 guessed(TrackFacts(loudness_lufs=measure.lufs, true_peak_db=measure.peak_db))
         yield block
 

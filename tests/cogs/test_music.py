@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 
 import numpy as np
 import pytest
@@ -337,3 +338,71 @@ async def test_music_waits_while_nobody_is_there(music):
     await music.until(lambda: music.session.media.paused)
     await ada.join(music.voice)
     await music.until(lambda: not music.session.media.paused)
+
+
+async def test_the_voices_commands_leave_a_djs_music_alone(music):
+    ada = await music.begin("a.wav", music={"dj_role": "DJ"})
+    bob = await music.person("Bob")
+    await bob.join(music.voice)
+    await music.until(lambda: len(music.session.channel.members) == 3)
+    assert "Only a DJ" in await music.run(bob, "voice skip")
+    assert "I was not saying" in await music.run(bob, "voice stop")
+    assert names(music) == "a"
+    assert await music.run(ada, "voice skip") == "Skipped."
+
+
+# Limits -------------------------------------------------------------------------------------------------------------------
+
+
+def _wav_head(rate_hz, duration_s):
+    """The head of a WAV file of 8 bits."""
+    count = rate_hz * duration_s
+    form = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, rate_hz, rate_hz, 1, 8)
+    return b"RIFF" + struct.pack("<I", 36 + count) + form + b"data" + struct.pack("<I", count)
+
+
+async def test_a_file_of_two_hundred_hours_is_refused_and_one_that_is_just_long_is_not(music):
+    folder = music.folder / "data/sounds"
+    minute = encoded(tone(300, 60), "mp3", "libmp3lame")
+    with (folder / "long.mp3").open("wb") as file:
+        for _ in range(60 * 3):
+            file.write(minute)
+    with (folder / "longest.wav").open("wb") as file:
+        file.write(_wav_head(4000, 200 * 3600))
+        file.truncate(44 + 4000 * 3600 * 200)  # the disk holds the head of it
+    ada = await music.begin()
+    assert "too long: at most 4:00:00" in await music.run(ada, "music play", what="longest.wav")
+    assert await music.run(ada, "music play", what="long.mp3") == "Playing **long.mp3**."
+    await hears(ada, music, 300)
+    assert "goes on at 2:59:00" in await music.run(ada, "music seek", to="2:59:00")
+    await hears(ada, music, 300)
+    assert music.session.media.position_s > 3 * 3600 - 70
+
+
+async def test_eight_large_uploads_wait_on_disk_and_not_in_memory(music):
+    ada = await music.begin()
+    size = 24_000_000
+    sound = wav(np.zeros(size // 2, np.int16))
+    await music.run(ada, "music play", what="a.wav")
+    people = [ada, *[await music.person(f"Person{number}") for number in range(3)]]
+    for person in people[1:]:
+        await person.join(music.voice)
+    asked = [music.run(person, "music play", upload=("x.wav", sound, "audio/wav"), timeout=60) for person in people * 2]
+    told = await asyncio.gather(*asked)
+    assert sum("number" in each for each in told) == 8, told
+    assert "MB already" in await music.run(ada, "music play", upload=("x.wav", sound, "audio/wav"))
+    assert all(track.source.size == len(sound) for track in music.session.media.tracks[1:])
+    assert sum(path.stat().st_size for path in (music.folder / "data/music").iterdir()) == 8 * len(sound)
+    await music.run(ada, "music stop")
+    await music.until(lambda: not list((music.folder / "data/music").iterdir()))
+
+
+async def test_effects_do_not_pile_up(music):
+    (music.folder / "data/sounds/tune.wav").write_bytes(wav(tone(900, 3)))
+    ada = await music.begin()
+    told = [await music.run(ada, "music effect", name="tune.wav") for _ in range(6)]
+    assert told[:5] == ["Playing **tune.wav** over it."] * 5
+    assert told[5].startswith("Several effects wait already")
+    await music.run(ada, "music play", what="a.wav")
+    assert await music.run(ada, "music stop") == "Stopped. The queue is empty."
+    await music.until(lambda: not music.session.player.queued())
