@@ -85,7 +85,7 @@ class PlaybackStream:
         self._paused = False
         self._ducked = False
         self._level = 1.0  # of the frame that was taken last
-        self._aim = (1.0, 1.0)  # how loud it is to be, and the most that may change in a frame
+        self._aim = (1.0, float("inf"))  # how loud it is to be, and the most that may change in a frame
         self._held = False  # the player's thread has let the sound sink for a pause, and not taken it up again
         self._flowing = False
         self._waiting_since_s: float | None = None
