@@ -12,6 +12,7 @@ from core.errors import AudioError, FetchError, ParleyError
 from core.music.sources.playlists import MAX_BYTES
 from tests.core.music.sources.conftest import RATE, heard, mp3
 from tests.web_site import reply
+from tests.web_station import Station
 
 
 async def refusal(doing) -> ParleyError:
@@ -64,34 +65,6 @@ async def test_what_is_no_sound_is_told_and_leaves_nothing(site, web, tmp_path, 
 
 
 # Stations -------------------------------------------------------------------------------------------------------------
-
-
-class Station:
-    """A station on loopback: sends a tone for ever, a title every 4,000 bytes, and breaks off when told."""
-
-    def __init__(self, sound: bytes) -> None:
-        self.sound = sound
-        self.title = "Anna - One"
-        self.cut = asyncio.Event()
-        self.listeners = 0
-
-    async def __call__(self, asked, writer) -> None:
-        self.listeners += 1
-        interval = 4000
-        head = f"HTTP/1.0 200 OK\r\nContent-Type: audio/mpeg\r\nicy-name: Jazz <@1>\r\nicy-metaint: {interval}\r\n\r\n"
-        assert asked.headers["icy-metadata"] == "1"
-        writer.write(head.encode())
-        at = 0
-        with contextlib.suppress(OSError):
-            while not self.cut.is_set():
-                part = (self.sound * 2)[at : at + interval]
-                at = (at + interval) % len(self.sound)
-                told = f"StreamTitle='{self.title}';".encode()
-                told += b"\0" * (-len(told) % 16)
-                writer.write(part + bytes([len(told) // 16]) + told)
-                await writer.drain()
-                await asyncio.sleep(0.01)
-        self.listeners -= 1
 
 
 async def test_a_station_is_heard_with_its_titles_and_let_go(site, web):
