@@ -145,9 +145,9 @@ async def _argue(scene: Stage, story: Story, ada: Person, background: Chat, seen
     story.tell(f"Ada runs /persona argue. The bot: {(await started.answered(STEP_S)).content}")
     while len(seen.argument) < len(ARGUMENT):
         await ada.wait_for_message(channel, lambda found: _speaker(scene, found) is not None, STEP_S)
-        seen.argument = _lines(scene, channel)[before:]
-        name, text = seen.argument[-1]
-        story.detail(f"{name}: {text}")
+        told, seen.argument = len(seen.argument), _lines(scene, channel)[before:]
+        for name, text in seen.argument[told:]:  # none of it, if the bot wrote what is no line of the two
+            story.detail(f"{name}: {text}")
 
 
 async def _answered(background: Chat, questions: int) -> None:
