@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 LOOK_S = 20.0  # the longest sleep: a clock that jumps is noticed within
 AGAIN_S = 30.0  # until what could not be done is tried again
 CALM_S = 0.02  # between two looks: what is due, or ends, within is looked at once
+AT_A_LOOK = 100  # are planned: those of a long absence take a while, and the first are done meanwhile
 PER_SERVER = 2  # at a time, so that one server does not hold up another
 JUMP_S = 5.0  # by which clocks differ, and more is told
 NOT_RUNNING = "I was not running"
@@ -161,6 +162,9 @@ class Clockwork:
             why = self._kept_by(each)
             if why:
                 self._waits[each.id] = why
+            elif len(ready) == AT_A_LOOK:
+                self.nudge()  # the others at the next look, which comes at once
+                break
             else:
                 ready.append((each, self._late_because(each, self._waits.pop(each.id, ""))))
         if ready:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -436,3 +437,20 @@ async def test_a_night_on_which_clocks_are_put_back_has_one_time_and_one_on_whic
         assert bench.schedules.get(added.id).missed == 0
         await bench.schedules.remove(bench.schedules.get(added.id))
         await bench.close()
+
+
+async def test_many_that_were_missed_for_a_year_are_all_told_and_go_on(bench):
+    await bench.open(per_server=1000)
+    cron, often = await bench.add("*/5 * * * *"), await bench.add("every 5 minutes")
+    await bench.schedules._table.add([replace(often, id=0) for _ in range(250)])
+    await bench.close()
+    await bench.clock.advance(365 * 86400 + 150)
+    (await bench.open(per_server=1000)).handle("say", bench.note)
+    await bench.idle()
+    found = bench.schedules.of(1)
+    assert len(found) == 252
+    assert bench.done == []
+    assert all(each.missed > 100 for each in found)
+    assert all(each.missed_last.startswith("101+ times missed, the last <t:") for each in found)
+    assert {each.next_at - bench.clock.now() for each in found} == {timedelta(seconds=150)}
+    assert bench.schedules.get(cron.id).outcome == "skipped"
