@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import discord
 
-from core.names import shown_text
+from core.names import shown, shown_text
 from core.training.sets import NONE, DataSets
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def set_shown(name: str, count: int, ready: int) -> str:
 def example_shown(example: Example) -> str:
     """One example, shortened."""
     asked = next((line for line in reversed(example.messages) if line.role == "user"), None)
-    parts = [f"**{example.source}**, {_day(example.at)}"]
+    parts = [f"**{shown(example.source)}**, {_day(example.at)}"]
     parts += [f"> {_quoted(asked.content)}"] if asked else []
     parts += [f"✅ {_quoted(example.chosen)}"] if example.chosen else []
     parts += [f"❌ {_quoted(example.rejected)}"] if example.rejected else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -217,3 +218,36 @@ async def test_only_who_manages_the_server_hands_data_sets_out_or_reads_files(sc
         ("trainer import", {"file": upload}),
     ):
         assert "Manage Server" in await scene.run(ada, command, **options)
+
+
+HOSTILE = "[nitro](https://evil.example) @everyone `x` \n# evil.example"
+LIVE = re.compile(r"(?<!\\)\]\(|(?<!\\)://evil|@everyone|^#{1,3} .*evil", re.MULTILINE)
+
+
+async def test_whatever_names_texts_and_files_say_no_message_of_ours_holds_their_markup(scene, trainer):
+    tuner = {"base_url": scene.chat.base_url, "model": "small", "retries": 0}
+    await trainer.start(routes={"tuner": tuner}, fine_tune_route="tuner")
+    mia = await trainer.manager()
+    rows = [json.dumps({"prompt": f"{n} {HOSTILE}", "completion": HOSTILE, "label": True}) for n in range(30)]
+    bad = json.dumps({"messages": [{"role": HOSTILE, "content": "x"}]})
+    said = [
+        await scene.run(mia, "trainer dataset create", name=HOSTILE[:60]),
+        await scene.run(mia, "trainer import", file=("@everyone.jsonl", "\n".join(rows).encode(), "text/plain")),
+        await scene.run(mia, "trainer import", file=("x.jsonl", bad.encode(), "text/plain")),
+        await scene.run(mia, "trainer instruction", text=HOSTILE),
+        await scene.run(mia, "trainer instruction"),
+        await scene.run(mia, "trainer dataset list"),
+        await scene.run(mia, "trainer dataset show", name=HOSTILE[:60]),
+        await scene.run(mia, "trainer dataset show", name="nowhere [x](https://evil.example)"),
+        await scene.run(mia, "trainer route", name=HOSTILE[:50]),
+        await scene.run(mia, "trainer test", dataset=HOSTILE[:60], route=HOSTILE[:50]),
+        await scene.run(mia, "trainer archive"),
+    ]
+    named = (await trainer.training.data_sets.list(scene.guild.id))[-1].kept.name
+    said += [await scene.run(mia, "trainer dataset show", name=named)]
+    scene.chat.tuning.fails = HOSTILE
+    said += [await scene.run(mia, "trainer train", dataset=named, base=HOSTILE[:50])]
+    assert "is sent" in said[-1]
+    await scene.until(lambda: any("failed" in text for text in scene.notices()))
+    said += scene.notices()
+    assert [text for text in said if LIVE.search(text)] == []
