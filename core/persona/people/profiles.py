@@ -315,6 +315,9 @@ class Profiles:
 
     async def _made(self, key: ProfileKey) -> bool:
         """Make one profile; False if something changed under it, so that it was thrown away."""
+        refused = self._occasions.refusal(Occasion(FEATURE, key.guild_id, key.scope, frozenset({key.user_id})))
+        if refused is not None:  # before anything is read for it
+            raise refused
         epoch = self._epochs[key.user_id]
         found = await self._messages.newest(key.guild_id, key.user_id, self._channels(key), self._section.messages)
         if len(found) < LEAST:
