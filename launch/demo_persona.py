@@ -38,7 +38,7 @@ ARGUMENT = (
     "And coffee is a fire alarm in a cup. I take the reputation.",
     "Very well, I am outvoted by my own better half.",
 )
-BY_S = 51.0  # of the demo's minute; on a very busy machine the rest is left out, and said so
+BY_S = 50.0  # of the demo's minute; on a very busy machine the rest is left out, and said so
 STEP_S = 12.0
 CHANNEL = "garden"
 
