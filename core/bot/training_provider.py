@@ -158,4 +158,5 @@ def _words(error: Any) -> str:
         inner = table.get("error", table)
         said = cast("dict[str, Any]", inner).get("message") if isinstance(inner, dict) else inner
         return " ".join(str(said or "").split())
-    return " ".join(str(body or "").split())[:WORDS]
+    text = " ".join(str(body or "").split())
+    return "" if text.startswith("<") else text[:WORDS]  # a web page says nothing

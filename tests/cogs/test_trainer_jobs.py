@@ -139,6 +139,21 @@ async def test_what_the_provider_refuses_is_told_in_its_words_and_the_data_set_i
         await untouched(scene, trainer)
 
 
+async def test_a_provider_that_is_away_or_answers_nonsense_is_told_in_one_sentence(scene, trainer):
+    mia = await started(scene, trainer)
+    for behaviour, told in (
+        ({"refuse": True}, "cannot be reached just now."),
+        ({"status": 502, "body": b"<html>Bad @everyone gateway</html>"}, "has a fault of its own (502)."),
+        ({"status": 302, "headers": {"Location": "/login"}}, "refuses that (302)"),
+    ):
+        scene.chat.script(on="/files", **behaviour)
+        await scene.run(mia, "trainer train", dataset="set")
+        await scene.until(lambda: not trainer.training.jobs._live)
+        text = await over(scene, "failed")
+        assert told in text and "<html>" not in text
+        await untouched(scene, trainer)
+
+
 async def test_a_job_that_fails_at_the_provider_is_told_in_its_words(scene, trainer):
     mia = await started(scene, trainer)
     scene.chat.tuning.fails = "The job failed due to an *unsafe* training file."
