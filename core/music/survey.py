@@ -76,8 +76,10 @@ def _tag(container: Any, name: str) -> str:
 def _picture(container: Any) -> bytes | None:
     """The picture that is put into the file as its cover."""
     from av.error import FFmpegError
+    from av.stream import Disposition
 
-    stream = next((each for each in container.streams.video if "attached_pic" in _kinds(each)), None)
+    pictures = (each for each in container.streams.video if each.disposition & Disposition.attached_pic)
+    stream = next(pictures, None)
     if stream is None:
         return None
     try:
@@ -89,10 +91,6 @@ def _picture(container: Any) -> bytes | None:
     except (FFmpegError, ValueError):
         return None
     return None
-
-
-def _kinds(stream: Any) -> str:
-    return str(getattr(stream, "disposition", "")).casefold()
 
 
 def _loudness(path: Path, max_bytes: int, max_s: float, length_s: float | None) -> Measure:

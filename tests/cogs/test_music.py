@@ -10,6 +10,7 @@ import pytest
 
 from loopback.world.permissions import Permission
 from tests.cogs.sounds import encoded, pitch_hz, tone, voiced, wav
+from tests.core.music.test_survey import flac, png, with_cover
 from tests.web_site import reply, serving
 
 COGS = ("cogs.voice", "cogs.music", "cogs.admin")
@@ -406,3 +407,13 @@ async def test_effects_do_not_pile_up(music):
     await music.run(ada, "music play", what="a.wav")
     assert await music.run(ada, "music stop") == "Stopped. The queue is empty."
     await music.until(lambda: not music.session.player.queued())
+
+
+async def test_the_card_bears_title_artist_and_picture_of_the_file_as_strangers_text(music):
+    sound = flac(np.float32(0.2) * np.sin(np.arange(12 * 48_000) / 20), title="<@1> *Air*", artist="@everyone")
+    (music.folder / "data/sounds/song.flac").write_bytes(with_cover(sound, png(600, 600)))
+    await music.begin("song.flac")
+    await music.until(lambda: cards(music) and "thumbnail" in cards(music)[0].embeds[0])
+    embed = cards(music)[0].embeds[0]
+    assert embed["description"].startswith(r"**\<@" + "\u200b" + r"1\> \*Air\*** by @" + "\u200b" + "everyone")
+    assert [attachment.filename for attachment in cards(music)[0].attachments] == ["cover.jpg"]
