@@ -83,11 +83,6 @@ class Clockwork:
         """What keeps a schedule that is due, as part of a sentence; empty if nothing does."""
         return self._waits.get(schedule_id, "")
 
-    @property
-    def running(self) -> int:
-        """How many are being done."""
-        return len(self._running)
-
     def interrupt(self, kinds: frozenset[str], why: str) -> int:
         """Break off what is of these kinds and of which nothing was seen yet; it stays due. Gives how many that were."""
         kept = deque(each for each in self._line if each.schedule.kind not in kinds)

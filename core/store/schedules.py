@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from sqlalchemy import Integer, bindparam, delete, func, insert, select, update
+from sqlalchemy import Integer, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.store.base import Base
@@ -216,12 +216,6 @@ class SchedulesRepository:
         """Write the time zone of a server."""
         async with self._store.transaction() as session:
             await session.merge(ScheduleZoneRow(guild_id=guild_id, zone=zone))
-
-    async def count_of(self, user_id: int) -> int:
-        """How many somebody has added."""
-        query = select(func.count()).select_from(ScheduleRow).where(ScheduleRow.added_by == user_id)
-        async with self._store.transaction() as session:
-            return int(await session.scalar(query) or 0)
 
 
 def _values(schedule: Schedule, names: Iterable[str]) -> dict[str, Any]:
