@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 GOAL_P95_MS = 450.0
 STORY = " ".join(f"This is sentence number {number} of a story about a king." for number in range(1, 6))
 WORDS = ("Please stop, I have a question.", "No wait, I meant the other one.", "Excuse me, what did you say?")
-ASSENT = ("Yeah.", "Okay.", "Right.")  # what espeak says as a word; it spells “mhm”
+ASSENT = ("Yeah.", "Okay.", "Right.", "Mmhm hmm.")  # what espeak says as a word; it spells “mhm” alone
 SPEAKS_S = 2.0  # the bot, before it is interrupted
 PAUSE_S = 0.8  # without a voiced packet: longer than between two sentences
 SAME_FRAMES = 6  # of 20 ms: the fades of a pause, and what the codec makes of silence
