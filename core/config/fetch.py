@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from core.config.section import Section
 
-Place = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:\[\]/-]{1,253}$")]
+NO_PLACE = "a host (nas.local), an address (192.168.1.20) or a network (10.0.0.0/8), without scheme, port or path"
+
+
+def _place(text: str) -> str:
+    """A host, address or network; anything else would allow nothing, silently."""
+    try:
+        ipaddress.ip_network(text.strip("[]"), strict=False)
+    except ValueError:
+        if ":" in text or "/" in text:
+            raise ValueError(NO_PLACE) from None
+    return text
+
+
+Place = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:\[\]/-]{1,253}$"), AfterValidator(_place)]
 
 
 class FetchSection(Section):

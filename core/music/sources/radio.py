@@ -177,7 +177,7 @@ class _Listening:
         listen = asyncio.ensure_future(self._listen())
         mind = asyncio.ensure_future(self._mind())
         try:
-            await asyncio.wait({watch, listen}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({watch, listen, mind}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._stop.set()
             for each in (watch, listen, mind):
@@ -235,12 +235,15 @@ class _Listening:
         return fault or undecodable
 
     async def _mind(self) -> None:
-        """Tell when it has been silent for long, and when it is back."""
+        """Tell when it has been silent for long, and when it is back; end when it will not be, whatever hangs."""
         while True:
             await self._clock.sleep(LOOK_S)
             since_s = self._clock.monotonic() - self._heard_s
             if self._decoded.full():  # it is paused: what is there waits
                 self._heard_s = self._clock.monotonic()
+            elif since_s > GIVE_UP_S + TOLD_S:
+                self.problem = AudioError(GONE.format(name=self._radio.name, why=ENDED))
+                return
             elif since_s <= TOLD_S:
                 self._radio.tell(trouble="")
             elif not self._radio.trouble:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core.config.fetch import FetchSection
 from core.fetch import Validators
 from loopback.voice.certificates import Certificates
 from tests.web_site import refusal, reply, sends_to
@@ -128,6 +129,20 @@ async def test_a_host_that_is_allowed_by_name_may_be_anywhere(site, make):
     site.answers["/"] = reply(b"home")
     assert (await make(allow=("localhost",)).get(site.url(host="localhost"))).body == b"home"
     assert (await refusal(make(allow=("localhost",)).get(site.url()))).kind == "refused"
+
+
+@pytest.mark.parametrize("place", ["127.0.0.1:8080", "http://nas.local", "nas.local/music", "10.0.0.0/99"])
+def test_what_would_allow_nothing_is_refused_in_the_settings(place):
+    with pytest.raises(ValueError, match="without scheme, port or path"):
+        FetchSection(allow=(place,))
+
+
+@pytest.mark.parametrize(
+    "place", [b"/\xff\xfe", "/ü".encode(), b"/a b", b"//[::1", b"\\\\x", b"http://\xe2\x91\xa0.0.0.1/"]
+)
+async def test_a_redirect_to_anything_is_followed_or_refused_in_a_sentence(site, fetcher, place):
+    site.answers["/"] = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + place + b"\r\n\r\n"
+    await refusal(fetcher.get(site.url()))
 
 
 async def test_redirects_have_an_end(site, make):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 
 import numpy as np
 import pytest
@@ -124,6 +125,27 @@ async def test_a_station_is_refused_at_once_if_it_never_was_one(site, web, clock
     async with heard(sound.source) as take:
         with pytest.raises(AudioError, match="nothing that is sound"):
             await take(1)
+
+
+async def test_a_station_whose_sound_hangs_the_decoder_does_not_hold_the_queue_for_ever(site, web, clock, monkeypatch):
+    hung = threading.Event()
+
+    def feed(_):
+        hung.wait(20)
+        yield from ()
+
+    monkeypatch.setattr("core.audio.decode.feed", feed)
+    site.answers["/live"] = Station(mp3(5.0))
+    (sound,) = (await web.find(site.url("/live"))).sounds
+    async with heard(sound.source) as take:
+        given = asyncio.ensure_future(take(1, within_s=30))
+        await asyncio.sleep(0.2)
+        while not given.done():
+            await clock.advance(30)
+            await asyncio.sleep(0.02)
+        with pytest.raises(AudioError, match="does not come back"):
+            await given
+    hung.set()
 
 
 # Lists ----------------------------------------------------------------------------------------------------------------
