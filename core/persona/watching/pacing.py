@@ -7,9 +7,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import yarl
+
 from core.persona.watching.robots import ForbiddenByRobots
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from core.config.watch import WatchSection
     from core.errors import ParleyError
     from core.store.watches import WatchSource
@@ -53,6 +57,23 @@ def is_final(error: ParleyError) -> bool:
         return True
     kind: str = getattr(error, "kind", "")
     return kind in ("refused", "address") or (kind == "status" and getattr(error, "status", 0) == 410)
+
+
+def is_our_own(source: WatchSource, sources: Iterable[WatchSource], error: ParleyError) -> bool:
+    """Whether it is rather our network that is down: of several hosts none was reached since this one failed."""
+    others = [each for each in sources if host_of(each.url) != host_of(source.url)]
+    since = source.failing_since
+    return (
+        getattr(error, "kind", "") == "dead"
+        and bool(others)
+        and since is not None
+        and not any(each.last_ok_at is not None and each.last_ok_at >= since for each in others)
+    )
+
+
+def host_of(url: str) -> str:
+    """The host of an address."""
+    return yarl.URL(url).raw_host or ""
 
 
 def _later(now: datetime, wait_s: float) -> datetime:

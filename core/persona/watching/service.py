@@ -8,12 +8,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import yarl
-
 from core.errors import ParleyError, StoreError, WatchError
 from core.persona.watching.judging import judge_feed, judge_page
 from core.persona.watching.outbox import Outbox
-from core.persona.watching.pacing import after_failure, after_success, is_final, is_hopeless
+from core.persona.watching.pacing import after_failure, after_success, host_of, is_final, is_hopeless, is_our_own
 from core.store.watches import Watch, WatchesRepository, WatchLook, WatchPost, WatchSource
 from core.tasks import Tasks
 
@@ -221,8 +219,9 @@ class Watching:
             self._nudged.clear()
             for url in self._due():
                 self._running.add(url)
-                self._host_free_s[_host(url)] = float("inf")
-                self._tasks.start(self._look(url), f"look {url}")
+                self._host_free_s[host_of(url)] = float("inf")
+                looking = self._tasks.start(self._look(url), f"look {url}")
+                looking.add_done_callback(lambda _, url=url: self._looked(url))  # also of one that never began
             await self._sleep()
 
     def _waiting(self) -> list[WatchSource]:
@@ -236,7 +235,7 @@ class Watching:
         hosts: set[str] = set()
         chosen: list[str] = []
         for each in sorted(self._waiting(), key=lambda each: each.next_at):
-            host = _host(each.url)
+            host = host_of(each.url)
             if now < each.next_at < now + LONGEST or host in hosts or self._host_free_s.get(host, 0.0) > mono:
                 continue
             if len(self._running) + len(chosen) >= self._section.at_once:
@@ -250,7 +249,7 @@ class Watching:
         now, mono = self._clock.now(), self._clock.monotonic()
         full = len(self._running) >= self._section.at_once
         waits = [
-            max((each.next_at - now).total_seconds(), self._host_free_s.get(_host(each.url), 0.0) - mono, 0.05)
+            max((each.next_at - now).total_seconds(), self._host_free_s.get(host_of(each.url), 0.0) - mono, 0.05)
             for each in self._waiting()
             if not full
         ]
@@ -269,12 +268,13 @@ class Watching:
                 await self._look_at(url)
         except StoreError:
             _log.exception("what was seen at an address cannot be stored; it is looked at again")
-        finally:
-            self._running.discard(url)
-            self._host_free_s[_host(url)] = self._clock.monotonic() + self._section.host_gap_s
-            if not any(watch.url == url for watch in self._watches.values()):
-                self._locks.pop(url, None)
-            self.nudge()
+
+    def _looked(self, url: str) -> None:
+        self._running.discard(url)
+        self._host_free_s[host_of(url)] = self._clock.monotonic() + self._section.host_gap_s
+        if not any(watch.url == url for watch in self._watches.values()):
+            self._locks.pop(url, None)
+        self.nudge()
 
     async def _look_at(self, url: str) -> None:
         source = self._sources.get(url)
@@ -324,11 +324,11 @@ class Watching:
     async def _failed(self, source: WatchSource, watches: Sequence[Watch], error: ParleyError) -> None:
         now = self._clock.now()
         source = after_failure(source, self._section, now, error)
-        _log.info("%s: %s", _host(source.url), error.sentence, exc_info=error.__cause__)
+        _log.info("%s: %s", host_of(source.url), error.sentence, exc_info=error.__cause__)
         await self._settle(WatchLook(source), {})
         if is_final(error):
             await self._give_up(watches, error.sentence)
-        elif is_hopeless(source, self._section, now):
+        elif is_hopeless(source, self._section, now) and not is_our_own(source, self._sources.values(), error):
             await self._give_up(watches, DEAD_SINCE.format(days=self._section.give_up_days, why=error.sentence))
 
     async def _give_up_missing(self, now: datetime, url: str) -> None:
@@ -386,7 +386,3 @@ def _judge(watch: Watch, seen: Sighting, number: int, known: Collection[str], no
     if seen.kind == "feed":
         return judge_feed(watch, seen, known, now, most=most)
     return judge_page(watch, seen, seen.parts[number], now)
-
-
-def _host(url: str) -> str:
-    return yarl.URL(url).raw_host or ""

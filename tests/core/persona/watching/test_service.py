@@ -94,7 +94,9 @@ class Scene:
 async def scene(tmp_path, clock, monkeypatch):
     monkeypatch.setattr("core.persona.watching.service.LOOK_S", 6 * HOUR)  # this clock does not jump
     section = WatchSection(host_gap_s=0, give_up_days=3, interval_s=900, confirm_s=120)
-    fetch = FetchSection(allow=("127.0.0.1",), page_mb=1, idle_timeout_s=1, answer_timeout_s=1, page_timeout_s=2)
+    fetch = FetchSection(
+        allow=("127.0.0.1", "localhost"), page_mb=1, idle_timeout_s=1, answer_timeout_s=1, page_timeout_s=2
+    )
     store = Store(f"sqlite+aiosqlite:///{(tmp_path / 'a.db').as_posix()}")
     await store.open()
     async with serving() as site:
@@ -277,6 +279,19 @@ async def test_a_server_that_wants_to_be_left_alone_is(scene):
     assert scene.asked("/feed") == count + 1
 
 
+async def test_where_nobody_is_reached_nobody_is_given_up(scene):
+    scene.site.answers |= {"/feed": feed("a"), "/other": feed("a")}
+    await scene.watch("/feed")
+    url = scene.site.url("/other", host="localhost")
+    await scene.service.add(Watch(0, 1, 5, 7, scene.clock.now(), url))
+    scene.site.answers |= {"/feed": b"", "/other": b""}
+    await scene.pass_time(10 * DAY, 20)
+    assert scene.posts == [], "it is our own network that is down"
+    scene.site.answers["/other"] = feed("b", "a")
+    await scene.pass_time(6 * DAY, 12)
+    assert [text.partition(":")[0] for _, _, text, _ in scene.posts] == ["", "I do not look at this any more"]
+
+
 async def test_a_clock_that_was_wrong_puts_nothing_off_for_years(scene):
     scene.site.answers["/feed"] = feed("a")
     watch = await scene.watch("/feed")
@@ -400,6 +415,10 @@ async def test_a_session_pauses_it_and_afterwards_it_is_made_up(scene):
     await scene.clock.advance(DAY)
     await asyncio.sleep(0.1)
     assert (scene.asked("/feed"), scene.posts) == (count, [])
+    scene.service.resume()
+    await asyncio.sleep(0)
+    scene.service.pause()  # before the look that is due has begun
+    await asyncio.sleep(0.05)
     scene.service.resume()
     await scene.pass_time(1)
     assert scene.titles == ["b"]
