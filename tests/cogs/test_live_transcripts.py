@@ -77,8 +77,12 @@ async def test_words_are_found_while_it_runs_and_replaced_by_the_final_ones(scen
 
 async def test_without_a_final_transcript_the_live_one_stays(scene: Any) -> None:
     ada, _ = await begin(scene, auto=False)
-    await said(scene, ada)
+    part = await said(scene, ada)
     running = scene.runtime.recordings.live(scene.guild.id)
+    for cog in COGS:
+        await scene.bot.reload_extension(cog)
+    await ada.play(stereo(FRIDAY))
+    await scene.until(lambda: len(read_transcript(part).segments) == 2)  # a reload costs no word
     await scene.run(ada, "voice record", action="stop")
     await scene.runtime.recordings.rendered(running.id)
     await scene.until(lambda: read_metadata(running.folder).transcripts)
