@@ -86,7 +86,7 @@ class Outbox:
     def start(self) -> None:
         """Post from now on; also what could not be posted before."""
         self.retry()
-        self._tasks.start(self._deliver(), "deliver")
+        self._tasks.start(self._deliver(), "deliver", replace=True)
 
     def retry(self) -> None:
         """Try at once what could not be posted before."""

@@ -103,7 +103,7 @@ class Watching:
 
     def _go(self) -> None:
         if self._begun and not self._paused:
-            self._tasks.start(self._watch(), "watch")
+            self._tasks.start(self._watch(), "watch", replace=True)  # one that is being ended may still be there
             self.outbox.start()
 
     def _stop(self) -> None:
