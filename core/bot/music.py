@@ -186,7 +186,8 @@ class Music:
             AudioError: There is no such file, or it holds no sound.
         """
         path = await self.folder.find(name)
-        return await self._add(session, Track(name, by, self.file(path), what=name), next=next)
+        facts = await asyncio.to_thread(self.surveys.known, path)
+        return await self._add(session, Track(name, by, self.file(path), what=name, facts=facts), next=next)
 
     async def play_upload(self, session: VoiceSession, upload: Upload, *, by: int, next: bool = False) -> Track:
         """Queue an upload. It comes piece by piece and waits on disk.

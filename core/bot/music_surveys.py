@@ -11,17 +11,20 @@ from core.errors import AudioError, WorkerError
 from core.machine.lane import Priority
 from core.music.sources.lazy import LazySource
 from core.music.survey import survey
-from core.music.track import FileSource
+from core.music.track import FileSource, TrackFacts
 from core.tasks import Tasks
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from core.machine.lane import Lane
-    from core.music.track import Track, TrackFacts
+    from core.music.track import Track
     from core.voice.session import VoiceSession
 
 _log = logging.getLogger(__name__)
 
 MAX_BYTES = 4_000_000_000
+REMEMBERED = 500  # files of the host's, so that they need not be looked through again
 FETCHED_S = 1.0  # how often it is looked whether a file has been fetched
 
 
@@ -38,11 +41,17 @@ class MusicSurveys:
         self._strangers = strangers
         self._max_s = max_s
         self._turn = asyncio.Lock()
+        self._found: dict[tuple[str, int, int], TrackFacts] = {}
         self._tasks = Tasks("music surveys")
 
+    def known(self, path: Path) -> TrackFacts:
+        """What was found in a file before, if it is still the same; it may wait for the disk."""
+        return self._found.get(_version(path), TrackFacts())
+
     def begin(self, session: VoiceSession, track: Track) -> None:
-        """Learn about a track in the background."""
-        self._tasks.start(self._learn(session, track), f"survey {track.id}")
+        """Learn about a track in the background, unless it is known."""
+        if track.facts.loudness_lufs is None:
+            self._tasks.start(self._learn(session, track), f"survey {track.id}")
 
     async def close(self) -> None:
         """End what is looked through."""
@@ -65,7 +74,19 @@ class MusicSurveys:
             except (WorkerError, AudioError) as error:
                 _log.info("%r is played as loud as it seems: %s", track.title, error.sentence)
                 return
+            if not source.size:
+                self._found[await asyncio.to_thread(_version, source.path)] = facts
+                if len(self._found) > REMEMBERED:
+                    del self._found[next(iter(self._found))]
         session.media.learned(track, _joined(track.facts, facts))
+
+
+def _version(path: Path) -> tuple[str, int, int]:
+    try:
+        stat = path.stat()
+    except OSError:  # whoever opens it says so
+        return str(path), 0, 0
+    return str(path), stat.st_mtime_ns, stat.st_size
 
 
 def _joined(known: TrackFacts, found: TrackFacts) -> TrackFacts:

@@ -378,3 +378,4 @@ def warm_up(with_model: bool) -> None:
     """Import what the first session needs, so that the first join and the first prompt do not wait for it."""
     for name in ("core.voice.connection.client", "core.speech.speaker", *(["openai"] if with_model else [])):
         importlib.import_module(name)
+    importlib.import_module("core.music.opening").warm_up()

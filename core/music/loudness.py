@@ -23,7 +23,7 @@ PEAK_DB = -1.0  # true peak that a track may have when it is made louder
 LIMITED_DB = 4.0  # how far beyond that the limiter may have to hold it
 LOUDER_DB, QUIETER_DB = 20.0, -40.0
 SILENCE_LUFS = -69.0  # what the measure gives for nothing
-LOOKS, LOOK_S = 3, 1.5  # places listened to for a first guess, and for how long
+LOOKS, LOOK_S = 3, 0.5  # places listened to for a first guess, and for how long
 
 
 @dataclass(frozen=True, slots=True)

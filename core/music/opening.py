@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from core.audio.decode import blocks, length_of
 from core.audio.frames import RATE_HZ
 from core.errors import AudioError
 from core.music.loudness import LoudnessMeter, guess
@@ -63,10 +67,14 @@ def _metered(given: Blocks, guessed: Callable[[TrackFacts], None]) -> Blocks:
         yield block
 
 
+def warm_up() -> None:
+    """Import and make once what the first track would wait for."""
+    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 516, b"WAVE", b"fmt ", 16, 1, 1, 8000, 8000, 1, 8, b"data", 480)
+    LoudnessMeter().add(np.concatenate(list(blocks(head + bytes([128]) * 480))))
+
+
 def guess_facts(source: FileSource) -> TrackFacts | None:
     """Length and loudness from a few places; None where nothing can be told, which playing will tell better."""
-    from core.audio.decode import length_of
-
     try:
         length_s = length_of(source.path)
         measure = guess(source, length_s)
