@@ -188,9 +188,13 @@ async def _at_the_ear(folder: Path, minutes: float, times: int) -> bool:
             await _run(scene, ada, "voice join")
             await ada.until_encrypted()
             address = f"http://127.0.0.1:{server.server_address[1]}/places.mp3"
-            local = [await _first_sound(scene, ada, "places.mp3") for _ in range(times + 1)][1:]
+            for number in range(times + 1):  # none of them was ever looked through
+                (sounds / f"new{number}.mp3").write_bytes((sounds / "places.mp3").read_bytes())
+            local = [await _first_sound(scene, ada, f"new{number}.mp3") for number in range(times + 1)][1:]
+            known = [await _first_sound(scene, ada, "new1.mp3") for _ in range(times)]
             remote = [await _first_sound(scene, ada, address) for _ in range(times + 1)][1:]
             met = _soon("first sound, local file", local, LOCAL_GOAL_MS)
+            met &= _soon("first sound, local file that was played before", known, LOCAL_GOAL_MS)
             met &= _soon("first sound, address", remote, URL_GOAL_MS)
             met &= _soon("seek", await _seeks(scene, ada, times), SEEK_GOAL_MS)
             gap_ms, length_s = await _gap(scene, ada)
