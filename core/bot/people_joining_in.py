@@ -45,6 +45,7 @@ class JoinsIn:
     async def close(self) -> None:
         """Say no more."""
         await self._tasks.cancel_all()
+        self._people.joining_in.rest()
 
     def join_in(self, channel: Any) -> None:
         """It is the bot's turn in a channel; nothing waits for it."""
@@ -78,8 +79,8 @@ class JoinsIn:
             anew = True
             _log.warning("nothing is said in %d: %s", channel.id, error.sentence, exc_info=error)
         finally:
+            # The last thing, with no wait behind it: from here on the next turn may begin, as a task of the same name.
             self._people.joining_in.end(channel.id, spoke=spoke, anew=anew)
-            await self._people.channels.flush()
 
     async def _said(self, channel_id: int, guild_id: int) -> str | None:
         """What to say; empty if the model has nothing to add, None if it is the bot's turn no more."""

@@ -66,6 +66,10 @@ class JoiningIn:
         if spoke or anew:
             self._channels.start_anew(channel_id, joined_in=spoke)
 
+    def rest(self) -> None:
+        """Whatever was about to be said is not: also what had not even begun when it was called off."""
+        self._under_way.clear()
+
     def means_yes(self, answer: str) -> bool:
         """Whether the model thinks that there is something to add."""
         return answer.strip(" \"'“”*.").casefold().startswith(("yes", "ja", "oui", "sí", "si"))
