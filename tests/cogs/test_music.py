@@ -417,3 +417,63 @@ async def test_the_card_bears_title_artist_and_picture_of_the_file_as_strangers_
     embed = cards(music)[0].embeds[0]
     assert embed["description"].startswith(r"**\<@" + "\u200b" + r"1\> \*Air\*** by @" + "\u200b" + "everyone")
     assert [attachment.filename for attachment in cards(music)[0].attachments] == ["cover.jpg"]
+
+
+async def test_what_is_dead_at_an_address_is_told_and_the_queue_goes_on(music):
+    async with serving() as site:
+        site.answers["/page.mp3"] = reply(b"<!doctype html><html>no sound</html>", kind="text/html")
+        site.answers["/good.wav"] = reply(wav(tone(700, 3)), kind="audio/wav")
+        listed = "\n".join(site.url(path) for path in ("/dead.mp3", "/page.mp3", "/good.wav")).encode()
+        ada = await music.begin(fetch={"allow": ["127.0.0.1"]})
+        told = await music.run(ada, "music play", upload=("all.m3u", listed, "audio/x-mpegurl"))
+        assert told == "3 tracks are in the queue now, from number 1 on."
+        await hears(ada, music, 700)
+        notices = [notice for notice in music.notices() if notice.startswith("I stopped playing")]
+        assert ["dead.mp3" in notices[0], "page.mp3" in notices[1]] == [True, True]
+        assert "404" in notices[0] or "there is nothing" in notices[0]
+
+
+async def test_a_reload_is_not_heard_and_its_buttons_work_afterwards(music):
+    ada = await music.begin("a.wav", "b.wav")
+    music.bot_user.application.owner, music.bot.owner_id = ada.user, None
+    music.world.edit_member(music.guild, music.guild.members[ada.user.id], role_ids=[music.admin_role.id])
+    await hears(ada, music, 400)
+    await music.until(lambda: cards(music))
+    deck, at_s = music.session.media, music.session.media.position_s
+    assert "Reloaded" in await music.run(ada, "reload")
+    assert music.session.media is deck
+    await music.until(lambda: deck.position_s > at_s + 0.5)
+    assert music.session.player.stats.underruns == 0
+    assert (await (await ada.press(cards(music)[0], "Skip")).answered()).content == "Skipped **a.wav**."
+    await hears(ada, music, 600)
+
+
+async def test_a_station_plays_shows_its_titles_and_goes_on_after_it_broke_off(music):
+    sound = encoded(tone(500, 20), "mp3", "libmp3lame")
+    connections = 0
+
+    async def station(asked, writer):
+        nonlocal connections
+        connections += 1
+        title = f"StreamTitle='Song {connections} <@1>';".encode()
+        title += bytes(-len(title) % 16)
+        writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: audio/mpeg\r\nicy-name: Jazz *FM*\r\nicy-metaint: 4000\r\n\r\n")
+        for start in range(0, len(sound) if connections > 1 else 40_000, 4000):
+            writer.write(sound[start : start + 4000] + bytes([len(title) // 16]) + title)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    async with serving() as site:
+        site.answers["/live"] = station
+        ada = await music.begin(fetch={"allow": ["127.0.0.1"]})
+        assert await music.run(ada, "music play", what=site.url("/live")) == r"Playing **Jazz \*FM\***."
+        await hears(ada, music, 500)
+        assert "no places to go to" in await music.run(ada, "music seek", to="10")
+        await music.until(lambda: connections >= 3)  # it is asked once for what it is, and again when it broke off
+        await music.until(lambda: cards(music) and "Song" in cards(music)[0].embeds[0]["description"])
+        shown = cards(music)[0].embeds[0]["description"]
+        assert r"\<@" + "\u200b" + r"1\>" in shown
+        assert "live" in shown
+        heard = len(voiced(ada, music.bot_user))
+        await music.until(lambda: len(voiced(ada, music.bot_user)) > heard + 24_000)
+        assert await music.run(ada, "music stop") == "Stopped. The queue is empty."
