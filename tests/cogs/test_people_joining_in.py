@@ -25,7 +25,7 @@ async def joined_in(scene, times: int) -> list:
 
     await scene.until(lambda: len(found()) >= times)
     await scene.until(lambda: not scene.runtime.people.joining_in._under_way)
-    assert len(found()) == times
+    assert len(found()) == times, [each.content for each in found()]
     return found()
 
 
