@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+LAST_S = 0.5  # before the end of a track that nothing follows, its line is ended
+LOOK_S = 0.1
 END_S = 0.5  # before the end of a track is no place to go to
 EFFECTS = 5  # that sound or wait
 NOTHING = "Nothing is playing."
@@ -326,12 +328,15 @@ class Deck:
 
     async def _play(self, playing: Playing) -> None:
         """Play a track to its end, and line up the next while its last seconds sound."""
-        fed = playing.fed = await playing.feeder.done()
+        fed = await playing.feeder.done()
         problem = None if playing.cut else fed.problem
+        while problem is None and self.queue.upcoming is None and playing.line.queued_s > LAST_S:  # noqa: ASYNC110 - of two things that change on two threads
+            await asyncio.sleep(LOOK_S)  # whatever is asked for until then follows without a gap
         if playing.cut or problem is not None:
             playing.line.end()
         else:
             self._line_up(playing, fed.rest)
+        playing.fed = fed
         await playing.line.finished()
         if playing.cut:
             return
