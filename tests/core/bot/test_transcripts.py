@@ -96,7 +96,13 @@ class Library(House):
         config = Config(hearing={"engine": "whisper", "transcripts": settings}, base=self.root)
         ground = Ground(config, Environment({}), self.hub, self.clock, ClosingStack())
         transcripts = await open_transcripts(
-            ground, self.store, self.service, recogniser or self.recogniser, self.privacy, self.workers
+            ground,
+            self.store,
+            self.service,
+            recogniser or self.recogniser,
+            self.privacy,
+            self.workers,
+            lambda _user_id: None,
         )
         self.made.append(transcripts)
         self.transcripts = transcripts
