@@ -10,6 +10,7 @@ import select
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import davey
 import discord
 from discord.errors import ConnectionClosed
@@ -25,6 +26,7 @@ from loopback.voice.transport import MODES
 
 if TYPE_CHECKING:
     import numpy as np
+    from discord.gateway import DiscordVoiceWebSocket
 
 __all__ = ["Ears", "HeardFrame", "Mouth", "PersonVoiceClient"]
 
@@ -115,9 +117,23 @@ class _Connection(VoiceConnectionState):
     """Mends faults of discord.py 2.7 that would cost a person the call.
 
     Its socket reader can sleep through a reconnect, see `_Reader`. It misses a change of state that comes in the moment
-    in which it begins to wait for one. It gives up for good when its socket is replaced in the middle of a handshake. And
-    it cannot resume after close code 4015: it waits for a session description, which op 9 does not bring.
+    in which it begins to wait for one. It gives up for good when its socket is replaced in the middle of a handshake, or
+    when the server hangs up, as for a move, while it answers that the group changed. And it cannot resume after close
+    code 4015: it waits for a session description, which op 9 does not bring.
     """
+
+    async def _connect_websocket(self, resume: bool) -> DiscordVoiceWebSocket:
+        ws = await super()._connect_websocket(resume)
+        theirs = ws.poll_event
+
+        async def poll_event() -> None:
+            try:
+                await theirs()
+            except aiohttp.ClientConnectionResetError as error:
+                _log.debug("the voice server hung up before it was answered: %s", error)  # the next look tells why
+
+        ws.poll_event = poll_event
+        return ws
 
     async def _wait_for_state(
         self, state: ConnectionFlowState, *other_states: ConnectionFlowState, timeout: float | None = None
