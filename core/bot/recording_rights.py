@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import discord
 
 from core.errors import RecordingError
-from core.recording.archive import UNKNOWN
-from core.recording.rights import Standing, may_anywhere, may_see, refusal, require_right
+from core.recording.rights import UNKNOWN, Standing, may_anywhere, may_see, refusal, require_right
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,6 +17,7 @@ from core.recording.locks import BUSY, RecordingLocks
 from core.recording.metadata import FILE, read_metadata
 from core.recording.picture import draw_timeline
 from core.recording.privacy import export_person, folders_with, is_on, take_person_out
+from core.recording.rights import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-UNKNOWN = "There is no such recording. /recordings list shows what there is."
 GONE = "The files of that recording are gone."
 UNMADE = "Its finished files could not be made. What was heard is safe in its folder; I try again at my next start."
 NOBODY = "Nothing is kept of you."

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from core.config.recording import ConsentMode, RecordingSection
     from core.store.decisions import Decision
 
+UNKNOWN = "There is no such recording. /recordings list shows what there is."
 NOT_ALLOWED = "Only people with {who} in the recorded channel may record there, and see what was recorded."
 
 
